@@ -1,0 +1,1 @@
+"""Users, their accounts and keys, and the money which the engine says they hold."""

@@ -1,0 +1,45 @@
+"""Refusals of the REST API as exceptions; `config.rest` writes each as {"code", "message"}."""
+
+from rest_framework.exceptions import APIException
+
+from engine.commands import AnyCommand
+from engine.events import AnyEvent, CommandRejected
+from gateway.client import submit
+
+
+class Refused(APIException):
+    """The request cannot be granted; the message tells the caller what to do.
+
+    Args:
+        code: one of the contract's ApiErrorCode values.
+    """
+
+    def __init__(self, status_code: int, code: str, message: str) -> None:
+        super().__init__(message, code)
+        self.status_code = status_code
+        self.code = code
+        self.message = message
+
+
+class EngineRefused(Exception):
+    """The engine refused the command; nothing has changed."""
+
+    def __init__(self, rejected: CommandRejected) -> None:
+        super().__init__(rejected.message)
+        self.rejected = rejected
+
+
+def submit_accepted(command: AnyCommand, *, command_id: str | None = None) -> AnyEvent:
+    """Submit a command and return the event which answers it.
+
+    Raises EngineRefused if the engine refused it, and the gateway's own errors.
+    """
+    answer = submit(command, command_id=command_id).answer
+    if isinstance(answer, CommandRejected):
+        raise EngineRefused(answer)
+    return answer
+
+
+def invalid_request(message: str) -> Refused:
+    """Return the refusal of a request which is malformed or names what does not exist."""
+    return Refused(400, "INVALID_CLIENT_REQUEST", message)

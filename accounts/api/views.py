@@ -1,0 +1,93 @@
+"""The two kinds of REST endpoint: public ones, and those which a signed key may call."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, QueryDict
+from django.http.response import HttpResponseBase
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import Access
+from accounts.api.errors import Refused
+
+
+class _Endpoint(APIView):
+    cache_control: ClassVar[str] = "no-store"
+
+    def finalize_response(
+        self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer.headers.setdefault("Cache-Control", self.cache_control)
+        return answer
+
+
+class PublicView(_Endpoint):
+    """Answers anyone, with or without a key."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class MayCall(BasePermission):
+    """The key's account has the permission which the view names."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.auth is None:
+            return False
+        require(request.auth, view.permission)
+        return True
+
+
+class SignedView(_Endpoint):
+    """Answers a key which signed the request under the method's instruction."""
+
+    permission_classes = (MayCall,)
+    instructions: ClassVar[dict[str, str]]
+    permission: ClassVar[str] = "view"
+
+
+def require(access: Access, permission: str) -> None:
+    """Refuse with FORBIDDEN and the reason unless `access` includes the permission."""
+    refusal = access.refusal(permission)
+    if refusal is not None:
+        raise Refused(403, "FORBIDDEN", refusal)
+
+
+def access_from(request: Request) -> Access:
+    """Return who signed the request."""
+    access: Access = request.auth
+    return access
+
+
+def validated(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the query or body as the serializer reads it; unknown members are ignored."""
+    data: Any = request.data if request.method in ("POST", "PATCH") else request.query_params
+    if isinstance(data, QueryDict):
+        data = _query(form, data)
+    elif isinstance(data, Mapping):
+        # Some clients send null for what they leave out.
+        data = {name: value for name, value in data.items() if value is not None}
+    reader = form(data=data)
+    reader.is_valid(raise_exception=True)
+    return dict(reader.validated_data)
+
+
+def _query(form: type[serializers.Serializer[Any]], query: QueryDict) -> dict[str, Any]:
+    fields = form().fields
+    values: dict[str, Any] = {}
+    for name in query:
+        # The Rust client writes some names in snake_case.
+        spelled = name if name in fields else _camel_case(name)
+        is_list = isinstance(fields.get(spelled), serializers.ListField)
+        values[spelled] = query.getlist(name) if is_list else query[name]
+    return values
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,53 @@
+"""The switches which an account's owner may set. The engine keeps them."""
+
+from accounts.access import Access
+from accounts.api.errors import Refused, invalid_request, submit_accepted
+from engine.commands import UpdateAccount
+from engine.units import AccountId
+from gateway.decimals import DecimalError, parse_decimal
+
+
+def update_settings(
+    access: Access,
+    *,
+    auto_lend: bool | None = None,
+    auto_repay_borrows: bool | None = None,
+    auto_borrow_settlements: bool | None = None,
+    leverage_limit: int | None = None,
+) -> None:
+    """Change the settings that are given and leave the others as they are.
+
+    Raises Refused if a switch is turned on for something which compliance does not allow.
+    """
+    if auto_lend:
+        _require(access, "lend")
+    if auto_borrow_settlements:
+        _require(access, "borrow")
+    submit_accepted(
+        UpdateAccount(
+            account=AccountId(access.account),
+            auto_lend=auto_lend,
+            auto_repay_borrows=auto_repay_borrows,
+            auto_borrow_settlements=auto_borrow_settlements,
+            leverage_limit=leverage_limit,
+        )
+    )
+
+
+def parse_leverage(text: str | None) -> int | None:
+    """Read a leverage limit, a whole number of times. Raises Refused for anything else."""
+    if text is None:
+        return None
+    try:
+        limit = parse_decimal(text, 0)
+    except DecimalError:
+        limit = 0
+    if not 1 <= limit <= 1000:
+        raise invalid_request("leverageLimit must be a whole number, such as 10")
+    return limit
+
+
+def _require(access: Access, permission: str) -> None:
+    refusal = access.refusal(permission)
+    if refusal is not None:
+        raise Refused(403, "FORBIDDEN", refusal)

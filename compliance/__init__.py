@@ -1,0 +1,1 @@
+"""Who may do what: customers, licences, dated rules, decisions and the audit trail."""

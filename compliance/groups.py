@@ -1,0 +1,56 @@
+"""The groups of staff and what each may do in the console. Installed once, by a migration.
+
+Nobody holds money rights by a group: money moves by commands, and staff have no door of their own.
+"""
+
+from typing import Any
+
+# app, model, codename. Everybody reads the exchange's tables; few read what customers say of
+# themselves (view_kycrequest), and only compliance decides.
+_READ = ("compliance", "auditrecord", "read_console")
+_CUSTOMERS = [
+    ("accounts", "user", "view_user"),
+    ("accounts", "account", "view_account"),
+    ("accounts", "apikey", "view_apikey"),
+    ("compliance", "customer", "view_customer"),
+]
+_RULES = [
+    ("compliance", "bookingentity", "view_bookingentity"),
+    ("compliance", "licence", "view_licence"),
+    ("compliance", "rule", "view_rule"),
+]
+_TRAIL = [
+    ("compliance", "decision", "view_decision"),
+    ("compliance", "auditrecord", "view_auditrecord"),
+    ("compliance", "kycrequest", "view_kycrequest"),
+]
+_DECIDE = [
+    ("compliance", "kycrequest", "decide_kyc"),
+    ("compliance", "customer", "change_customer_status"),
+    ("compliance", "rule", "add_rule"),
+    ("compliance", "rule", "end_rule"),
+    ("compliance", "licence", "add_licence"),
+    ("compliance", "licence", "end_licence"),
+    ("accounts", "apikey", "revoke_any_key"),
+]
+GROUPS: dict[str, list[tuple[str, str, str]]] = {
+    "support": [_READ, *_CUSTOMERS, ("accounts", "apikey", "revoke_any_key")],
+    "risk": [_READ, *_CUSTOMERS, *_RULES],
+    "treasury": [_READ, *_CUSTOMERS],
+    "compliance": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL, *_DECIDE],
+    "auditor": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL],
+}
+
+
+def install_groups(*, group_model: Any, permission_model: Any, content_type_model: Any) -> None:
+    """Make the groups and the permissions they hold; Django would make those only afterwards."""
+    for name, grants in GROUPS.items():
+        group, _ = group_model.objects.get_or_create(name=name)
+        for app, model, codename in grants:
+            kind, _ = content_type_model.objects.get_or_create(app_label=app, model=model)
+            permission, _ = permission_model.objects.get_or_create(
+                content_type=kind,
+                codename=codename,
+                defaults={"name": codename.replace("_", " ").capitalize()},
+            )
+            group.permissions.add(permission)

@@ -1,0 +1,130 @@
+"""What every page of the console stands on: read-only tables, and acts which ask for a reason.
+
+Money, orders and rows of the engine cannot be edited by anybody. An act runs the same service as
+the page or the API would, after the trail has recorded who did it and why.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin
+
+from compliance import audit
+from compliance.models import AuditRecord
+from compliance.services import MINIMUM_REASON_CHARACTERS, Refusal
+
+# One page of a reason covers what one person can have looked at.
+ROWS_AT_ONCE = 100
+
+# (request, row, reason, the record of the act) -> what to tell the member of staff.
+Act = Callable[[HttpRequest, Any, str, AuditRecord], str]
+AdminAction = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
+
+
+class StaffAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """The one base of all tables in the console."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Show only the acts which this member of staff may do."""
+        actions: dict[str, Any] = super().get_actions(request)
+        return {
+            name: action
+            for name, action in actions.items()
+            if request.user.has_perm(getattr(action[0], "staff_permission", ""))
+        }
+
+
+class ReadOnlyAdmin(StaffAdmin):
+    """A table that nobody can edit. Who may read the console may read it.
+
+    Tables with what customers say of themselves set `console_permission` to one of their own.
+    """
+
+    console_permission = "compliance.read_console"
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the app to whom its tables are shown."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Allow reading with the console permission."""
+        return bool(request.user.has_perm(self.console_permission))
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+
+def audited_action(*, permission: str, description: str) -> Callable[[Act], AdminAction]:
+    """Make an act of staff on selected rows: a page asks for the reason, then the trail records it.
+
+    The record is written before the act is tried and stays if it fails. An act which becomes a
+    command uses `audit:<record id>` as its command id, so that the journal names the record.
+    """
+
+    def decorate(act: Act) -> AdminAction:
+        @admin.action(description=description)
+        @wraps(act)
+        def run(
+            modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
+        ) -> HttpResponse | None:
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            rows = list(queryset[: ROWS_AT_ONCE + 1])
+            if len(rows) > ROWS_AT_ONCE:
+                messages.error(request, f"Select at most {ROWS_AT_ONCE} rows at once.")
+                return None
+            reason = request.POST.get("reason", "").strip()
+            if "confirmed" not in request.POST or len(reason) < MINIMUM_REASON_CHARACTERS:
+                return _ask_reason(modeladmin, request, rows, description=description)
+            for row in rows:
+                _carry_out(act, request, row, reason=reason)
+            return None
+
+        run.staff_permission = permission  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _carry_out(act: Act, request: HttpRequest, row: Model, *, reason: str) -> None:
+    assert isinstance(request.user, Model)
+    name = f"console.{getattr(act, '__name__', 'act')}"
+    record = audit.record(request.user, name, target=row, reason=reason)
+    try:
+        messages.success(request, act(request, row, reason, record))
+    except Refusal as refusal:
+        messages.error(request, f"{row}: {refusal.message}")
+
+
+def _ask_reason(
+    modeladmin: Any, request: HttpRequest, rows: list[Any], *, description: str
+) -> HttpResponse:
+    context = {
+        **modeladmin.admin_site.each_context(request),
+        "title": description,
+        "opts": modeladmin.model._meta,
+        "rows": rows,
+        "action": request.POST["action"],
+        "selected": [row.pk for row in rows],
+        "minimum": MINIMUM_REASON_CHARACTERS,
+        "too_short": "confirmed" in request.POST,
+    }
+    return TemplateResponse(request, "compliance/ops_reason.html", context)

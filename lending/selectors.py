@@ -1,0 +1,227 @@
+"""Reads of the lending pools, and of what accounts lend and owe. Amounts come out as decimal text."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import Sum
+
+from accounts.api.paging import Listed, Page, listed
+from accounts.assets import assets, prices_e8
+from accounts.models import Balance
+from engine.catalog import Asset
+from engine.events import BorrowLendKind
+from engine.interest import borrow_rate
+from engine.margin import fraction_ppb, value_ceil
+from engine.pools import Pool as EnginePool
+from engine.record import Record
+from gateway.decimals import format_decimal
+from lending.models import BorrowLendMovement, Pool
+
+PPB_DECIMALS = 9
+PPM_DECIMALS = 6
+MICROS_DECIMALS = 6
+PRICE_DECIMALS = 8
+# The largest amount which a command to the engine can carry stands for "no limit".
+UNLIMITED_ATOMS = 2**63 - 1
+
+
+class PoolRow(NamedTuple):
+    asset: Asset
+    state: str
+    mark_price: str
+    borrow_rate: str
+    lend_rate: str
+    utilization: str
+    borrowed: str
+    lent: str
+    fee: str
+    size_limit: str
+    step: str
+    max_utilization: str
+    optimal_utilization: str
+    throttle_threshold: str
+    throttle_bound: str
+    throttle_fraction: str
+    at: datetime
+
+
+class LoanRow(NamedTuple):
+    """A lend (positive quantity) or a debt (negative) of one asset."""
+
+    id: str
+    asset: Asset
+    quantity: str
+    exposure_quantity: str
+    exposure_notional: str
+    cumulative_interest: str
+    mark_price: str
+    imf: str
+    mmf: str
+
+
+class MovementRow(NamedTuple):
+    kind: str
+    position_id: str
+    quantity: str
+    source: str
+    symbol: str
+    at: datetime
+
+
+def pool_of(row: Pool, asset: Asset) -> EnginePool:
+    """Return the engine's own pool as the row has it, so that its arithmetic answers every question."""
+    pool = EnginePool(asset, Record(), 0)
+    pool.cash.atoms = int(row.cash)
+    pool.lend_scaled = int(row.lend_scaled)
+    pool.lend_index = int(row.lend_index_ray)
+    pool.debt_scaled = int(row.debt_scaled)
+    pool.debt_index = int(row.debt_index_ray)
+    pool.reserve = int(row.reserve_ray)
+    pool.rate_ppb = borrow_rate(asset.curve, pool.utilization_ppb)
+    return pool
+
+
+def pools() -> dict[str, EnginePool]:
+    """Return the pool of each listed asset as of its last accrual, in the order of listing."""
+    rows = Pool.objects.in_bulk()
+    return {
+        symbol: pool_of(rows[symbol], asset) if symbol in rows else EnginePool(asset, Record(), 0)
+        for symbol, asset in assets().items()
+    }
+
+
+def pool_rows() -> list[PoolRow]:
+    """Return rates, sizes and limits of each pool."""
+    accrued = dict(Pool.objects.values_list("asset", "accrued_at"))
+    marks = prices_e8()
+    return [
+        _pool_row(pool, mark_e8=marks.get(symbol, 0), at=accrued[symbol])
+        for symbol, pool in pools().items()
+        if symbol in accrued
+    ]
+
+
+def loans(account: int) -> list[LoanRow]:
+    """Return what the account lends and owes, as of each pool's last accrual."""
+    by_asset, marks, interest = pools(), prices_e8(), _net_moved(account)
+    rows = []
+    for held in Balance.objects.filter(account_id=account).order_by("asset"):
+        pool = by_asset[held.asset]
+        lent = pool.lend_atoms(int(held.lend_scaled))
+        owed = pool.debt_atoms(int(held.debt_scaled))
+        if lent or owed:
+            net = lent - owed
+            rows.append(
+                _loan_row(
+                    pool,
+                    position_id=position_id(account, held.asset),
+                    net_atoms=net,
+                    interest_atoms=net - interest.get(held.asset, 0),
+                    mark_e8=marks.get(held.asset, 0),
+                )
+            )
+    return rows
+
+
+def movements(
+    account: int,
+    *,
+    page: Page,
+    kind: str | None = None,
+    sources: Sequence[str] = (),
+    symbol: str | None = None,
+    position: str | None = None,
+) -> Listed[MovementRow]:
+    """Return a page of the account's borrows, repayments, lends and redemptions."""
+    rows = BorrowLendMovement.objects.filter(account_id=account)
+    if kind is not None:
+        rows = rows.filter(kind=kind)
+    if sources:
+        rows = rows.filter(source__in=sources)
+    if symbol is not None:
+        rows = rows.filter(asset=symbol)
+    known = assets()
+    if position is not None:
+        named = [asset for asset in known if position_id(account, asset) == position]
+        rows = rows.filter(asset__in=named)
+
+    def read(row: BorrowLendMovement) -> MovementRow:
+        return MovementRow(
+            kind=row.kind,
+            position_id=position_id(account, row.asset),
+            quantity=format_decimal(int(row.amount), known[row.asset].decimals),
+            source=row.source,
+            symbol=row.asset,
+            at=row.at,
+        )
+
+    return listed(rows, page=page, order="id", read=read)
+
+
+def position_id(account: int, asset: str) -> str:
+    """Name an account's lend or debt of one asset: it can have only one of the two at a time."""
+    return f"{account}-{asset}"
+
+
+def _pool_row(pool: EnginePool, *, mark_e8: int, at: datetime) -> PoolRow:
+    asset, limits = pool.asset, pool.asset.limits
+    limit = limits.size_limit_atoms
+    return PoolRow(
+        asset=asset,
+        state="Open" if asset.lendable else "Closed",
+        mark_price=format_decimal(mark_e8, PRICE_DECIMALS),
+        borrow_rate=_ppb(pool.rate_ppb),
+        lend_rate=_ppb(pool.lend_rate_ppb),
+        utilization=_ppb(pool.utilization_ppb),
+        borrowed=format_decimal(pool.debt_atoms(pool.debt_scaled), asset.decimals),
+        lent=format_decimal(pool.lend_atoms(pool.lend_scaled), asset.decimals),
+        fee=format_decimal(asset.fee_ppm, PPM_DECIMALS),
+        size_limit=format_decimal(UNLIMITED_ATOMS if limit is None else limit, asset.decimals),
+        step=format_decimal(1, asset.decimals),
+        max_utilization=_ppb(limits.max_utilization_ppb),
+        optimal_utilization=_ppb(asset.curve.optimal_ppb),
+        throttle_threshold=_ppb(limits.throttle_threshold_ppb),
+        throttle_bound=_ppb(limits.throttle_bound_ppb),
+        throttle_fraction=_ppb(limits.throttle_fraction_ppb),
+        at=at,
+    )
+
+
+def _loan_row(
+    pool: EnginePool, *, position_id: str, net_atoms: int, interest_atoms: int, mark_e8: int
+) -> LoanRow:
+    asset = pool.asset
+    # Only a debt is exposure; a lend is collateral like money at hand.
+    exposure = max(0, -net_atoms)
+    notional = value_ceil(exposure, mark_e8, asset)
+    return LoanRow(
+        id=position_id,
+        asset=asset,
+        quantity=format_decimal(net_atoms, asset.decimals),
+        exposure_quantity=format_decimal(exposure, asset.decimals),
+        exposure_notional=format_decimal(notional, MICROS_DECIMALS),
+        cumulative_interest=format_decimal(interest_atoms, asset.decimals),
+        mark_price=format_decimal(mark_e8, PRICE_DECIMALS),
+        imf=_ppb(fraction_ppb(asset.borrow_imf, notional)),
+        mmf=_ppb(fraction_ppb(asset.borrow_mmf, notional)),
+    )
+
+
+def _net_moved(account: int) -> dict[str, int]:
+    """Return what the account has put into each pool, less what it has taken out."""
+    inward = {BorrowLendKind.LEND: 1, BorrowLendKind.REPAY: 1}
+    net: dict[str, int] = {}
+    sums = (
+        BorrowLendMovement.objects.filter(account_id=account)
+        .values("asset", "kind")
+        .annotate(total=Sum("amount"))
+    )
+    for row in sums:
+        sign = inward.get(row["kind"], -1)
+        net[row["asset"]] = net.get(row["asset"], 0) + sign * int(row["total"])
+    return net
+
+
+def _ppb(value: int) -> str:
+    return format_decimal(value, PPB_DECIMALS)

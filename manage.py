@@ -1,0 +1,21 @@
+#!/usr/bin/env python
+"""Run a Django command: `./manage.py migrate`, `./manage.py run_engine`, ..."""
+
+import os
+import sys
+from pathlib import Path
+
+# platform/ is a source folder, not a package: a package of that name would shadow
+# Python's own `platform` module, which uuid, Celery and many others import.
+sys.path.insert(1, str(Path(__file__).resolve().parent / "platform"))
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""The Django pages, DRF and admin as a WSGI application; the edge mounts it."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,71 @@
+"""Who signed a request: headers, time window, key, signature, in this order. Memory only."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from accounts import signature
+from accounts.access import Access
+from trading.refusals import INVALID_SIGNATURE, Refusal, invalid_request
+
+UNSIGNED = Refusal(
+    401,
+    "UNAUTHORIZED",
+    "Sign the request: X-API-Key, X-Signature and X-Timestamp are required",
+)
+UNKNOWN_KEY = Refusal(401, "UNAUTHORIZED", "Unknown or revoked API key: make one in the settings")
+
+
+class Keys(Protocol):
+    """Finds what a live key may do; see accounts.access.AccessBook."""
+
+    def find(self, public_key: str) -> Access | None: ...
+
+
+class Signed(NamedTuple):
+    """What a caller sent to prove itself, as text."""
+
+    public_key: str
+    signature: str
+    timestamp: str
+    window: str
+
+
+def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> Signed | None:
+    """Return the signature headers (names in lower case), or None if one is missing."""
+    key = sealed = timestamp = ""
+    window = signature.DEFAULT_WINDOW_MS
+    for name, value in headers:
+        if name == b"x-api-key":
+            key = value.decode("latin-1")
+        elif name == b"x-signature":
+            sealed = value.decode("latin-1")
+        elif name == b"x-timestamp":
+            timestamp = value.decode("latin-1")
+        elif name == b"x-window":
+            window = value.decode("latin-1")
+    return Signed(key, sealed, timestamp, window) if key and sealed and timestamp else None
+
+
+def authenticate(
+    keys: Keys,
+    signed: Signed,
+    *,
+    instruction: str,
+    segments: Sequence[signature.Parameters],
+    now_ms: int,
+) -> Access | Refusal:
+    """Return what the signer may do, or why the request is not believed."""
+    stale = signature.staleness(timestamp=signed.timestamp, window=signed.window, now_ms=now_ms)
+    if stale is not None:
+        return invalid_request(stale)
+    access = keys.find(signed.public_key)
+    if access is None:
+        return UNKNOWN_KEY
+    genuine = signature.verify(
+        public_key=signed.public_key,
+        signature=signed.signature,
+        instruction=instruction,
+        segments=segments,
+        expiry=signature.signed_expiry(signed.timestamp, signed.window),
+    )
+    return access if genuine else INVALID_SIGNATURE

@@ -1,0 +1,150 @@
+"""A hot HTTP request from its first byte to its answer; every failure ends as JSON here."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from accounts import signature
+from accounts.access import Access
+from edge import auth
+from edge.limits import MAX_BODY_BYTES, MinuteLimit
+from edge.routes import BatchRoute, Route, SignedRoute
+from trading.api.answers import Answer, refused
+from trading.refusals import (
+    ENGINE_AWAY,
+    SERVER_ERROR,
+    TOO_MANY_REQUESTS,
+    Refusal,
+    Refused,
+    invalid_request,
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_TOO_LONG = Refusal(
+    413, "INVALID_CLIENT_REQUEST", f"The body is longer than {MAX_BODY_BYTES} bytes"
+)
+_log = logging.getLogger(__name__)
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete."""
+
+
+class HotPath:
+    """Answers hot requests with the keys and limits of this process."""
+
+    def __init__(self, keys: auth.Keys) -> None:
+        self.keys = keys
+        self.signed = MinuteLimit(settings.SIGNED_REQUESTS_PER_MINUTE)
+        self.unsigned = MinuteLimit(settings.UNSIGNED_REQUESTS_PER_MINUTE)
+
+    async def serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of `route`."""
+        try:
+            answer = await self._answer(route, scope, receive)
+        except Disconnected:
+            return
+        await send_answer(send, answer)
+
+    async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
+        try:
+            if isinstance(route, SignedRoute | BatchRoute):
+                return await self._signed_answer(route, scope, receive)
+            if not self.unsigned.allows(_address(scope), time.time_ns()):
+                return refused(TOO_MANY_REQUESTS)
+            return await route(dict(signature.parse_query(scope["query_string"])))
+        except Refused as error:
+            return refused(error.refusal)
+        except signature.MalformedRequest as error:
+            return refused(invalid_request(f"Invalid request: {error}"))
+        except psycopg.OperationalError:
+            _log.warning("PostgreSQL is away", exc_info=True)
+            return refused(ENGINE_AWAY)
+        except Disconnected:
+            raise
+        except Exception:  # noqa: BLE001 -- the one catch-all: no traceback reaches a client
+            _log.exception("unexpected failure of %s %s", scope["method"], scope["path"])
+            return refused(SERVER_ERROR)
+
+    async def _signed_answer(
+        self, route: SignedRoute | BatchRoute, scope: Scope, receive: Receive
+    ) -> Answer:
+        now_ns = time.time_ns()
+        address = _address(scope)
+        if self.unsigned.exhausted(address, now_ns):
+            # Whoever sends wrong signatures in numbers is not worth checking another.
+            return refused(TOO_MANY_REQUESTS)
+        body = await read_body(receive) if scope["method"] != "GET" else b""
+        if body is None:
+            return refused(_TOO_LONG)
+        signed = auth.signed_headers(scope["headers"])
+        if signed is None:
+            self.unsigned.allows(address, now_ns)
+            return refused(auth.UNSIGNED)
+        query = signature.parse_query(scope["query_string"])
+        if isinstance(route, BatchRoute):
+            segments = [signature.parameters(one) for one in signature.parse_batch(body)]
+        else:
+            segments = [query + signature.parameters(signature.parse_members(body))]
+        access = auth.authenticate(
+            self.keys,
+            signed,
+            instruction=route.instruction,
+            segments=segments,
+            now_ms=now_ns // 1_000_000,
+        )
+        if isinstance(access, Refusal):
+            self.unsigned.allows(address, now_ns)
+            return refused(access)
+        if not self.signed.allows(access.account, now_ns):
+            return refused(TOO_MANY_REQUESTS)
+        return await _call(route, access, segments)
+
+
+async def _call(
+    route: SignedRoute | BatchRoute, access: Access, segments: list[list[tuple[str, str]]]
+) -> Answer:
+    # A null is the same as nothing. What was verified is what is read.
+    words = [{name: value for name, value in one if value != "null"} for one in segments]
+    if isinstance(route, BatchRoute):
+        return await route.handler(access, words)
+    return await route.handler(access, words[0])
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """Return the whole body, or None if it is too long. Raises Disconnected."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        if len(body) > MAX_BODY_BYTES:
+            return None
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    return body if len(body) <= MAX_BODY_BYTES else None
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Write a whole answer."""
+    headers = [
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"cache-control", answer.cache_control),
+        *answer.headers,
+    ]
+    if answer.body:
+        headers.append((b"content-type", answer.content_type))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -1,0 +1,45 @@
+"""The hot REST endpoints by method and path; everything else is Django's."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from accounts.access import Access
+from trading.api import market_data, orders
+from trading.api.answers import Answer
+from trading.api.orders import Words
+
+PublicHandler = Callable[[Words], Awaitable[Answer]]
+SignedHandler = Callable[[Access, Words], Awaitable[Answer]]
+BatchHandler = Callable[[Access, Sequence[Words]], Awaitable[Answer]]
+
+
+class SignedRoute(NamedTuple):
+    instruction: str
+    handler: SignedHandler
+
+
+class BatchRoute(NamedTuple):
+    instruction: str
+    handler: BatchHandler
+
+
+Route = PublicHandler | SignedRoute | BatchRoute
+
+ROUTES: Final[dict[tuple[str, str], Route]] = {
+    ("POST", "/api/v1/order"): SignedRoute("orderExecute", orders.post_order),
+    ("GET", "/api/v1/order"): SignedRoute("orderQuery", orders.get_order),
+    ("DELETE", "/api/v1/order"): SignedRoute("orderCancel", orders.delete_order),
+    ("POST", "/api/v1/orders"): BatchRoute("orderExecute", orders.post_orders),
+    ("GET", "/api/v1/orders"): SignedRoute("orderQueryAll", orders.get_orders),
+    ("DELETE", "/api/v1/orders"): SignedRoute("orderCancelAll", orders.delete_orders),
+    ("GET", "/api/v1/depth"): market_data.get_depth,
+    ("GET", "/api/v1/trades"): market_data.get_trades,
+    ("GET", "/api/v1/trades/history"): market_data.get_trades_history,
+    ("GET", "/api/v1/ticker"): market_data.get_ticker,
+    ("GET", "/api/v1/tickers"): market_data.get_tickers,
+    ("GET", "/api/v1/klines"): market_data.get_klines,
+    ("GET", "/api/v1/markPrices"): market_data.get_mark_prices,
+    ("GET", "/api/v1/status"): market_data.get_status,
+    ("GET", "/api/v1/ping"): market_data.get_ping,
+    ("GET", "/api/v1/time"): market_data.get_time,
+}

@@ -1,0 +1,138 @@
+"""Streams by name: what a client may subscribe to, and who has."""
+
+from typing import Final, Protocol
+
+import msgspec
+
+from trading.klines import INTERVALS
+
+PARSE_ERROR: Final = (4002, "Parse error")
+INVALID_SIGNATURE: Final = (4003, "Invalid signature")
+INVALID_STREAM: Final = (4006, "Invalid stream")
+INVALID_DEPTH_WINDOW: Final = (4008, "Invalid depth window")
+
+DEPTH_WINDOWS_MS: Final = {"200ms": 200, "600ms": 600, "1000ms": 1_000}
+PRIVATE_PREFIX: Final = "account."
+_PLAIN_KINDS: Final = frozenset({"bookTicker", "depth", "ticker", "trade", "markPrice"})
+_PRIVATE_KINDS: Final = frozenset({"account.orderUpdate", "account.positionUpdate"})
+_BALANCES: Final = "account.balanceUpdate"
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+# The account is 0 for a public stream.
+TopicKey = tuple[int, str]
+
+
+class StreamName(msgspec.Struct, frozen=True):
+    """A stream's parts: `detail` is the window of a depth or the interval of a kline."""
+
+    kind: str
+    symbol: str
+    detail: str = ""
+
+
+class StreamError(Exception):
+    """The name is no stream of ours; carries the code and the message of the protocol."""
+
+    def __init__(self, error: tuple[int, str]) -> None:
+        super().__init__(error[1])
+        self.error = error
+
+
+def parse_stream(name: str) -> StreamName:
+    """Return the parts of a stream's name. Raises StreamError. Unknown symbols are no error.
+
+    >>> parse_stream("depth.200ms.SOL_USDC")
+    StreamName(kind='depth', symbol='SOL_USDC', detail='200ms')
+    """
+    if name.startswith(PRIVATE_PREFIX):
+        return _private(name)
+    kind, *rest = name.split(".")
+    if kind in _PLAIN_KINDS and len(rest) == 1 and rest[0]:
+        return StreamName(kind, rest[0])
+    if kind == "depth" and len(rest) == 2 and rest[1]:
+        if rest[0] not in DEPTH_WINDOWS_MS:
+            raise StreamError(INVALID_DEPTH_WINDOW)
+        return StreamName(kind, rest[1], rest[0])
+    if kind == "kline" and len(rest) == 2 and rest[0] in INTERVALS and rest[1]:
+        return StreamName(kind, rest[1], rest[0])
+    raise StreamError(INVALID_STREAM)
+
+
+def _private(name: str) -> StreamName:
+    parts = name.split(".")
+    kind = ".".join(parts[:2])
+    if name == _BALANCES:
+        return StreamName(kind, "")
+    if kind in _PRIVATE_KINDS and len(parts) <= 3 and parts[-1]:
+        return StreamName(kind, parts[2] if len(parts) == 3 else "")
+    raise StreamError(INVALID_STREAM)
+
+
+class Listener(Protocol):
+    """A client's end of the streams."""
+
+    def push(self, text: str) -> None:
+        """Queue a message which must arrive, in order."""
+
+    def push_latest(self, name: str, text: str) -> None:
+        """Queue a message which replaces an unsent one of the same stream."""
+
+
+class Topic:
+    """One stream and its listeners. `sent` is whatever the stream last said, if it keeps track."""
+
+    __slots__ = ("listeners", "name", "parts", "sent")
+
+    def __init__(self, name: str, parts: StreamName) -> None:
+        self.name = name
+        self.parts = parts
+        # A dictionary keeps the order of arrival.
+        self.listeners: dict[Listener, None] = {}
+        self.sent: object = None
+
+    def send(self, data: dict[str, object], *, latest: bool = False) -> None:
+        """Give a message to every listener, encoded once."""
+        text = message(self.name, data)
+        for listener in list(self.listeners):
+            if latest:
+                listener.push_latest(self.name, text)
+            else:
+                listener.push(text)
+
+
+def message(stream: str, data: dict[str, object]) -> str:
+    """Return the text frame of one message."""
+    return f'{{"data":{_encode(data).decode()},"stream":"{stream}"}}'
+
+
+class Topics:
+    """All streams that somebody listens to."""
+
+    def __init__(self) -> None:
+        self._topics: dict[TopicKey, Topic] = {}
+
+    def find(self, name: str, account: int = 0) -> Topic | None:
+        """Return a stream if anybody listens to it."""
+        return self._topics.get((account, name))
+
+    def of_kind(self, kind: str) -> list[Topic]:
+        """Return the streams of a kind which somebody listens to."""
+        return [topic for topic in self._topics.values() if topic.parts.kind == kind]
+
+    def join(self, name: str, listener: Listener, *, account: int = 0) -> bool:
+        """Add a listener; False if it was there already. Raises StreamError."""
+        parts = parse_stream(name)
+        topic = self._topics.setdefault((account, name), Topic(name, parts))
+        if listener in topic.listeners:
+            return False
+        topic.listeners[listener] = None
+        return True
+
+    def leave(self, name: str, listener: Listener, *, account: int = 0) -> None:
+        """Remove a listener; a stream without listeners is forgotten."""
+        topic = self._topics.get((account, name))
+        if topic is None:
+            return
+        topic.listeners.pop(listener, None)
+        if not topic.listeners:
+            del self._topics[(account, name)]

@@ -1,0 +1,167 @@
+"""One market's order book: price-time priority, levels as linked lists of orders."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+from engine.commands import Side
+from engine.events import OrderTerms
+from engine.record import Record
+from engine.units import AccountId
+
+
+class Order:
+    """An order while it is alive. `terms` is what was asked; the rest is how far it has come."""
+
+    __slots__ = (
+        "borrow",
+        "executed_lots",
+        "executed_quote",
+        "flags",
+        "is_bid",
+        "level",
+        "locked",
+        "loss_micros",
+        "lots_open",
+        "may_borrow",
+        "may_redeem",
+        "next",
+        "owner",
+        "previous",
+        "price",
+        "terms",
+    )
+
+    def __init__(self, terms: OrderTerms, *, owner: AccountId, price: int, lots_open: int) -> None:
+        self.terms = terms
+        # The main account of who placed it: orders of one owner do not trade with each other.
+        self.owner = owner
+        self.is_bid = terms.side is Side.BID
+        self.price = price
+        self.lots_open = lots_open
+        self.executed_lots = 0
+        self.executed_quote = 0
+        # In atoms of what it pays: own money held for it, and what it would still borrow.
+        self.locked = 0
+        self.borrow = 0
+        # What collateral value is lost at most when a spot order fills, in micros.
+        self.loss_micros = 0
+        # Whether its owner allows it to borrow what is short, and to redeem what is lent.
+        self.may_borrow = False
+        self.may_redeem = True
+        # (auto-repay, auto-lend) of the proceeds; None follows the account's settings.
+        self.flags: tuple[bool | None, bool | None] = (None, None)
+        self.level: Level | None = None
+        self.previous: Order | None = None
+        self.next: Order | None = None
+
+
+class Level:
+    """All orders at one price, oldest first."""
+
+    __slots__ = ("head", "lots", "price", "tail")
+
+    def __init__(self, price: int) -> None:
+        self.price = price
+        self.lots = 0
+        self.head: Order | None = None
+        self.tail: Order | None = None
+
+    def __iter__(self) -> Iterator[Order]:
+        order = self.head
+        while order is not None:
+            following = order.next
+            yield order
+            order = following
+
+
+class BookSide:
+    """One side of a book. `keys` ascend to the best price: bids by price, asks by minus price."""
+
+    __slots__ = ("is_bid", "keys", "levels", "market", "record")
+
+    def __init__(self, market: str, record: Record, *, is_bid: bool) -> None:
+        self.market = market
+        self.record = record
+        self.is_bid = is_bid
+        self.levels: dict[int, Level] = {}
+        self.keys: list[int] = []
+
+    def best(self) -> Level | None:
+        if not self.keys:
+            return None
+        key = self.keys[-1]
+        return self.levels[key if self.is_bid else -key]
+
+    def from_best(self) -> Iterator[Level]:
+        """Yield the levels, best first. The side may not change meanwhile."""
+        for key in reversed(self.keys):
+            yield self.levels[key if self.is_bid else -key]
+
+    def add(self, order: Order) -> None:
+        """Put an order behind those at its price."""
+        price = order.price
+        level = self.levels.get(price)
+        if level is None:
+            level = self.levels[price] = Level(price)
+            insort(self.keys, price if self.is_bid else -price)
+        order.level = level
+        order.previous = level.tail
+        order.next = None
+        if level.tail is None:
+            level.head = order
+        else:
+            level.tail.next = order
+        level.tail = order
+        self.reduce(order, -order.lots_open)
+
+    def remove(self, order: Order) -> None:
+        """Take an order out, and its level with it if it was the last."""
+        level = order.level
+        assert level is not None, f"order {order.terms.order_id} is not in the book"
+        self.reduce(order, order.lots_open)
+        if order.previous is None:
+            level.head = order.next
+        else:
+            order.previous.next = order.next
+        if order.next is None:
+            level.tail = order.previous
+        else:
+            order.next.previous = order.previous
+        order.level = order.previous = order.next = None
+        if level.head is None:
+            del self.levels[level.price]
+            key = level.price if self.is_bid else -level.price
+            if self.keys[-1] == key:
+                self.keys.pop()
+            else:
+                del self.keys[bisect_left(self.keys, key)]
+
+    def reduce(self, order: Order, lots: int) -> None:
+        """Note that a resting order has `lots` fewer; the caller changes the order itself."""
+        level = order.level
+        assert level is not None, f"order {order.terms.order_id} is not in the book"
+        level.lots -= lots
+        self.record.levels[(self.market, self.is_bid, level.price)] = None
+
+
+class Book:
+    """The two sides of a market, its counters and its last price."""
+
+    __slots__ = ("asks", "bids", "last_price", "trade_id", "update_id")
+
+    def __init__(self, market: str, record: Record) -> None:
+        self.bids = BookSide(market, record, is_bid=True)
+        self.asks = BookSide(market, record, is_bid=False)
+        self.trade_id = 0
+        self.update_id = 0
+        self.last_price: int | None = None
+
+    def side(self, is_bid: bool) -> BookSide:
+        return self.bids if is_bid else self.asks
+
+    def crosses(self, price: int, *, is_bid: bool) -> bool:
+        """Tell whether an order at `price` would meet the other side."""
+        best = (self.asks if is_bid else self.bids).best()
+        if best is None:
+            return False
+        return best.price <= price if is_bid else best.price >= price

@@ -1,0 +1,116 @@
+"""What is listed: assets, markets and their risk parameters. Values only; nothing here moves.
+
+Every parameter is state, changed by commands, never a constant in code.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.units import PPB, PRICE_SCALE
+
+
+class MarketKind(StrEnum):
+    SPOT = "SPOT"
+    PERP = "PERP"
+
+
+class MarketState(StrEnum):
+    """What an order book accepts. Cancels are always accepted."""
+
+    OPEN = "Open"
+    CLOSED = "Closed"
+    CANCEL_ONLY = "CancelOnly"
+    LIMIT_ONLY = "LimitOnly"
+    POST_ONLY = "PostOnly"
+
+
+class Fraction(msgspec.Struct, frozen=True):
+    """A margin fraction which grows with size: max(base, factor × √notional in USD)."""
+
+    base_ppb: int
+    factor_ppb: int = 0
+
+
+class Haircut(msgspec.Struct, frozen=True):
+    """How much of an asset's value counts: min(weight, numerator / (1 + factor × √value in USD)).
+
+    A factor of 0 means that the weight is the same at every size.
+    """
+
+    weight_ppb: int
+    factor_ppb: int = 0
+    numerator_ppb: int = 1_100_000_000
+
+
+class RateCurve(msgspec.Struct, frozen=True):
+    """Borrow rate per year by utilization U, with a kink at `optimal`.
+
+    Below the kink base + slope1 × U / optimal; above it
+    base + slope1 + slope2 × (U − optimal) / (1 − optimal).
+    """
+
+    optimal_ppb: int
+    slope1_ppb: int
+    slope2_ppb: int
+    base_ppb: int = 0
+
+
+class PoolLimits(msgspec.Struct, frozen=True):
+    """The valves of a lending pool (docs/risk.md, utilization)."""
+
+    max_utilization_ppb: int = 980_000_000
+    throttle_threshold_ppb: int = 920_000_000
+    throttle_bound_ppb: int = 950_000_000
+    throttle_fraction_ppb: int = 100_000_000
+    size_limit_atoms: int | None = None
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    symbol: str
+    name: str
+    decimals: int
+    haircut: Haircut
+    borrow_imf: Fraction
+    borrow_mmf: Fraction
+    curve: RateCurve
+    limits: PoolLimits = PoolLimits()
+    fee_ppm: int = 100_000
+    lendable: bool = True
+    min_lend_atoms: int = 1
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """A book. `tick_e8`: the price step in quote × 1e8; `lot_atoms`: the step in base atoms."""
+
+    symbol: str
+    kind: MarketKind
+    base: str
+    quote: str
+    tick_e8: int
+    lot_atoms: int
+    min_lots: int = 1
+    max_lots: int = 10**15
+    max_price_ticks: int = 10**15
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+    imf: Fraction | None = None
+    mmf: Fraction | None = None
+    open_interest_limit_lots: int | None = None
+    # A limit price must lie within these multiples of the reference price (mark, else last).
+    max_multiplier_ppb: int = 2 * PPB
+    min_multiplier_ppb: int = PPB // 4
+    # A market order walks no further than these multiples of the best opposite price.
+    max_impact_ppb: int = PPB + PPB // 20
+    min_impact_ppb: int = PPB - PPB // 20
+
+
+def quote_atoms_per_tick(market: Market, base: Asset, quote: Asset) -> int | None:
+    """Return the quote atoms which one lot costs per tick of price, or None if not whole.
+
+    The listing rule: tick × step × 10^quote_decimals must be a positive integer, so that every
+    trade's quote amount is exact.
+    """
+    numerator = market.tick_e8 * market.lot_atoms * 10**quote.decimals
+    whole, rest = divmod(numerator, PRICE_SCALE * 10**base.decimals)
+    return whole if whole > 0 and rest == 0 else None

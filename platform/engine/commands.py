@@ -1,0 +1,220 @@
+"""What may be asked of the exchange. A command is immutable and says all the engine needs.
+
+The sequencer adds a number and a time; the engine reads no other clock.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.catalog import Asset, Market, MarketState
+from engine.units import AccountId, OrderId
+
+
+class Side(StrEnum):
+    BID = "Bid"
+    ASK = "Ask"
+
+
+class OrderType(StrEnum):
+    LIMIT = "Limit"
+    MARKET = "Market"
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class SelfTradePrevention(StrEnum):
+    REJECT_TAKER = "RejectTaker"
+    REJECT_MAKER = "RejectMaker"
+    REJECT_BOTH = "RejectBoth"
+
+
+class Command(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="command"
+):
+    """The base of all commands; the tag on the wire and in the journal is the class name."""
+
+
+class ListAsset(Command, frozen=True, kw_only=True):
+    asset: Asset
+
+
+class ListMarket(Command, frozen=True, kw_only=True):
+    market: Market
+
+
+class SetMarketState(Command, frozen=True, kw_only=True):
+    market: str
+    state: MarketState
+
+
+class UpdatePrices(Command, frozen=True, kw_only=True):
+    """Set index prices, in USD × 1e8 for one whole unit. One bad value refuses all of them."""
+
+    prices_e8: dict[str, int]
+
+
+class OpenAccount(Command, frozen=True, kw_only=True):
+    """Open a margin account. `owner` is the main account of the same customer (itself, if main)."""
+
+    account: AccountId
+    owner: AccountId
+
+
+class UpdateAccount(Command, frozen=True, kw_only=True):
+    """Change an account's settings; None leaves a setting as it is."""
+
+    account: AccountId
+    auto_lend: bool | None = None
+    auto_repay_borrows: bool | None = None
+    auto_borrow_settlements: bool | None = None
+    auto_realize_pnl: bool | None = None
+    leverage_limit: int | None = None
+
+
+class CreditDeposit(Command, frozen=True, kw_only=True):
+    """Credit money that has arrived outside. The command id makes it happen once."""
+
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class RequestWithdrawal(Command, frozen=True, kw_only=True):
+    """Take money out of an account into flight, until it is settled or returned."""
+
+    account: AccountId
+    asset: str
+    amount_atoms: int
+    withdrawal: int
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+
+
+class SettleWithdrawal(Command, frozen=True, kw_only=True):
+    """End a withdrawal: `returned` gives the money back, otherwise it has left the exchange."""
+
+    withdrawal: int
+    returned: bool = False
+
+
+class TransferFunds(Command, frozen=True, kw_only=True):
+    """Move money between two accounts of the same owner, at once."""
+
+    source: AccountId
+    destination: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class PlaceOrder(Command, frozen=True, kw_only=True):
+    """Ask for a trade.
+
+    A limit order needs `price_ticks` and `lots`. A market order needs `lots` or `quote_atoms`
+    (what a bid spends, what an ask wants to receive), not both.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    type: OrderType = OrderType.LIMIT
+    price_ticks: int | None = None
+    lots: int | None = None
+    quote_atoms: int | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER
+    post_only: bool = False
+    reduce_only: bool = False
+    client_id: int | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+
+class CancelOrder(Command, frozen=True, kw_only=True):
+    """Cancel one resting order, named by `order_id` or by `client_id`."""
+
+    account: AccountId
+    market: str
+    order_id: OrderId | None = None
+    client_id: int | None = None
+
+
+class CancelAllOrders(Command, frozen=True, kw_only=True):
+    """Cancel all resting orders of an account, in one market or in all."""
+
+    account: AccountId
+    market: str | None = None
+
+
+class Lend(Command, frozen=True, kw_only=True):
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class Redeem(Command, frozen=True, kw_only=True):
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class Borrow(Command, frozen=True, kw_only=True):
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class Repay(Command, frozen=True, kw_only=True):
+    """Repay at most what is owed: a larger amount repays all of it."""
+
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class AutoLend(Command, frozen=True, kw_only=True):
+    """Lend what accounts with Auto Lend hold idle of `asset`."""
+
+    asset: str
+
+
+class AccrueInterest(Command, frozen=True, kw_only=True):
+    """Bring the pool of `asset` up to the time of this command."""
+
+    asset: str
+
+
+class AutoRealize(Command, frozen=True, kw_only=True):
+    """Turn unrealized profit and loss of `market` into dollars, as far as losers' money reaches."""
+
+    market: str
+
+
+AnyCommand = (
+    ListAsset
+    | ListMarket
+    | SetMarketState
+    | UpdatePrices
+    | OpenAccount
+    | UpdateAccount
+    | CreditDeposit
+    | RequestWithdrawal
+    | SettleWithdrawal
+    | TransferFunds
+    | PlaceOrder
+    | CancelOrder
+    | CancelAllOrders
+    | Lend
+    | Redeem
+    | Borrow
+    | Repay
+    | AutoLend
+    | AccrueInterest
+    | AutoRealize
+)

@@ -1,0 +1,201 @@
+"""The engine: one command in, what happened out. Everything else is a function of that.
+
+    state, events = apply(state, sequence, at_ns, command)
+
+Replaying the same commands with the same numbers and times gives the same state to the bit.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine import commands as c
+from engine import lending, listing, orders, settlement, treasury
+from engine.answers import rejected
+from engine.events import (
+    BalanceChanged,
+    BookChanged,
+    CommandRejected,
+    CommandRepeated,
+    Event,
+    PoolChanged,
+    PositionChanged,
+)
+from engine.ledger import Holding
+from engine.pools import Pool
+from engine.positions import Position
+from engine.rejects import Reject
+from engine.state import State
+
+# How many command ids are remembered; the oldest are forgotten first.
+COMMAND_IDS_KEPT = 1_000_000
+
+Handler = Callable[[State, Any], tuple[Event, ...]]
+
+HANDLERS: dict[type[c.Command], Handler] = {
+    c.ListAsset: listing.list_asset,
+    c.ListMarket: listing.list_market,
+    c.SetMarketState: listing.set_market_state,
+    c.UpdatePrices: listing.update_prices,
+    c.OpenAccount: listing.open_account,
+    c.UpdateAccount: listing.update_account,
+    c.CreditDeposit: treasury.credit_deposit,
+    c.RequestWithdrawal: treasury.request_withdrawal,
+    c.SettleWithdrawal: treasury.settle_withdrawal,
+    c.TransferFunds: treasury.transfer_funds,
+    c.PlaceOrder: orders.place_order,
+    c.CancelOrder: orders.cancel_order,
+    c.CancelAllOrders: orders.cancel_all_orders,
+    c.Lend: lending.lend,
+    c.Redeem: lending.redeem,
+    c.Borrow: lending.borrow,
+    c.Repay: lending.repay,
+    c.AutoLend: lending.auto_lend,
+    c.AccrueInterest: lending.accrue_interest,
+    c.AutoRealize: settlement.auto_realize,
+}
+
+
+class Depth(NamedTuple):
+    """A book by levels, best first: (price_ticks, lots)."""
+
+    update_id: int
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+
+
+class Engine:
+    """Holds the state and applies commands to it, one after the other."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = state or State()
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def apply(
+        self, *, sequence: int, at_ns: int, command_id: str, command: c.Command
+    ) -> tuple[Event, ...]:
+        """Apply one command and return its events; the first answers the caller.
+
+        `sequence` must be the next number and `at_ns` not before the last. A repeated command id
+        changes nothing, and its `sequence` stays free.
+        """
+        state = self.state
+        assert sequence == state.sequence + 1, f"{sequence} does not follow {state.sequence}"
+        assert at_ns >= state.at_ns, "time went backwards"
+        fingerprint = hashlib.blake2b(self._encoder.encode(command), digest_size=8).digest()
+        known = state.command_ids.get(command_id)
+        if known is not None:
+            return _repeated(command_id, known, fingerprint)
+        state.sequence, state.at_ns = sequence, at_ns
+        _remember(state, command_id, (sequence, fingerprint))
+        record = state.record
+        answer = HANDLERS[type(command)](state, command)
+        if isinstance(answer[0], CommandRejected):
+            # Accruing what was due is all that a refused command may have done.
+            assert not record.events, f"{command} was refused after {record.events}"
+        events = answer + tuple(record.events) + tuple(_changes(state))
+        record.clear()
+        return events
+
+    def depth(self, market: str) -> Depth:
+        """Return the levels of a book."""
+        book = self.state.markets[market].book
+        return Depth(
+            book.update_id,
+            tuple((level.price, level.lots) for level in book.bids.from_best()),
+            tuple((level.price, level.lots) for level in book.asks.from_best()),
+        )
+
+
+def _repeated(command_id: str, known: tuple[int, bytes], fingerprint: bytes) -> tuple[Event, ...]:
+    sequence, first_fingerprint = known
+    if first_fingerprint == fingerprint:
+        return (CommandRepeated(sequence=sequence),)
+    return rejected(
+        Reject.DUPLICATE_ID_WITH_OTHER_TERMS,
+        f"command id {command_id} was used before with other terms; use a new id",
+        sequence=sequence,
+    )
+
+
+def _remember(state: State, command_id: str, entry: tuple[int, bytes]) -> None:
+    state.command_ids[command_id] = entry
+    state.command_order.append(command_id)
+    if len(state.command_order) > COMMAND_IDS_KEPT:
+        del state.command_ids[state.command_order.popleft()]
+
+
+def _changes(state: State) -> list[Event]:
+    """Return what was touched, with its final values."""
+    record = state.record
+    changes: list[Event] = []
+    for holding in record.balances:
+        assert isinstance(holding, Holding)
+        changes.append(_balance_changed(holding))
+    for position in record.positions:
+        assert isinstance(position, Position)
+        changes.append(_position_changed(position))
+    for pool in record.pools:
+        assert isinstance(pool, Pool)
+        changes.append(_pool_changed(pool))
+    if record.levels:
+        changes.extend(_book_changes(state))
+    return changes
+
+
+def _balance_changed(holding: Holding) -> BalanceChanged:
+    return BalanceChanged(
+        account=holding.account_id,
+        asset=holding.asset,
+        available_atoms=holding.available.atoms,
+        locked_atoms=holding.locked.atoms,
+        lend_scaled=holding.lend_scaled,
+        debt_scaled=holding.debt_scaled,
+    )
+
+
+def _position_changed(position: Position) -> PositionChanged:
+    return PositionChanged(
+        account=position.account_id,
+        market=position.market,
+        position_id=position.position_id,
+        lots=position.lots,
+        quote_atoms=position.quote,
+        entry_quote_atoms=position.entry_quote,
+        realized_atoms=position.realized,
+        fees_atoms=position.fees,
+        opened_at_ns=position.opened_at_ns,
+    )
+
+
+def _pool_changed(pool: Pool) -> PoolChanged:
+    return PoolChanged(
+        asset=pool.asset.symbol,
+        cash_atoms=pool.cash.atoms,
+        lend_scaled=pool.lend_scaled,
+        lend_index_ray=pool.lend_index,
+        debt_scaled=pool.debt_scaled,
+        debt_index_ray=pool.debt_index,
+        reserve_ray=pool.reserve,
+        accrued_at_ns=pool.accrued_at_ns,
+    )
+
+
+def _book_changes(state: State) -> list[Event]:
+    """Return one BookChanged per touched book, levels in the order they were touched."""
+    touched: dict[str, tuple[list[tuple[int, int]], list[tuple[int, int]]]] = {}
+    for market, is_bid, price in state.record.levels:
+        side = state.markets[market].book.side(is_bid)
+        level = side.levels.get(price)
+        bids, asks = touched.setdefault(market, ([], []))
+        (bids if is_bid else asks).append((price, level.lots if level else 0))
+    changes: list[Event] = []
+    for market, (bids, asks) in touched.items():
+        book = state.markets[market].book
+        book.update_id += 1
+        changes.append(
+            BookChanged(market=market, update_id=book.update_id, bids=tuple(bids), asks=tuple(asks))
+        )
+    return changes

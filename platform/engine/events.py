@@ -1,0 +1,354 @@
+"""What has happened. Events are facts with absolute values, in the order in which they came about.
+
+The first event of a command answers its caller: what was asked for, or `CommandRejected`.
+Projections write rows from them, feeds show them; the engine never reads them back.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.catalog import Asset, Market, MarketState
+from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
+from engine.rejects import ExpiryReason, Reject
+from engine.units import AccountId, OrderId
+
+
+class OrderStatus(StrEnum):
+    NEW = "New"
+    PARTIALLY_FILLED = "PartiallyFilled"
+    FILLED = "Filled"
+    CANCELLED = "Cancelled"
+    EXPIRED = "Expired"
+
+
+class BorrowLendKind(StrEnum):
+    BORROW = "Borrow"
+    REPAY = "BorrowRepay"
+    LEND = "Lend"
+    REDEEM = "LendRedeem"
+
+
+class MovementSource(StrEnum):
+    """Why a loan or a lend changed; spelled as on the wire."""
+
+    MANUAL = "Manual"
+    AUTO_LEND = "AutoLend"
+    AUTO_REPAY = "AutoBorrowRepay"
+    SPOT_MARGIN = "SpotMargin"
+    WITHDRAWAL = "Withdrawal"
+    SETTLEMENT = "Reconciliation"
+    LIQUIDATION = "Liquidation"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """The base of all events; the tag on the wire is the class name."""
+
+
+class CommandRejected(Event, frozen=True, kw_only=True):
+    """Nothing has changed. `details` holds the numbers which explain it."""
+
+    code: Reject
+    message: str
+    details: dict[str, int | str] = {}
+
+
+class CommandRepeated(Event, frozen=True, kw_only=True):
+    """The command id was seen before with the same terms; its outcome stands at `sequence`."""
+
+    sequence: int
+
+
+class AssetListed(Event, frozen=True, kw_only=True):
+    asset: Asset
+
+
+class MarketListed(Event, frozen=True, kw_only=True):
+    market: Market
+    quote_atoms_per_tick: int
+
+
+class MarketStateChanged(Event, frozen=True, kw_only=True):
+    market: str
+    state: MarketState
+
+
+class PricesUpdated(Event, frozen=True, kw_only=True):
+    """Index by asset and mark by perp market, each in USD × 1e8 for one whole unit."""
+
+    index_e8: dict[str, int]
+    mark_e8: dict[str, int]
+
+
+class AccountOpened(Event, frozen=True, kw_only=True):
+    account: AccountId
+    owner: AccountId
+
+
+class AccountUpdated(Event, frozen=True, kw_only=True):
+    account: AccountId
+    auto_lend: bool
+    auto_repay_borrows: bool
+    auto_borrow_settlements: bool
+    auto_realize_pnl: bool
+    leverage_limit: int
+
+
+class DepositCredited(Event, frozen=True, kw_only=True):
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class WithdrawalRequested(Event, frozen=True, kw_only=True):
+    withdrawal: int
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class WithdrawalSettled(Event, frozen=True, kw_only=True):
+    withdrawal: int
+    account: AccountId
+    asset: str
+    amount_atoms: int
+    returned: bool
+
+
+class FundsTransferred(Event, frozen=True, kw_only=True):
+    source: AccountId
+    destination: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an order asked for; it never changes."""
+
+    order_id: OrderId
+    account: AccountId
+    market: str
+    side: Side
+    type: OrderType
+    price_ticks: int | None
+    lots: int | None
+    quote_atoms: int | None
+    time_in_force: TimeInForce
+    self_trade_prevention: SelfTradePrevention
+    post_only: bool
+    reduce_only: bool
+    client_id: int | None
+    created_at_ns: int
+
+
+class OrderPlaced(Event, frozen=True, kw_only=True):
+    """Accepted. The quantities are those after all that happened in the same command."""
+
+    terms: OrderTerms
+    status: OrderStatus
+    executed_lots: int
+    executed_quote_atoms: int
+    reason: ExpiryReason | None = None
+
+
+class OrderFilled(Event, frozen=True, kw_only=True):
+    """One order's side of a trade. Executed amounts include this fill."""
+
+    terms: OrderTerms
+    status: OrderStatus
+    lots_open: int
+    executed_lots: int
+    executed_quote_atoms: int
+    trade_id: int
+    price_ticks: int
+    lots: int
+    quote_atoms: int
+    fee_atoms: int
+    fee_asset: str
+    is_maker: bool
+    at_ns: int
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True):
+    terms: OrderTerms
+    executed_lots: int
+    executed_quote_atoms: int
+
+
+class OrderExpired(Event, frozen=True, kw_only=True):
+    terms: OrderTerms
+    executed_lots: int
+    executed_quote_atoms: int
+    reason: ExpiryReason
+
+
+class OrderModified(Event, frozen=True, kw_only=True):
+    """A resting reduce-only order shrank to what it can still reduce."""
+
+    terms: OrderTerms
+    status: OrderStatus
+    lots_open: int
+    executed_lots: int
+    executed_quote_atoms: int
+
+
+class OrdersCancelled(Event, frozen=True, kw_only=True):
+    """The answer to CancelAllOrders; each order's own OrderCancelled follows."""
+
+    orders: tuple[OrderCancelled, ...]
+
+
+class TradeExecuted(Event, frozen=True, kw_only=True):
+    """A trade as the public sees it. Trade ids count from 1 in each market."""
+
+    market: str
+    trade_id: int
+    price_ticks: int
+    lots: int
+    quote_atoms: int
+    buyer_order: OrderId
+    seller_order: OrderId
+    buyer_is_maker: bool
+    at_ns: int
+
+
+class BookChanged(Event, frozen=True, kw_only=True):
+    """Levels of one book after a command: (price_ticks, lots), 0 lots where a level is gone.
+
+    `update_id` counts from 1 in each market, without gaps.
+    """
+
+    market: str
+    update_id: int
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+
+
+class LedgerPosted(Event, frozen=True, kw_only=True):
+    """One transfer of the ledger: `amount_atoms` > 0 leaves `debit` and enters `credit`.
+
+    Ledger accounts: custody:<asset>, account:<id>:available, account:<id>:locked, pool:<asset>,
+    clearing:<market>, fees:<asset>, insurance:<asset>, in_flight:<asset>.
+    """
+
+    asset: str
+    debit: str
+    credit: str
+    amount_atoms: int
+    kind: str
+
+
+class BalanceChanged(Event, frozen=True, kw_only=True):
+    """An account's holding of one asset, after. Lend and debt are scaled by the pool's indexes."""
+
+    account: AccountId
+    asset: str
+    available_atoms: int
+    locked_atoms: int
+    lend_scaled: int
+    debt_scaled: int
+
+
+class PositionChanged(Event, frozen=True, kw_only=True):
+    """A perpetual position, after. unrealized = lots × mark + quote.
+
+    `entry_quote_atoms` is the cost of what is open at the trader's own entry prices (signed as
+    lots); settlement does not change it. `realized_atoms` counts since the position was opened.
+    """
+
+    account: AccountId
+    market: str
+    position_id: int
+    lots: int
+    quote_atoms: int
+    entry_quote_atoms: int
+    realized_atoms: int
+    fees_atoms: int
+    opened_at_ns: int
+
+
+class PoolChanged(Event, frozen=True, kw_only=True):
+    asset: str
+    cash_atoms: int
+    lend_scaled: int
+    lend_index_ray: int
+    debt_scaled: int
+    debt_index_ray: int
+    reserve_ray: int
+    accrued_at_ns: int
+
+
+class BorrowLendMoved(Event, frozen=True, kw_only=True):
+    account: AccountId
+    asset: str
+    kind: BorrowLendKind
+    source: MovementSource
+    amount_atoms: int
+
+
+class InterestAccrued(Event, frozen=True, kw_only=True):
+    """The answer to AccrueInterest. Rates are per year, in ppb, as they stand from now on."""
+
+    asset: str
+    borrow_rate_ppb: int
+    lend_rate_ppb: int
+    utilization_ppb: int
+
+
+class IdleLent(Event, frozen=True, kw_only=True):
+    """The answer to AutoLend."""
+
+    asset: str
+    accounts: int
+    amount_atoms: int
+
+
+class ProfitRealized(Event, frozen=True, kw_only=True):
+    """One account's part of a settlement: positive was paid out, negative was collected."""
+
+    account: AccountId
+    market: str
+    amount_atoms: int
+
+
+class MarketRealized(Event, frozen=True, kw_only=True):
+    """The answer to AutoRealize: what losers owed and paid, what winners were due and got."""
+
+    market: str
+    owed_atoms: int
+    collected_atoms: int
+    due_atoms: int
+    paid_atoms: int
+
+
+AnyEvent = (
+    CommandRejected
+    | CommandRepeated
+    | AssetListed
+    | MarketListed
+    | MarketStateChanged
+    | PricesUpdated
+    | AccountOpened
+    | AccountUpdated
+    | DepositCredited
+    | WithdrawalRequested
+    | WithdrawalSettled
+    | FundsTransferred
+    | OrderPlaced
+    | OrderFilled
+    | OrderCancelled
+    | OrderExpired
+    | OrderModified
+    | OrdersCancelled
+    | TradeExecuted
+    | BookChanged
+    | LedgerPosted
+    | BalanceChanged
+    | PositionChanged
+    | PoolChanged
+    | BorrowLendMoved
+    | InterestAccrued
+    | IdleLent
+    | ProfitRealized
+    | MarketRealized
+)

@@ -1,0 +1,150 @@
+"""Moves of one account's money between available, locked, lent and owed, with their ledger legs.
+
+These are facts, not decisions: the caller has checked. Pools must have been accrued.
+"""
+
+from engine.events import BorrowLendKind, BorrowLendMoved, MovementSource
+from engine.ledger import Holding
+from engine.state import Account, State
+
+
+def accrue_holding(state: State, account: Account, asset: str) -> Holding:
+    """Bring an asset's pool up to now and return the account's holding of it."""
+    state.pools[asset].accrue(state.at_ns)
+    return account.holding(asset)
+
+
+def accrue_account(state: State, account: Account) -> None:
+    """Bring every pool in which the account lends or borrows up to now."""
+    for symbol, holding in account.holdings.items():
+        if holding.lend_scaled or holding.debt_scaled:
+            state.pools[symbol].accrue(state.at_ns)
+
+
+def lend(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
+    """Lend from what is available."""
+    pool = state.pools[holding.asset]
+    state.ledger.transfer(holding.available, pool.cash, amount_atoms, kind="lend")
+    holding.lend_scaled += pool.lend(amount_atoms)
+    _moved(state, holding, BorrowLendKind.LEND, source, amount_atoms)
+
+
+def redeem(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
+    """Take back what is lent, into available."""
+    pool = state.pools[holding.asset]
+    holding.lend_scaled -= pool.redeem(amount_atoms, of_scaled=holding.lend_scaled)
+    assert holding.lend_scaled >= 0, f"account {holding.account_id} redeemed more than it lent"
+    state.ledger.transfer(pool.cash, holding.available, amount_atoms, kind="redeem")
+    _moved(state, holding, BorrowLendKind.REDEEM, source, amount_atoms)
+
+
+def borrow(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
+    """Borrow into available. Nothing of the asset may be lent."""
+    assert not holding.lend_scaled, f"account {holding.account_id} lends {holding.asset}"
+    pool = state.pools[holding.asset]
+    holding.debt_scaled += pool.borrow(amount_atoms)
+    state.ledger.transfer(pool.cash, holding.available, amount_atoms, kind="borrow")
+    _moved(state, holding, BorrowLendKind.BORROW, source, amount_atoms)
+
+
+def repay(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
+    """Repay from what is available; never more than is owed."""
+    pool = state.pools[holding.asset]
+    holding.debt_scaled -= pool.repay(amount_atoms, of_scaled=holding.debt_scaled)
+    assert holding.debt_scaled >= 0, f"account {holding.account_id} repaid more than it owed"
+    state.ledger.transfer(holding.available, pool.cash, amount_atoms, kind="repay")
+    _moved(state, holding, BorrowLendKind.REPAY, source, amount_atoms)
+
+
+def _moved(
+    state: State, holding: Holding, kind: BorrowLendKind, source: MovementSource, amount: int
+) -> None:
+    state.record.balances[holding] = None
+    state.record.events.append(
+        BorrowLendMoved(
+            account=holding.account_id,
+            asset=holding.asset,
+            kind=kind,
+            source=source,
+            amount_atoms=amount,
+        )
+    )
+
+
+def credit(
+    state: State,
+    account: Account,
+    holding: Holding,
+    amount_atoms: int,
+    *,
+    auto_repay: bool | None = None,
+    auto_lend: bool | None = None,
+) -> None:
+    """Put a credit that has reached available to use: repay → lend → leave available.
+
+    The flags of an order, where given, go before the account's settings.
+    """
+    rest = amount_atoms
+    pool = state.pools[holding.asset]
+    if holding.debt_scaled and (account.auto_repay_borrows if auto_repay is None else auto_repay):
+        pool.accrue(state.at_ns)
+        part = min(rest, pool.debt_atoms(holding.debt_scaled))
+        repay(state, holding, part, MovementSource.AUTO_REPAY)
+        rest -= part
+    if rest and (account.auto_lend if auto_lend is None else auto_lend):
+        lend_idle(state, holding, rest)
+
+
+def lend_idle(state: State, holding: Holding, amount_atoms: int) -> int:
+    """Lend as much of `amount_atoms` as the asset and its pool take; return how much."""
+    pool = state.pools[holding.asset]
+    pool.accrue(state.at_ns)
+    room = pool.lendable()
+    part = amount_atoms if room is None else min(amount_atoms, room)
+    if holding.debt_scaled or not pool.asset.lendable or part < pool.asset.min_lend_atoms:
+        return 0
+    lend(state, holding, part, MovementSource.AUTO_LEND)
+    return part
+
+
+def redeemable(state: State, holding: Holding) -> int:
+    """Return how much of the account's lend could be taken back now."""
+    if not holding.lend_scaled:
+        return 0
+    pool = state.pools[holding.asset]
+    return min(pool.lend_atoms(holding.lend_scaled), pool.redeemable(state.at_ns))
+
+
+def raise_available(
+    state: State, holding: Holding, amount_atoms: int, source: MovementSource
+) -> None:
+    """Redeem and then borrow until `amount_atoms` are available. The caller checked."""
+    short = amount_atoms - holding.available.atoms
+    if short > 0 and holding.lend_scaled:
+        pool = state.pools[holding.asset]
+        part = min(short, pool.lend_atoms(holding.lend_scaled), pool.cash.atoms)
+        if part:
+            redeem(state, holding, part, source)
+            short -= part
+    if short > 0:
+        borrow(state, holding, short, source)
+
+
+def lock(state: State, holding: Holding, amount_atoms: int) -> None:
+    """Hold available money for an order."""
+    if amount_atoms:
+        state.ledger.transfer(holding.available, holding.locked, amount_atoms, kind="lock")
+
+
+def unlock(
+    state: State,
+    account: Account,
+    holding: Holding,
+    amount_atoms: int,
+    *,
+    auto_lend: bool | None = None,
+) -> None:
+    """Give back what an order held, and put it to use."""
+    if amount_atoms:
+        state.ledger.transfer(holding.locked, holding.available, amount_atoms, kind="unlock")
+        credit(state, account, holding, amount_atoms, auto_lend=auto_lend)

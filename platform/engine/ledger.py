@@ -1,0 +1,88 @@
+"""The double-entry ledger: money is in accounts, and moves between two of them.
+
+One transfer is one event: balanced by construction. Per asset all accounts sum to zero, because the
+custody account carries the other side of what came in from outside.
+"""
+
+from engine.events import LedgerPosted
+from engine.record import Record
+from engine.units import AccountId
+
+
+class LedgerAccount:
+    """A place where money of one asset is. Only custody may be below zero."""
+
+    __slots__ = ("asset", "atoms", "holding", "name")
+
+    def __init__(self, name: str, asset: str, holding: "Holding | None" = None) -> None:
+        self.name = name
+        self.asset = asset
+        self.atoms = 0
+        self.holding = holding
+
+
+class Holding:
+    """What one account has of one asset. Lend and debt are scaled by the pool's indexes."""
+
+    __slots__ = (
+        "account_id",
+        "asset",
+        "available",
+        "debt_scaled",
+        "lend_scaled",
+        "locked",
+        "memo",
+    )
+
+    def __init__(self, account_id: AccountId, asset: str) -> None:
+        self.account_id = account_id
+        self.asset = asset
+        self.available = LedgerAccount(f"account:{account_id}:available", asset, self)
+        self.locked = LedgerAccount(f"account:{account_id}:locked", asset, self)
+        self.lend_scaled = 0
+        self.debt_scaled = 0
+        # Margin's memo of (atoms owned, price, collateral value).
+        self.memo = (0, 0, 0)
+
+
+class Ledger:
+    """The house's own accounts, and the one way in which money moves."""
+
+    __slots__ = ("house", "record")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.house: dict[str, LedgerAccount] = {}
+
+    def house_account(self, kind: str, asset: str, subject: str | None = None) -> LedgerAccount:
+        """Return the house's account `kind:subject`, opening it at first use."""
+        name = f"{kind}:{subject or asset}"
+        account = self.house.get(name)
+        if account is None:
+            account = self.house[name] = LedgerAccount(name, asset)
+        return account
+
+    def transfer(
+        self, debit: LedgerAccount, credit: LedgerAccount, amount_atoms: int, *, kind: str
+    ) -> None:
+        """Move `amount_atoms` > 0 from `debit` to `credit`. The caller checked that it is there."""
+        assert amount_atoms > 0, f"transfer of {amount_atoms} {debit.asset}"
+        assert debit.asset == credit.asset, f"{debit.name} to {credit.name}"
+        debit.atoms -= amount_atoms
+        credit.atoms += amount_atoms
+        record = self.record
+        if debit.atoms < 0:
+            assert debit.name.startswith("custody:"), f"{debit.name} overdrawn"
+        if debit.holding is not None:
+            record.balances[debit.holding] = None
+        if credit.holding is not None:
+            record.balances[credit.holding] = None
+        record.events.append(
+            LedgerPosted(
+                asset=debit.asset,
+                debit=debit.name,
+                credit=credit.name,
+                amount_atoms=amount_atoms,
+                kind=kind,
+            )
+        )

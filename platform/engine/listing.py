@@ -1,0 +1,158 @@
+"""Handlers of the catalog, of prices and of accounts' settings."""
+
+from engine.answers import Events, rejected
+from engine.catalog import Market, MarketKind, quote_atoms_per_tick
+from engine.commands import (
+    ListAsset,
+    ListMarket,
+    OpenAccount,
+    SetMarketState,
+    UpdateAccount,
+    UpdatePrices,
+)
+from engine.events import (
+    AccountOpened,
+    AccountUpdated,
+    AssetListed,
+    MarketListed,
+    MarketStateChanged,
+    PricesUpdated,
+)
+from engine.rejects import Reject
+from engine.state import Account, State
+from engine.units import PPB
+
+MAX_DECIMALS = 9
+MAX_PRICE_E8 = 10**20
+MAX_LEVERAGE = 100
+# Perpetuals settle in a dollar with six decimals: quote atoms are micros.
+SETTLEMENT_DECIMALS = 6
+
+
+def list_asset(state: State, command: ListAsset) -> Events:
+    """List an asset, with an empty lending pool and no price yet."""
+    asset = command.asset
+    if asset.symbol in state.assets:
+        return rejected(Reject.ASSET_EXISTS, f"{asset.symbol} is listed already")
+    if not 0 <= asset.decimals <= MAX_DECIMALS:
+        return rejected(Reject.INVALID_PARAMETER, f"decimals must be 0 to {MAX_DECIMALS}")
+    if not 0 < asset.curve.optimal_ppb < PPB:
+        return rejected(Reject.INVALID_PARAMETER, "optimal utilization must be between 0 and 1")
+    if not 0 <= asset.haircut.weight_ppb <= PPB:
+        return rejected(Reject.INVALID_PARAMETER, "collateral weight must be between 0 and 1")
+    state.list_asset(asset)
+    return (AssetListed(asset=asset),)
+
+
+def list_market(state: State, command: ListMarket) -> Events:
+    """List a market whose tick and step satisfy the listing rule."""
+    market = command.market
+    if market.symbol in state.markets:
+        return rejected(Reject.MARKET_EXISTS, f"{market.symbol} is listed already")
+    base, quote = state.assets.get(market.base), state.assets.get(market.quote)
+    if base is None or quote is None or base is quote:
+        missing = market.base if base is None else market.quote
+        return rejected(Reject.UNKNOWN_ASSET, f"{missing} is not an asset it can trade")
+    per_tick = quote_atoms_per_tick(market, base, quote)
+    if per_tick is None:
+        return rejected(
+            Reject.LISTING_RULE, "tick × step × 10^quote decimals must be a positive whole number"
+        )
+    wrong = _wrong_parameter(market, quote.decimals)
+    if wrong is not None:
+        return rejected(Reject.INVALID_PARAMETER, wrong)
+    state.list_market(market, per_tick)
+    return (MarketListed(market=market, quote_atoms_per_tick=per_tick),)
+
+
+def _wrong_parameter(market: Market, quote_decimals: int) -> str | None:
+    if not 0 < market.min_lots <= market.max_lots:
+        return "quantities must satisfy 0 < minimum ≤ maximum"
+    if not 0 <= market.maker_fee_ppm <= PPB or not 0 <= market.taker_fee_ppm <= PPB:
+        return "fees must not be negative"
+    if not market.min_multiplier_ppb < PPB < market.max_multiplier_ppb:
+        return "the price band must contain the reference price"
+    if not market.min_impact_ppb <= PPB <= market.max_impact_ppb:
+        return "the impact band must contain the best price"
+    if market.kind is MarketKind.PERP:
+        if market.imf is None or market.mmf is None:
+            return "a perpetual needs initial and maintenance margin fractions"
+        if market.imf.base_ppb < market.mmf.base_ppb or (
+            market.imf.factor_ppb < market.mmf.factor_ppb
+        ):
+            return "initial margin must not be below maintenance margin"
+        if quote_decimals != SETTLEMENT_DECIMALS:
+            return f"a perpetual settles in an asset with {SETTLEMENT_DECIMALS} decimals"
+    return None
+
+
+def set_market_state(state: State, command: SetMarketState) -> Events:
+    """Say what a book accepts from now on. Resting orders stay; cancels are always accepted."""
+    listed = state.markets.get(command.market)
+    if listed is None:
+        return rejected(Reject.UNKNOWN_MARKET, f"there is no market {command.market}")
+    listed.state = command.state
+    return (MarketStateChanged(market=command.market, state=command.state),)
+
+
+def update_prices(state: State, command: UpdatePrices) -> Events:
+    """Take new index prices, all of them or none."""
+    for symbol, price_e8 in command.prices_e8.items():
+        if symbol not in state.assets:
+            return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {symbol}")
+        if not 0 < price_e8 <= MAX_PRICE_E8:
+            return rejected(Reject.INVALID_PRICE, f"{symbol}: {price_e8} is not a price")
+    for symbol, price_e8 in command.prices_e8.items():
+        state.prices[symbol].update(price_e8, state.at_ns)
+    marks = {
+        symbol: command.prices_e8[listed.market.base]
+        for symbol, listed in state.markets.items()
+        if listed.is_perp and listed.market.base in command.prices_e8
+    }
+    return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks),)
+
+
+def open_account(state: State, command: OpenAccount) -> Events:
+    """Open a margin account of its own, under the owner's main account."""
+    if command.account in state.accounts:
+        return rejected(Reject.ACCOUNT_EXISTS, f"account {command.account} is open already")
+    if command.owner != command.account:
+        owner = state.accounts.get(command.owner)
+        if owner is None:
+            return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no main account {command.owner}")
+        if owner.owner != owner.account_id:
+            return rejected(Reject.OTHER_OWNER, "a sub-account cannot own another")
+    state.accounts[command.account] = Account(command.account, command.owner)
+    return (AccountOpened(account=command.account, owner=command.owner),)
+
+
+def update_account(state: State, command: UpdateAccount) -> Events:
+    """Change settings; they act from the next command on."""
+    account = state.accounts.get(command.account)
+    if account is None:
+        return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
+    leverage = command.leverage_limit
+    if leverage is not None and not 1 <= leverage <= MAX_LEVERAGE:
+        return rejected(
+            Reject.INVALID_PARAMETER, f"leverage must be a whole number from 1 to {MAX_LEVERAGE}"
+        )
+    for name in (
+        "auto_lend",
+        "auto_repay_borrows",
+        "auto_borrow_settlements",
+        "auto_realize_pnl",
+        "leverage_limit",
+    ):
+        value = getattr(command, name)
+        if value is not None:
+            setattr(account, name, value)
+    return (
+        AccountUpdated(
+            account=account.account_id,
+            auto_lend=account.auto_lend,
+            auto_repay_borrows=account.auto_repay_borrows,
+            auto_borrow_settlements=account.auto_borrow_settlements,
+            auto_realize_pnl=account.auto_realize_pnl,
+            leverage_limit=account.leverage_limit,
+        ),
+    )

@@ -1,0 +1,154 @@
+"""A perpetual position, kept as two signed numbers: lots and quote.
+
+    trade of q lots at price P:  lots += q;  quote −= q × P        (mirrored for the other side)
+    unrealized profit at mark:   lots × mark + quote
+
+Per market Σ lots = 0 and Σ quote + dust − cash = 0, so at any mark Σ profit = cash − dust.
+Settlement moves quote against the market's clearing cash; lots and the entry price shown stay.
+
+A position also keeps the sums of the account's open orders, so that margin never rescans orders.
+"""
+
+from bisect import bisect_left, insort
+
+from engine.book import Order
+from engine.ledger import LedgerAccount
+from engine.record import Record
+from engine.units import AccountId, OrderId
+
+
+class OpenSide:
+    """The sums of one side's resting orders which could increase risk: lots, and lots by price."""
+
+    __slots__ = ("by_price", "lots", "prices")
+
+    def __init__(self) -> None:
+        self.lots = 0
+        self.prices: list[int] = []
+        self.by_price: dict[int, int] = {}
+
+    def add(self, price_ticks: int, lots: int) -> None:
+        self.lots += lots
+        if price_ticks in self.by_price:
+            self.by_price[price_ticks] += lots
+        else:
+            self.by_price[price_ticks] = lots
+            insort(self.prices, price_ticks)
+
+    def remove(self, price_ticks: int, lots: int) -> None:
+        self.lots -= lots
+        left = self.by_price[price_ticks] - lots
+        if left:
+            assert left > 0, f"open side at {price_ticks} below zero"
+            self.by_price[price_ticks] = left
+        else:
+            del self.by_price[price_ticks]
+            del self.prices[bisect_left(self.prices, price_ticks)]
+
+
+class Position:
+    """One account's position and open orders in one perpetual market."""
+
+    __slots__ = (
+        "account_id",
+        "asks",
+        "bids",
+        "entry_quote",
+        "fees",
+        "lots",
+        "market",
+        "memo",
+        "opened_at_ns",
+        "order_quote",
+        "position_id",
+        "quote",
+        "realized",
+        "reduce_lots",
+        "reduce_orders",
+    )
+
+    def __init__(self, account_id: AccountId, market: str) -> None:
+        self.account_id = account_id
+        self.market = market
+        self.lots = 0
+        self.quote = 0
+        # The cost of what is open, at the trader's own prices; signed as lots.
+        self.entry_quote = 0
+        self.realized = 0
+        self.fees = 0
+        self.position_id = 0
+        self.opened_at_ns = 0
+        self.bids = OpenSide()
+        self.asks = OpenSide()
+        # Σ open lots × limit price, of both sides, for the fee reserve.
+        self.order_quote = 0
+        # Resting reduce-only orders, oldest first, and their lots. They are all on the closing side.
+        self.reduce_orders: dict[OrderId, Order] = {}
+        self.reduce_lots = 0
+        # Margin's memo of (lots, price, least fraction, notional, margin).
+        self.memo = (0, 0, 0, 0, 0)
+
+    @property
+    def idle(self) -> bool:
+        return not (
+            self.lots or self.quote or self.bids.lots or self.asks.lots or self.reduce_orders
+        )
+
+    def worst_lots(self) -> int:
+        """Return the largest size, either way, that open orders could make of the position."""
+        return max(abs(self.lots + self.bids.lots), abs(self.lots - self.asks.lots), abs(self.lots))
+
+    def trade(self, lots: int, quote_atoms: int, *, position_id: int, at_ns: int) -> None:
+        """Add `lots` (negative: sold) for `quote_atoms` ≥ 0, keeping entry and realized."""
+        before = self.lots
+        cost = quote_atoms if lots > 0 else -quote_atoms
+        self.lots += lots
+        self.quote -= cost
+        if before == 0:
+            self._open(position_id, at_ns, cost)
+        elif (before > 0) == (lots > 0):
+            self.entry_quote += cost
+        elif abs(lots) <= abs(before):
+            # The closed part leaves at its share of the cost, rounded towards zero profit shown.
+            part = self.entry_quote * abs(lots) // abs(before)
+            self.realized -= part + cost
+            self.entry_quote -= part
+        else:
+            closing = cost * abs(before) // abs(lots)
+            self.realized -= self.entry_quote + closing
+            self._open(position_id, at_ns, cost - closing)
+
+    def add_order(self, order: Order, lots: int) -> None:
+        """Count `lots` of a resting order (negative: fewer of them) into the sums."""
+        if order.terms.reduce_only:
+            self.reduce_lots += lots
+            if order.lots_open:
+                self.reduce_orders[order.terms.order_id] = order
+            else:
+                del self.reduce_orders[order.terms.order_id]
+            return
+        side = self.bids if order.is_bid else self.asks
+        if lots > 0:
+            side.add(order.price, lots)
+        else:
+            side.remove(order.price, -lots)
+
+    def _open(self, position_id: int, at_ns: int, cost: int) -> None:
+        self.position_id = position_id
+        self.opened_at_ns = at_ns
+        self.entry_quote = cost
+        self.realized = 0
+        self.fees = 0
+
+
+class Clearing:
+    """The counterpart of all positions of a market: cash collected, and dust owed to the house."""
+
+    __slots__ = ("cash", "dust", "long_lots", "positions", "record")
+
+    def __init__(self, market: str, quote: str, record: Record) -> None:
+        self.cash = LedgerAccount(f"clearing:{market}", quote)
+        self.dust = 0
+        self.long_lots = 0
+        self.positions: dict[AccountId, Position] = {}
+        self.record = record

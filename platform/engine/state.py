@@ -1,0 +1,185 @@
+"""All that the exchange knows. Changed by handlers only, through the parts below this module."""
+
+from collections import deque
+
+from engine.book import Book, Order
+from engine.catalog import Asset, Market, MarketKind, MarketState
+from engine.ledger import Holding, Ledger
+from engine.pools import Pool
+from engine.positions import Clearing, Position
+from engine.prices import Price
+from engine.record import Record
+from engine.units import PRICE_SCALE, AccountId, OrderId
+
+FIRST_ORDER_ID = 1_000_000_001
+
+
+class Account:
+    """A margin account: its settings, what it holds, its positions and live orders."""
+
+    __slots__ = (
+        "account_id",
+        "auto_borrow_settlements",
+        "auto_lend",
+        "auto_realize_pnl",
+        "auto_repay_borrows",
+        "client_ids",
+        "holdings",
+        "leverage_limit",
+        "orders",
+        "owner",
+        "pending_borrow",
+        "positions",
+        "spot_loss_micros",
+    )
+
+    def __init__(self, account_id: AccountId, owner: AccountId) -> None:
+        self.account_id = account_id
+        self.owner = owner
+        self.auto_lend = False
+        self.auto_repay_borrows = True
+        self.auto_borrow_settlements = True
+        self.auto_realize_pnl = True
+        self.leverage_limit = 20
+        self.holdings: dict[str, Holding] = {}
+        self.positions: dict[str, Position] = {}
+        self.orders: dict[OrderId, Order] = {}
+        self.client_ids: dict[int, Order] = {}
+        # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
+        self.pending_borrow: dict[str, int] = {}
+        self.spot_loss_micros = 0
+
+    def holding(self, asset: str) -> Holding:
+        """Return the account's holding of `asset`, opening it at first use."""
+        holding = self.holdings.get(asset)
+        if holding is None:
+            holding = self.holdings[asset] = Holding(self.account_id, asset)
+        return holding
+
+    @property
+    def margined(self) -> bool:
+        """Whether anything could be lost that the account does not own outright."""
+        if self.pending_borrow or any(h.debt_scaled for h in self.holdings.values()):
+            return True
+        return any(not position.idle for position in self.positions.values())
+
+
+class ListedMarket:
+    """A market with what is derived from its listing, and what moves: book, clearing, mark."""
+
+    __slots__ = (
+        "base",
+        "book",
+        "clearing",
+        "is_perp",
+        "market",
+        "notional_divisor",
+        "quote",
+        "quote_atoms_per_tick",
+        "state",
+    )
+
+    def __init__(
+        self, market: Market, base: Asset, quote: Asset, *, per_tick: int, record: Record
+    ) -> None:
+        self.market = market
+        self.base = base
+        self.quote = quote
+        self.quote_atoms_per_tick = per_tick
+        self.state = MarketState.OPEN
+        self.is_perp = market.kind is MarketKind.PERP
+        self.book = Book(market.symbol, record)
+        self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
+        # lots × lot_atoms × price_e8 // this = quote atoms
+        self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
+
+    def quote_atoms(self, price_ticks: int, lots: int) -> int:
+        """Return what `lots` cost at `price_ticks`: exact, by the listing rule."""
+        return price_ticks * lots * self.quote_atoms_per_tick
+
+    def base_atoms(self, lots: int) -> int:
+        return lots * self.market.lot_atoms
+
+    def notional(self, lots: int, price_e8: int) -> int:
+        """Return lots × price in quote atoms, rounded down (towards minus infinity)."""
+        return lots * self.market.lot_atoms * price_e8 // self.notional_divisor
+
+    def perp_clearing(self) -> Clearing:
+        assert self.clearing is not None, f"{self.market.symbol} is not a perpetual"
+        return self.clearing
+
+
+class Withdrawal:
+    """Money in flight out of the exchange."""
+
+    __slots__ = ("account_id", "amount_atoms", "asset", "withdrawal")
+
+    def __init__(self, withdrawal: int, account_id: AccountId, asset: str, amount: int) -> None:
+        self.withdrawal = withdrawal
+        self.account_id = account_id
+        self.asset = asset
+        self.amount_atoms = amount
+
+
+class State:
+    """The whole exchange, in memory."""
+
+    __slots__ = (
+        "accounts",
+        "assets",
+        "at_ns",
+        "command_ids",
+        "command_order",
+        "ledger",
+        "markets",
+        "next_order_id",
+        "next_position_id",
+        "orders",
+        "pools",
+        "prices",
+        "record",
+        "sequence",
+        "withdrawals",
+    )
+
+    def __init__(self) -> None:
+        self.record = Record()
+        self.ledger = Ledger(self.record)
+        self.sequence = 0
+        self.at_ns = 0
+        self.assets: dict[str, Asset] = {}
+        self.markets: dict[str, ListedMarket] = {}
+        self.pools: dict[str, Pool] = {}
+        self.prices: dict[str, Price] = {}
+        self.accounts: dict[AccountId, Account] = {}
+        self.orders: dict[OrderId, Order] = {}
+        self.withdrawals: dict[int, Withdrawal] = {}
+        self.next_order_id = FIRST_ORDER_ID
+        self.next_position_id = 1
+        # command id → (sequence, fingerprint), and the ids in order of arrival.
+        self.command_ids: dict[str, tuple[int, bytes]] = {}
+        self.command_order: deque[str] = deque()
+
+    def list_asset(self, asset: Asset) -> None:
+        self.assets[asset.symbol] = asset
+        self.pools[asset.symbol] = Pool(asset, self.record, self.at_ns)
+        self.prices[asset.symbol] = Price()
+
+    def list_market(self, market: Market, per_tick: int) -> None:
+        base, quote = self.assets[market.base], self.assets[market.quote]
+        self.markets[market.symbol] = ListedMarket(
+            market, base, quote, per_tick=per_tick, record=self.record
+        )
+
+    def mark_e8(self, listed: ListedMarket) -> int:
+        """Return the mark of a market's base in USD × 1e8; 0 before the first index."""
+        return self.prices[listed.market.base].index_e8
+
+    def position(self, account: Account, listed: ListedMarket) -> Position:
+        """Return the account's position in a perpetual, opening an empty one at first use."""
+        symbol = listed.market.symbol
+        position = account.positions.get(symbol)
+        if position is None:
+            position = account.positions[symbol] = Position(account.account_id, symbol)
+            listed.perp_clearing().positions[account.account_id] = position
+        return position

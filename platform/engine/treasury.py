@@ -1,0 +1,202 @@
+"""Handlers of money that comes in, goes out, and moves between an owner's accounts."""
+
+from engine import funds
+from engine.answers import Events, rejected
+from engine.commands import CreditDeposit, RequestWithdrawal, SettleWithdrawal, TransferFunds
+from engine.events import (
+    DepositCredited,
+    FundsTransferred,
+    MovementSource,
+    WithdrawalRequested,
+    WithdrawalSettled,
+)
+from engine.ledger import Holding
+from engine.margin import MarginType, health
+from engine.rejects import Reject
+from engine.state import Account, State, Withdrawal
+from engine.units import RAY, div_ceil
+
+MAX_ATOMS = 10**30
+
+
+def credit_deposit(state: State, command: CreditDeposit) -> Events:
+    """Credit what has arrived: repay → lend → available."""
+    account = state.accounts.get(command.account)
+    if account is None:
+        return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
+    if command.asset not in state.assets:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    if not 0 < command.amount_atoms <= MAX_ATOMS:
+        return rejected(Reject.INVALID_AMOUNT, "the amount must be above zero")
+    # Past this line the deposit must succeed.
+    holding = funds.accrue_holding(state, account, command.asset)
+    custody = state.ledger.house_account("custody", command.asset)
+    state.ledger.transfer(custody, holding.available, command.amount_atoms, kind="deposit")
+    funds.credit(state, account, holding, command.amount_atoms)
+    return (
+        DepositCredited(
+            account=command.account, asset=command.asset, amount_atoms=command.amount_atoms
+        ),
+    )
+
+
+def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
+    """Put money into flight, out of what the account owns beyond its initial margin."""
+    account = state.accounts.get(command.account)
+    if account is None:
+        return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
+    if command.asset not in state.assets:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    if command.withdrawal in state.withdrawals:
+        return rejected(Reject.INVALID_PARAMETER, f"withdrawal {command.withdrawal} exists")
+    refusal = _take_out(
+        state,
+        account,
+        command.asset,
+        command.amount_atoms,
+        redeem=command.auto_lend_redeem,
+        borrow=command.auto_borrow,
+    )
+    if refusal:
+        return refusal
+    # Past this line the withdrawal must succeed.
+    holding = account.holding(command.asset)
+    in_flight = state.ledger.house_account("in_flight", command.asset)
+    state.ledger.transfer(holding.available, in_flight, command.amount_atoms, kind="withdrawal")
+    state.withdrawals[command.withdrawal] = Withdrawal(
+        command.withdrawal, account.account_id, command.asset, command.amount_atoms
+    )
+    return (
+        WithdrawalRequested(
+            withdrawal=command.withdrawal,
+            account=command.account,
+            asset=command.asset,
+            amount_atoms=command.amount_atoms,
+        ),
+    )
+
+
+def settle_withdrawal(state: State, command: SettleWithdrawal) -> Events:
+    """Say that the money has left, or give it back."""
+    withdrawal = state.withdrawals.get(command.withdrawal)
+    if withdrawal is None:
+        return rejected(
+            Reject.UNKNOWN_WITHDRAWAL, f"no withdrawal {command.withdrawal} is in flight"
+        )
+    del state.withdrawals[command.withdrawal]
+    asset, amount = withdrawal.asset, withdrawal.amount_atoms
+    in_flight = state.ledger.house_account("in_flight", asset)
+    if command.returned:
+        account = state.accounts[withdrawal.account_id]
+        holding = funds.accrue_holding(state, account, asset)
+        state.ledger.transfer(in_flight, holding.available, amount, kind="withdrawal_returned")
+        funds.credit(state, account, holding, amount)
+    else:
+        custody = state.ledger.house_account("custody", asset)
+        state.ledger.transfer(in_flight, custody, amount, kind="withdrawal_settled")
+    return (
+        WithdrawalSettled(
+            withdrawal=command.withdrawal,
+            account=withdrawal.account_id,
+            asset=asset,
+            amount_atoms=amount,
+            returned=command.returned,
+        ),
+    )
+
+
+def transfer_funds(state: State, command: TransferFunds) -> Events:
+    """Move money between two accounts of one owner; the source must keep its initial margin."""
+    source = state.accounts.get(command.source)
+    destination = state.accounts.get(command.destination)
+    if source is None or destination is None:
+        missing = command.source if source is None else command.destination
+        return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {missing}")
+    if source is destination:
+        return rejected(Reject.SAME_ACCOUNT, "choose another account as the destination")
+    if source.owner != destination.owner:
+        return rejected(Reject.OTHER_OWNER, "you can transfer between your own accounts only")
+    if command.asset not in state.assets:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    refusal = _take_out(
+        state, source, command.asset, command.amount_atoms, redeem=True, borrow=False
+    )
+    if refusal:
+        return refusal
+    # Past this line the transfer must succeed.
+    giving = source.holding(command.asset)
+    taking = destination.holding(command.asset)
+    state.ledger.transfer(giving.available, taking.available, command.amount_atoms, kind="transfer")
+    funds.credit(state, destination, taking, command.amount_atoms)
+    return (
+        FundsTransferred(
+            source=command.source,
+            destination=command.destination,
+            asset=command.asset,
+            amount_atoms=command.amount_atoms,
+        ),
+    )
+
+
+def _take_out(
+    state: State, account: Account, asset: str, amount: int, *, redeem: bool, borrow: bool
+) -> Events:
+    """Make `amount` available to leave the account, or return the refusal and change nothing."""
+    if not 0 < amount <= MAX_ATOMS:
+        return rejected(Reject.INVALID_AMOUNT, "the amount must be above zero")
+    funds.accrue_account(state, account)
+    holding = funds.accrue_holding(state, account, asset)
+    own = holding.available.atoms
+    lent = state.pools[asset].lend_atoms(holding.lend_scaled) if redeem else 0
+    room = funds.redeemable(state, holding) if redeem else 0
+    short = max(0, amount - own - room)
+    if short and lent > room and amount <= own + lent:
+        return rejected(
+            Reject.UTILIZATION_LIMIT,
+            f"the pool can give back {room} of the {lent} you lend now; ask for less or wait",
+            available=own,
+            redeemable=room,
+            lent=lent,
+        )
+    if short and (not borrow or lent > room or (holding.lend_scaled and not redeem)):
+        return rejected(
+            Reject.INSUFFICIENT_FUNDS,
+            "there is not enough available; ask for at most the available amount",
+            available=own + room,
+            requested=amount,
+        )
+    if short > state.pools[asset].borrowable(state.at_ns):
+        return rejected(Reject.INSUFFICIENT_SUPPLY, "the pool cannot lend that much now")
+    refusal = _margin_refusal(state, account, holding, amount, borrowed=short)
+    if refusal:
+        return refusal
+    funds.raise_available(state, holding, amount, MovementSource.WITHDRAWAL)
+    return ()
+
+
+def _margin_refusal(
+    state: State, account: Account, holding: Holding, amount: int, *, borrowed: int
+) -> Events:
+    """Refuse if what stays after giving `amount`, of which `borrowed` is new debt, is too little.
+
+    What must stay is the larger of initial margin and a tenth of all exposure, besides what open
+    orders need. Weights fall with size, so the account is valued anew without the amount.
+    """
+    if not (account.margined or borrowed):
+        return ()
+    pool = state.pools[holding.asset]
+    debt = div_ceil(borrowed * RAY, pool.debt_index)
+    holding.available.atoms -= amount - borrowed
+    holding.debt_scaled += debt
+    after = health(state, account, MarginType.INITIAL)
+    holding.available.atoms += amount - borrowed
+    holding.debt_scaled -= debt
+    needed = max(after.margin, after.exposure // 10) + after.open_loss + after.fee_reserve
+    if after.equity >= needed:
+        return ()
+    return rejected(
+        Reject.INSUFFICIENT_MARGIN,
+        "what stays would not carry your positions, loans and orders; close some or take less",
+        equity_micros=after.equity,
+        needed_micros=needed,
+    )

@@ -1,0 +1,46 @@
+"""Units and exact integer arithmetic. Every division names the side it rounds to.
+
+Amounts are integers in the smallest unit of what they measure; the name of a variable says which:
+
+    *_atoms   the asset's smallest unit (USDC 1e-6, BTC 1e-8); decimals are fixed at listing
+    *_ticks   a price as a number of the market's tick
+    *_lots    a quantity as a number of the market's step
+    *_e8      a price in USD (or quote) times 1e8, for valuation
+    *_micros  a value in USD times 1e6: equity, margin, notional
+    *_ppb     a fraction or a yearly rate times 1e9; *_ppm times 1e6
+    *_ray     an interest index times 1e27
+    *_ns      nanoseconds since the Unix epoch, as the sequencer stamped them
+"""
+
+from math import isqrt
+from typing import NewType
+
+AccountId = NewType("AccountId", int)
+OrderId = NewType("OrderId", int)
+
+RAY = 10**27
+PPB = 10**9
+PPM = 10**6
+PRICE_SCALE = 10**8
+SECOND_NS = 10**9
+YEAR_NS = 31_536_000 * SECOND_NS
+
+
+def div_floor(numerator: int, denominator: int) -> int:
+    """Divide, rounding down: what an account gets."""
+    return numerator // denominator
+
+
+def div_ceil(numerator: int, denominator: int) -> int:
+    """Divide, rounding up: what an account owes.
+
+    >>> div_ceil(7, 2), div_ceil(-7, 2)
+    (4, -3)
+    """
+    return -(-numerator // denominator)
+
+
+def sqrt_ceil(value: int) -> int:
+    """Return the smallest integer whose square is not below `value`."""
+    root = isqrt(value)
+    return root if root * root == value else root + 1

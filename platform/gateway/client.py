@@ -1,0 +1,190 @@
+"""The one corridor into the engine: `submit`, for every change of money, orders and settings.
+
+A connection that breaks is opened again and what was unanswered is sent again under the same
+command id, so that a restart of the engine is one slow answer, given once.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from engine.commands import Command
+from gateway import codec
+from gateway.errors import EngineUnavailable, OutcomeUnknown
+from gateway.pipeline import Pipeline
+from gateway.transport import (
+    INLINE,
+    Address,
+    Outcome,
+    new_command_id,
+    parse_addresses,
+    submit_inline,
+)
+
+__all__ = ["Outcome", "new_command_id", "submit", "submit_async", "submit_many"]
+
+# An engine that restarts is back within a second or two: ask often, but do not spin.
+RECONNECT_SECONDS = 0.05
+_LENGTH_BYTES = 4
+
+_local = threading.local()
+_pipelines: dict[tuple[int, int], Pipeline] = {}
+
+
+def submit(
+    command: Command, *, command_id: str | None = None, timeout: float | None = None
+) -> Outcome:
+    """Send a command and wait for its committed outcome; for views, tasks and console commands.
+
+    Args:
+        command_id: names this very act, once; the same id with the same terms gives the first
+            outcome again. Made up when left out.
+        timeout: seconds, across restarts of the engine.
+
+    Raises:
+        EngineUnavailable: nothing has happened.
+        OutcomeUnknown: it may have happened; ask again with the same id.
+    """
+    command_id = command_id or new_command_id()
+    if settings.ENGINE_ADDRESS == INLINE:
+        return submit_inline(command, command_id)
+    seconds = settings.ENGINE_TIMEOUT_SECONDS if timeout is None else timeout
+    attempt = _Attempt(codec.request_frame(0, command_id, command), time.monotonic() + seconds)
+    while True:
+        answer = attempt.once()
+        if isinstance(answer, codec.Reply):
+            return Outcome(answer.sequence, answer.at_ns, codec.decode_event(answer.answer))
+        if isinstance(answer, codec.Refusal) and not attempt.unsure:
+            raise EngineUnavailable(answer.message)
+        if time.monotonic() + RECONNECT_SECONDS >= attempt.deadline:
+            raise attempt.failure()
+        time.sleep(RECONNECT_SECONDS)
+
+
+async def submit_async(
+    command: Command, *, command_id: str | None = None, timeout: float | None = None
+) -> Outcome:
+    """Send a command from an event loop and wait for its committed outcome; as `submit`."""
+    command_id = command_id or new_command_id()
+    if settings.ENGINE_ADDRESS == INLINE:
+        return await asyncio.to_thread(submit_inline, command, command_id)
+    return await _pipeline().send(command, command_id, _seconds(timeout))
+
+
+async def submit_many(commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+    """Send several commands at once and return their outcomes in the same order; as `submit`.
+
+    The first command without an outcome raises; the others may have happened nevertheless.
+    """
+    if settings.ENGINE_ADDRESS == INLINE:
+        return [await submit_async(command) for command in commands]
+    pipeline, seconds = _pipeline(), _seconds(timeout)
+    waiting = [pipeline.send(command, new_command_id(), seconds) for command in commands]
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+
+
+def _seconds(timeout: float | None) -> float:
+    return float(settings.ENGINE_TIMEOUT_SECONDS) if timeout is None else timeout
+
+
+def _pipeline() -> Pipeline:
+    """Return the connection of the running loop; every caller of a process shares it."""
+    loop = asyncio.get_running_loop()
+    key = (os.getpid(), id(loop))
+    pipeline = _pipelines.get(key)
+    if pipeline is None or pipeline.loop is not loop:
+        pipeline = Pipeline(loop, parse_addresses(settings.ENGINE_ADDRESS))
+        _pipelines[key] = pipeline
+    return pipeline
+
+
+class _Attempt:
+    """One command of a blocking caller, over as many connections as it takes."""
+
+    def __init__(self, frame: bytes, deadline: float) -> None:
+        self.frame = frame
+        self.deadline = deadline
+        # Whether it was sent at least once without an answer.
+        self.unsure = False
+        self._error: Exception | None = None
+
+    def once(self) -> codec.Reply | codec.Refusal | None:
+        """Send and wait. Returns None when the connection failed."""
+        try:
+            connection = _connection(max(self.deadline - time.monotonic(), 0.001))
+        except OSError as error:
+            self._error = error
+            return None
+        try:
+            connection.settimeout(max(self.deadline - time.monotonic(), 0.001))
+            connection.sendall(self.frame)
+            answer = codec.decode_answer(_receive(connection))
+        except (OSError, EOFError, codec.FrameError) as error:
+            self.unsure = True
+            self._error = error
+            _forget_connection()
+            return None
+        except BaseException:
+            # Interrupted between question and answer: the next caller must not read this answer.
+            _forget_connection()
+            raise
+        return answer
+
+    def failure(self) -> EngineUnavailable | OutcomeUnknown:
+        """Return what to raise when the time is over."""
+        if self.unsure:
+            return OutcomeUnknown(f"no answer from the engine in time ({self._error})")
+        return EngineUnavailable(f"the engine cannot be reached ({self._error})")
+
+
+def _connection(timeout_seconds: float) -> socket.socket:
+    """Return this thread's connection; a forked child opens its own."""
+    if getattr(_local, "owner", None) == (os.getpid(), settings.ENGINE_ADDRESS):
+        connection: socket.socket = _local.connection
+        return connection
+    addresses = parse_addresses(settings.ENGINE_ADDRESS)
+    connection = _connect_first(addresses, timeout_seconds)
+    _local.connection = connection
+    _local.owner = (os.getpid(), settings.ENGINE_ADDRESS)
+    return connection
+
+
+def _connect_first(addresses: tuple[Address, ...], timeout_seconds: float) -> socket.socket:
+    """Connect to the first address that answers: only the leader listens."""
+    for address in addresses[:-1]:
+        try:
+            return address.connect(timeout_seconds / len(addresses))
+        except OSError:
+            continue
+    return addresses[-1].connect(timeout_seconds)
+
+
+def _forget_connection() -> None:
+    _local.connection.close()
+    _local.owner = None
+
+
+def _receive(connection: socket.socket) -> bytes:
+    length = int.from_bytes(_receive_exactly(connection, _LENGTH_BYTES), "big")
+    if length > codec.MAX_ANSWER_BYTES:
+        raise codec.FrameError(f"an answer of {length} bytes")
+    return _receive_exactly(connection, length)
+
+
+def _receive_exactly(connection: socket.socket, size: int) -> bytes:
+    parts = b""
+    while len(parts) < size:
+        part = connection.recv(size - len(parts))
+        if not part:
+            raise EOFError("the engine closed the connection")
+        parts += part
+    return parts

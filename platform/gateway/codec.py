@@ -1,0 +1,181 @@
+"""Frames between the engine and its callers: 4 bytes of length (big-endian), then msgpack.
+
+The first frame of a caller says what the connection is for: a Request starts a series of commands,
+Follow asks for the feed.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from engine.catalog import MarketState
+from engine.commands import AnyCommand, Command
+from engine.events import AnyEvent, AssetListed, Event, MarketListed
+
+# A command is a few hundred bytes; more than this from a caller is a mistake or an attack.
+MAX_REQUEST_BYTES = 64 * 1024
+# The longest answer lists every order which CancelAllOrders ended.
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+# A feed snapshot carries every level of every book.
+MAX_FEED_BYTES = 256 * 1024 * 1024
+MAX_COMMAND_ID = 120
+_LENGTH_BYTES = 4
+
+
+class FrameError(Exception):
+    """The bytes are not a frame of this protocol; the connection cannot go on."""
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True, tag="q"):
+    """A command as it travels. `correlation` comes back with the answer on the same connection."""
+
+    correlation: int
+    command_id: str
+    command: msgspec.Raw
+
+
+class Follow(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """Ask for the feed: a FeedSnapshot, then a FeedBatch after each commit."""
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """The committed outcome of a command."""
+
+    correlation: int
+    sequence: int
+    at_ns: int
+    answer: msgspec.Raw
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """The command was not taken: nothing has happened."""
+
+    correlation: int
+    message: str
+
+
+class MarketSnapshot(msgspec.Struct, frozen=True):
+    """A market as it stands: its book (price_ticks, lots), best first, and its last prices."""
+
+    listed: MarketListed
+    state: MarketState
+    update_id: int
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+    last_trade_id: int
+    last_price_ticks: int | None
+    mark_e8: int | None
+
+
+class FeedSnapshot(msgspec.Struct, frozen=True, tag=True):
+    """Everything public after `sequence`. The batches which follow begin with the next command."""
+
+    sequence: int
+    at_ns: int
+    assets: tuple[AssetListed, ...]
+    markets: tuple[MarketSnapshot, ...]
+    index_e8: dict[str, int]
+
+
+class FeedItem(msgspec.Struct, frozen=True):
+    """What one command brought about."""
+
+    sequence: int
+    at_ns: int
+    events: tuple[AnyEvent, ...]
+
+
+class FeedBatch(msgspec.Struct, frozen=True, tag=True):
+    """The commands of one commit. LedgerPosted and PoolChanged are left out."""
+
+    items: tuple[FeedItem, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_commands: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
+_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+_questions: msgspec.msgpack.Decoder[Request | Follow] = msgspec.msgpack.Decoder(Request | Follow)
+_answers: msgspec.msgpack.Decoder[Reply | Refusal] = msgspec.msgpack.Decoder(Reply | Refusal)
+_feed: msgspec.msgpack.Decoder[FeedSnapshot | FeedBatch] = msgspec.msgpack.Decoder(
+    FeedSnapshot | FeedBatch
+)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Return a message as msgpack."""
+    return _encoder.encode(message)
+
+
+def frame(body: bytes) -> bytes:
+    """Put the length before an encoded message."""
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+def request_frame(correlation: int, command_id: str, command: Command) -> bytes:
+    """Return the frame which asks for `command`."""
+    raw = msgspec.Raw(_encoder.encode(command))
+    return frame(_encoder.encode(Request(correlation, command_id, raw)))
+
+
+def decode_command(data: bytes | msgspec.Raw) -> AnyCommand:
+    """Return the command which `data` says. Raises FrameError."""
+    try:
+        return _commands.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise FrameError(f"not a command: {error}") from error
+
+
+def decode_event(data: bytes | msgspec.Raw) -> Event:
+    """Return the event which `data` says."""
+    return _events.decode(data)
+
+
+def decode_question(data: bytes) -> Request | Follow:
+    """Return what a caller sent. Raises FrameError."""
+    try:
+        return _questions.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise FrameError(f"not a request: {error}") from error
+
+
+def decode_answer(data: bytes) -> Reply | Refusal:
+    """Return what the engine answered. Raises FrameError."""
+    try:
+        return _answers.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise FrameError(f"not an answer: {error}") from error
+
+
+def decode_feed(data: bytes) -> FeedSnapshot | FeedBatch:
+    """Return a frame of the feed. Raises FrameError."""
+    try:
+        return _feed.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise FrameError(f"not a feed frame: {error}") from error
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._rest = b""
+
+    def take(self, data: bytes) -> Iterator[bytes]:
+        """Yield each frame which `data` completes. Raises FrameError for one beyond the limit."""
+        data = self._rest + data if self._rest else data
+        start, end = 0, len(data)
+        try:
+            while end - start >= _LENGTH_BYTES:
+                length = int.from_bytes(data[start : start + _LENGTH_BYTES], "big")
+                if length > self._limit:
+                    raise FrameError(
+                        f"a frame of {length} bytes, at most {self._limit} are allowed"
+                    )
+                if end - start - _LENGTH_BYTES < length:
+                    break
+                body = data[start + _LENGTH_BYTES : start + _LENGTH_BYTES + length]
+                start += _LENGTH_BYTES + length
+                yield body
+        finally:
+            self._rest = data[start:]

@@ -1,0 +1,91 @@
+"""Where the engine is: an address of a socket, or this very process in tests."""
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from engine.commands import Command
+from engine.events import AnyEvent
+
+INLINE = "inline"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A committed answer: accepted, or CommandRejected with its code."""
+
+    sequence: int
+    at_ns: int
+    answer: AnyEvent
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A Unix socket's path, or a TCP host and port."""
+
+    path: str | None = None
+    host: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else f"tcp:{self.host}:{self.port}"
+
+    def connect(self, timeout_seconds: float) -> socket.socket:
+        """Open a blocking connection. Raises OSError."""
+        if self.path is None:
+            return socket.create_connection((self.host, self.port), timeout_seconds)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout_seconds)
+        try:
+            connection.connect(self.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    async def open(self, protocol: Callable[[], asyncio.Protocol]) -> None:
+        """Open a connection of the running event loop. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if self.path is not None:
+            await loop.create_unix_connection(protocol, self.path)
+        else:
+            await loop.create_connection(protocol, self.host, self.port)
+
+
+def parse_address(text: str) -> Address:
+    """Return the address which `unix:/path` or `tcp:host:port` says. Raises ValueError."""
+    scheme, _, rest = text.strip().partition(":")
+    if scheme == "unix" and rest:
+        return Address(path=rest)
+    host, _, port = rest.rpartition(":")
+    if scheme == "tcp" and host and port.isdecimal():
+        return Address(host=host.strip("[]"), port=int(port))
+    raise ValueError(f"ENGINE_ADDRESS must be unix:/path or tcp:host:port, not {text!r}")
+
+
+def parse_addresses(text: str) -> tuple[Address, ...]:
+    """Return the addresses of a comma-separated list: the leader's and its stand-bys'."""
+    return tuple(parse_address(part) for part in text.split(","))
+
+
+def new_command_id() -> str:
+    """Return an id nobody else has. It begins with the time: index pages are filled in order."""
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(9)}"
+
+
+InlineEngine = Callable[[Command, str], Outcome]
+_inline: list[InlineEngine] = []
+
+
+def install_inline(engine: InlineEngine | None) -> None:
+    """Answer commands in this process while ENGINE_ADDRESS is "inline"; None ends it."""
+    _inline[:] = [] if engine is None else [engine]
+
+
+def submit_inline(command: Command, command_id: str) -> Outcome:
+    """Give a command to the engine of this process."""
+    if not _inline:
+        raise RuntimeError('ENGINE_ADDRESS is "inline" but no engine is installed in this process')
+    return _inline[0](command, command_id)

@@ -1,0 +1,46 @@
+"""`python -m launcher run` and `python -m launcher services -- COMMAND ...`."""
+
+import argparse
+import errno
+import os
+import sys
+from pathlib import Path
+
+from launcher.environment import unwritable
+from launcher.failure import CannotRun
+from launcher.run import run
+from launcher.services import run_with_services
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.action == "services":
+            return run_with_services(options.command)
+        run(port=options.port, data=options.data, feed=options.feed)
+    except CannotRun as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise
+        print(unwritable(Path(error.filename or options.data), error), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m launcher", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    demo = actions.add_parser("run", help="run a demo exchange until Ctrl-C")
+    demo.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
+    demo.add_argument("--data", type=Path, default=os.environ.get("DATA", "var"))
+    demo.add_argument("--feed", choices=("walk", "ccxt"), default=os.environ.get("FEED", "walk"))
+    services = actions.add_parser("services", help="run a command with its own services")
+    services.add_argument("command", nargs="+")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""Ask each program whether it answers: a real question to each, not a look at its process."""
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from gateway import codec
+from gateway.transport import parse_address
+from launcher.environment import HOST
+
+TIMEOUT_SECONDS = 1.0
+WORKER = "worker@satchel"
+
+
+def engine_answers(address: str) -> bool:
+    """Ask the engine for its feed: the first bytes come only after it has recovered."""
+    try:
+        with parse_address(address).connect(TIMEOUT_SECONDS) as connection:
+            connection.sendall(codec.frame(codec.encode(codec.Follow())))
+            return bool(connection.recv(1))
+    except OSError:
+        return False
+
+
+def web_answers(port: int) -> bool:
+    """Ask the edge for its status."""
+    return _get(port, "/api/v1/status") is not None
+
+
+def prices_answer(port: int) -> bool:
+    """Return whether the price feed has given the markets their prices."""
+    return bool(_get(port, "/api/v1/markPrices"))
+
+
+def books_answer(port: int) -> bool:
+    """Return whether the market makers quote both sides of each open market."""
+    markets: list[dict[str, Any]] = _get(port, "/api/v1/markets") or []
+    symbols = [market["symbol"] for market in markets if market.get("orderBookState") == "Open"]
+    books = (_get(port, f"/api/v1/depth?symbol={symbol}") for symbol in symbols)
+    return bool(symbols) and all(book and book["bids"] and book["asks"] for book in books)
+
+
+class WorkerProbe:
+    """Ask the Celery worker by its own ping. The broker is connected to when first asked."""
+
+    def __init__(self, broker: str) -> None:
+        self._broker = broker
+        self._app: Celery | None = None
+
+    def __call__(self) -> bool:
+        """Return whether the worker answers."""
+        if self._app is None:
+            self._app = Celery("launcher", broker=self._broker, set_as_current=False)
+            self._app.conf.broker_connection_retry = False
+        try:
+            answers = self._app.control.broadcast(
+                "ping", reply=True, timeout=TIMEOUT_SECONDS, limit=1, destination=[WORKER]
+            )
+        except Exception:  # noqa: BLE001 (kombu lets any error of the driver through)
+            self._app.close()
+            self._app = None
+            return False
+        return bool(answers)
+
+
+class BeatProbe:
+    """Celery beat takes no questions; it writes its schedule when it has read its table."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._before: dict[str, int] = {}
+
+    def remember(self) -> None:
+        """Note the state before a start."""
+        self._folder.mkdir(exist_ok=True)
+        self._before = self._times()
+
+    def __call__(self) -> bool:
+        """Return whether the schedule was written since `remember`."""
+        times = self._times()
+        return bool(times) and times != self._before
+
+    def _times(self) -> dict[str, int]:
+        return {file.name: file.stat().st_mtime_ns for file in self._folder.iterdir()}
+
+
+def _get(port: int, path: str) -> Any:
+    """Return the JSON which GET answers with 200, else None."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+        return json.loads(body) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()

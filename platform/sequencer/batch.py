@@ -1,0 +1,86 @@
+"""What is committed together: commands with their outcomes, the rows they leave, who waits."""
+
+from typing import NamedTuple, Protocol
+
+from engine.commands import Command
+from engine.engine import Engine
+from engine.events import CommandRejected, CommandRepeated, Event
+from gateway import codec
+from gateway.tables import Rows
+from sequencer.projections import project
+
+
+class Caller(Protocol):
+    """Somebody who waits for the outcome of a command."""
+
+    def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
+        """Queue the committed outcome."""
+
+    def flush(self) -> None:
+        """Send what is queued."""
+
+
+class Entry:
+    """A command that has been applied but not yet committed.
+
+    `callers` wait for its commit; each gets the answer of the command, or one of its own.
+    """
+
+    __slots__ = ("answer", "at_ns", "callers", "command", "command_id", "events", "sequence")
+
+    def __init__(
+        self,
+        *,
+        sequence: int,
+        at_ns: int,
+        command_id: str,
+        command: bytes,
+        events: tuple[Event, ...],
+    ) -> None:
+        self.sequence = sequence
+        self.at_ns = at_ns
+        self.command_id = command_id
+        self.command = command
+        self.events = events
+        self.answer = codec.encode(events[0])
+        self.callers: list[tuple[Caller, int, bytes | None]] = []
+
+
+class Known(NamedTuple):
+    """The command id was seen before, at `sequence`; `answer` is a refusal if the terms differ."""
+
+    sequence: int
+    answer: bytes | None
+
+
+class Batch:
+    """The commands of one commit, in order."""
+
+    __slots__ = ("entries", "rows")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.rows = Rows()
+
+
+def apply(
+    engine: Engine, batch: Batch, *, at_ns: int, command_id: str, command: Command, raw: bytes
+) -> Entry | Known:
+    """Apply the next command and add it to the batch; of a known id, add and change nothing."""
+    sequence = engine.state.sequence + 1
+    events = engine.apply(sequence=sequence, at_ns=at_ns, command_id=command_id, command=command)
+    if engine.state.sequence != sequence:
+        return _known(events[0])
+    entry = Entry(sequence=sequence, at_ns=at_ns, command_id=command_id, command=raw, events=events)
+    project(batch.rows, events, sequence=sequence, at_ns=at_ns)
+    batch.entries.append(entry)
+    return entry
+
+
+def _known(event: Event) -> Known:
+    if isinstance(event, CommandRepeated):
+        return Known(event.sequence, None)
+    assert isinstance(event, CommandRejected), f"{event} took no number"
+    sequence = event.details["sequence"]
+    assert isinstance(sequence, int)
+    return Known(sequence, codec.encode(event))

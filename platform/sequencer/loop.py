@@ -1,0 +1,164 @@
+"""Numbers and timestamps commands, applies them, and answers when they are committed.
+
+Everything here runs in the event loop's thread, except `take`, by which the committer's thread
+gets what has been applied while it was busy.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engine.commands import Command, ListAsset, ListMarket
+from engine.engine import Engine
+from gateway import codec
+from sequencer.batch import Batch, Caller, Entry, Known, apply
+from sequencer.commit import stop_process
+
+# Larger batches gain little and make everybody in them wait for the last (docs/architecture.md).
+MAX_BATCH = 500
+# About a second's work. Beyond it callers are told to come again, instead of waiting in vain.
+MAX_PENDING = 20_000
+BUSY = "the exchange is busy: nothing was done, try again in a moment"
+
+
+class Asked(NamedTuple):
+    """A command that came in, with who waits for it."""
+
+    command_id: str
+    command: Command
+    raw: bytes
+    caller: Caller
+    correlation: int
+
+
+class Sequencer:
+    """The one writer.
+
+    Args:
+        committed: called with each committed batch, before its callers are answered.
+        repeated: called with a caller whose command was committed before, to answer it again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        committed: Callable[[Batch], None],
+        repeated: Callable[[Asked, Known], None],
+    ) -> None:
+        self.engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._committed = committed
+        self._repeated = repeated
+        self._open = Batch()
+        self._ready = threading.Condition()
+        self._pending: deque[Asked] = deque()
+        self._uncommitted: dict[int, Entry] = {}
+        self._stopping = False
+
+    def accept(self, asked: Asked) -> str | None:
+        """Apply a command, or queue it behind a full batch. Returns why not, if refused."""
+        refusal = _refusal(asked)
+        if refusal is not None:
+            return refusal
+        if self._stopping:
+            # Unanswered: the caller will ask the next engine.
+            return None
+        if self._pending or len(self._open.entries) >= MAX_BATCH:
+            if len(self._pending) >= MAX_PENDING:
+                return BUSY
+            self._pending.append(asked)
+        else:
+            self._apply(asked)
+        return None
+
+    def take(self, timeout_seconds: float) -> Batch | None:
+        """Return what has been applied and not yet taken; called by the committer's thread."""
+        with self._ready:
+            if not self._open.entries and not self._ready.wait_for(
+                lambda: bool(self._open.entries), timeout_seconds
+            ):
+                return None
+            batch, self._open = self._open, Batch()
+        if self._pending:
+            self._loop.call_soon_threadsafe(self._apply_pending)
+        return batch
+
+    def batch_committed(self, batch: Batch) -> None:
+        """Have a batch answered; called by the committer's thread."""
+        self._loop.call_soon_threadsafe(self._answer, batch)
+
+    @property
+    def applied(self) -> int:
+        """The number of the last applied command."""
+        return self.engine.state.sequence
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything applied is committed and answered."""
+        return not self._uncommitted
+
+    def stop(self) -> None:
+        """Take no further command. What waits unapplied is dropped: nothing of it has happened."""
+        self._stopping = True
+        self._pending.clear()
+
+    def _apply(self, asked: Asked) -> None:
+        at_ns = max(time.time_ns() // 1000 * 1000, self.engine.state.at_ns)
+        try:
+            with self._ready:
+                outcome = apply(
+                    self.engine,
+                    self._open,
+                    at_ns=at_ns,
+                    command_id=asked.command_id,
+                    command=asked.command,
+                    raw=asked.raw,
+                )
+                self._ready.notify()
+        except BaseException as error:  # noqa: BLE001 -- the state may be half changed: never commit it
+            stop_process(f"{asked.command!r} broke an invariant ({error!r})")
+        if isinstance(outcome, Entry):
+            outcome.callers.append((asked.caller, asked.correlation, None))
+            self._uncommitted[outcome.sequence] = outcome
+            return
+        first = self._uncommitted.get(outcome.sequence)
+        if first is None:
+            self._repeated(asked, outcome)
+        else:
+            first.callers.append((asked.caller, asked.correlation, outcome.answer))
+
+    def _apply_pending(self) -> None:
+        while self._pending and len(self._open.entries) < MAX_BATCH:
+            self._apply(self._pending.popleft())
+
+    def _answer(self, batch: Batch) -> None:
+        for entry in batch.entries:
+            del self._uncommitted[entry.sequence]
+            for caller, correlation, own in entry.callers:
+                answer = entry.answer if own is None else own
+                caller.reply(correlation, sequence=entry.sequence, at_ns=entry.at_ns, answer=answer)
+        self._committed(batch)
+
+
+def _refusal(asked: Asked) -> str | None:
+    """Say what cannot be numbered at all: text that PostgreSQL could not keep."""
+    name = asked.command_id
+    if not 0 < len(name) <= codec.MAX_COMMAND_ID or not (name.isascii() and name.isprintable()):
+        return f"a command id is 1 to {codec.MAX_COMMAND_ID} printable ASCII characters"
+    names = _listed_names(asked.command)
+    if not all(text.isprintable() for text in names):
+        return "names of assets and markets are printable"
+    return None
+
+
+def _listed_names(command: Command) -> tuple[str, ...]:
+    """Return the texts of a command which become columns."""
+    if isinstance(command, ListAsset):
+        return command.asset.symbol, command.asset.name
+    if isinstance(command, ListMarket):
+        return (command.market.symbol,)
+    return ()

@@ -1,0 +1,109 @@
+"""The feed: what everybody may see, to every follower, one frame a commit.
+
+A follower that does not read is cut off: it comes back and begins with a snapshot. Nobody waits
+for it.
+"""
+
+from typing import Protocol
+
+from engine.engine import Engine
+from engine.events import AssetListed, Event, LedgerPosted, MarketListed, PoolChanged
+from engine.state import ListedMarket
+from gateway import codec
+from sequencer.batch import Batch
+
+# Private to the books of the house: no follower needs them.
+_LEFT_OUT = (LedgerPosted, PoolChanged)
+
+
+class Follower(Protocol):
+    """Somebody who reads the feed."""
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or end the connection if too much is unread already."""
+
+
+class Feed:
+    """All followers, each with the number of the last command it has seen."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._followers: list[Follower] = []
+        # Snapshots may show only what is committed: they wait for their own last command.
+        self._joining: list[tuple[Follower, int, bytes]] = []
+
+    def join(self, follower: Follower, *, committed: bool) -> None:
+        """Begin with a snapshot of now, as soon as it is committed."""
+        snapshot = codec.frame(codec.encode(feed_snapshot(self._engine)))
+        if committed:
+            follower.send(snapshot)
+            self._followers.append(follower)
+        else:
+            self._joining.append((follower, self._engine.state.sequence, snapshot))
+
+    def leave(self, follower: Follower) -> None:
+        """Forget a follower whose connection has ended."""
+        self._followers = [kept for kept in self._followers if kept is not follower]
+        self._joining = [joining for joining in self._joining if joining[0] is not follower]
+
+    def publish(self, batch: Batch) -> None:
+        """Send a committed batch to everybody who follows."""
+        if self._followers:
+            frame = batch_frame(batch, after=0)
+            for follower in list(self._followers):
+                follower.send(frame)
+        if self._joining:
+            self._admit(batch)
+
+    def _admit(self, batch: Batch) -> None:
+        last = batch.entries[-1].sequence
+        admitted = [joining for joining in self._joining if joining[1] <= last]
+        self._joining = [joining for joining in self._joining if joining[1] > last]
+        for follower, sequence, snapshot in admitted:
+            follower.send(snapshot)
+            if sequence < last:
+                follower.send(batch_frame(batch, after=sequence))
+            self._followers.append(follower)
+
+
+def batch_frame(batch: Batch, *, after: int) -> bytes:
+    """Return the frame of what a batch's commands after number `after` brought about."""
+    items = tuple(
+        codec.FeedItem(entry.sequence, entry.at_ns, _public(entry.events))
+        for entry in batch.entries
+        if entry.sequence > after
+    )
+    return codec.frame(codec.encode(codec.FeedBatch(items)))
+
+
+def _public(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    return tuple([event for event in events if not isinstance(event, _LEFT_OUT)])
+
+
+def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:
+    """Return everything public as the engine has it now."""
+    state = engine.state
+    return codec.FeedSnapshot(
+        sequence=state.sequence,
+        at_ns=state.at_ns,
+        assets=tuple(AssetListed(asset=asset) for asset in state.assets.values()),
+        markets=tuple(_market_snapshot(engine, listed) for listed in state.markets.values()),
+        index_e8={
+            symbol: price.index_e8 for symbol, price in state.prices.items() if price.index_e8
+        },
+    )
+
+
+def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapshot:
+    depth = engine.depth(listed.market.symbol)
+    mark_e8 = engine.state.mark_e8(listed) if listed.is_perp else 0
+    return codec.MarketSnapshot(
+        listed=MarketListed(market=listed.market, quote_atoms_per_tick=listed.quote_atoms_per_tick),
+        state=listed.state,
+        update_id=depth.update_id,
+        bids=depth.bids,
+        asks=depth.asks,
+        last_trade_id=listed.book.trade_id,
+        last_price_ticks=listed.book.last_price,
+        mark_e8=mark_e8 or None,
+    )

@@ -1,0 +1,45 @@
+"""Writing down the engine's state, so that recovery need not replay the whole journal."""
+
+import zlib
+
+from engine.snapshot import digest, dump_state
+from sequencer.database import Connection
+from sequencer.models import Checkpoint, Snapshot
+from sequencer.replica import Replica
+
+# More than one, in case the latest cannot be read; the journal alone would do, but slowly.
+KEPT = 3
+# The state is mostly small numbers: the fastest level takes it to a third.
+_COMPRESSION = 1
+_SNAPSHOTS = Snapshot._meta.db_table
+_CHECKPOINTS = Checkpoint._meta.db_table
+
+
+def write(connection: Connection, replica: Replica) -> bool:
+    """Write a snapshot and its checkpoint, and drop the oldest; False if it stood there already."""
+    state = replica.engine.state
+    with connection.transaction():
+        written = connection.execute(
+            f"INSERT INTO {_SNAPSHOTS} (sequence, at_ns, digest, chain, state, created_at) "  # noqa: S608
+            "VALUES (%s, %s, %s, %b, %b, now()) ON CONFLICT (sequence) DO NOTHING",
+            [
+                state.sequence,
+                state.at_ns,
+                digest(state),
+                replica.chain,
+                zlib.compress(dump_state(state), _COMPRESSION),
+            ],
+        )
+        if not written.rowcount:
+            return False
+        connection.execute(
+            f"INSERT INTO {_CHECKPOINTS} (sequence, digest, created_at) "  # noqa: S608
+            f"SELECT sequence, digest, now() FROM {_SNAPSHOTS} WHERE sequence = %s "
+            "ON CONFLICT (sequence) DO NOTHING",
+            [state.sequence],
+        )
+        connection.execute(
+            f"DELETE FROM {_SNAPSHOTS} WHERE sequence NOT IN "  # noqa: S608
+            f"(SELECT sequence FROM {_SNAPSHOTS} ORDER BY sequence DESC LIMIT {KEPT})"
+        )
+    return True

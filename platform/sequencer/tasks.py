@@ -1,0 +1,55 @@
+"""The jobs around the journal: snapshots, and the nightly search for rows without an origin."""
+
+import logging
+
+from celery import shared_task
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from sequencer import services
+
+log = logging.getLogger(__name__)
+
+# What foreign keys would say if commits could afford them: each query counts rows without their
+# parent among those of the last two days.
+ORPHANS = {
+    "fills without an order": """
+        SELECT count(*) FROM trading_fill f LEFT JOIN trading_order o ON o.id = f.order_id
+        WHERE f.at > now() - interval '2 days' AND o.id IS NULL""",
+    "trades without their two orders": """
+        SELECT count(*) FROM trading_trade t
+        LEFT JOIN trading_order b ON b.id = t.buyer_order_id
+        LEFT JOIN trading_order s ON s.id = t.seller_order_id
+        WHERE t.at > now() - interval '2 days' AND (b.id IS NULL OR s.id IS NULL)""",
+    "orders of no account": """
+        SELECT count(*) FROM trading_order o
+        LEFT JOIN accounts_accountsettings a ON a.account_id = o.account_id
+        WHERE o.created_at > now() - interval '2 days' AND a.account_id IS NULL""",
+    "balances of no account": """
+        SELECT count(*) FROM accounts_balance b
+        LEFT JOIN accounts_accountsettings a ON a.account_id = b.account_id
+        WHERE a.account_id IS NULL""",
+}
+
+
+@shared_task
+def write_snapshot() -> None:
+    """Write the engine's state down, so that a restart replays only what came after."""
+    log.info("Snapshot written at sequence %s.", services.write_snapshot())
+
+
+@shared_task
+def find_orphans() -> dict[str, int]:
+    """Look for rows whose parent is missing; each finding is an error in the log."""
+    with connection.cursor() as cursor:
+        found = {name: _count(cursor, query) for name, query in ORPHANS.items()}
+    for name, count in found.items():
+        if count:
+            log.error("%s %s: run verify_journal before anything else.", count, name)
+    return found
+
+
+def _count(cursor: CursorWrapper, query: str) -> int:
+    cursor.execute(query)
+    row: tuple[int] = cursor.fetchone()
+    return row[0]

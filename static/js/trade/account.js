@@ -1,0 +1,200 @@
+/** What the signed-in account holds and has open: polled gently, and at once after each own act. */
+
+import { cut, group } from "./decimal.js";
+import { make, setText, stamp } from "./dom.js";
+import { get, post } from "./http.js";
+
+const POLL_MS = 2000;
+const DIRECTIONS = { Bid: ["Buy", "up"], Ask: ["Sell", "down"] };
+
+function side(value) {
+  const [text, tone] = DIRECTIONS[value];
+  return make("span", { class: tone }, text);
+}
+
+function signed(value, places) {
+  const text = cut(value, places);
+  const tone = text.startsWith("-") ? "down" : "up";
+  return make("span", { class: /[1-9]/.test(text) ? tone : "dim" }, group(text));
+}
+
+const number = (value) => (value === null || value === undefined ? "\u2013" : group(value));
+
+// One entry per table: its rows' identity and cells, in the order of the headings in the template.
+const TABLES = {
+  balances: {
+    key: (row) => row.asset,
+    cells: (row) => [row.asset, row.available, row.locked, row.lent, row.borrowed].map(number),
+  },
+  positions: {
+    key: (row) => row.symbol,
+    cells: (row) => [
+      make("a", { href: `/trade/${row.symbol}` }, row.symbol),
+      signed(row.netQuantity, 8),
+      number(row.entryPrice),
+      number(row.markPrice),
+      signed(row.pnlUnrealized, 2),
+      signed(row.pnlRealized, 2),
+    ],
+  },
+  orders: {
+    key: (row) => row.id,
+    cells: (row, account) => [
+      stamp(row.createdAt),
+      make("a", { href: `/trade/${row.symbol}` }, row.symbol),
+      side(row.side),
+      number(row.price),
+      number(row.quantity),
+      number(row.executedQuantity),
+      [row.postOnly ? "Post only" : row.timeInForce, row.reduceOnly ? "reduce only" : null].filter(Boolean).join(", "),
+      account.cancelButton(row),
+    ],
+  },
+  history: {
+    key: (row) => row.id,
+    cells: (row) => [
+      stamp(row.createdAt),
+      row.symbol,
+      side(row.side),
+      row.orderType,
+      number(row.price),
+      number(row.quantity ?? row.quoteQuantity),
+      number(row.executedQuantity),
+      row.expiryReason ? `${row.status}: ${row.expiryReason}` : row.status,
+    ],
+  },
+  fills: {
+    key: (row) => `${row.symbol}${row.tradeId}${row.orderId}`,
+    cells: (row) => [
+      stamp(row.timestamp),
+      row.symbol,
+      side(row.side),
+      number(row.price),
+      number(row.quantity),
+      `${number(row.fee)} ${row.feeSymbol}`,
+      row.isMaker ? "Maker" : "Taker",
+    ],
+  },
+};
+
+export class AccountTables {
+  /** `onState(state)` is called with each answer: {balances, positions, orders, equity}. */
+  constructor({ root, paths, accountId, onState }) {
+    this.root = root;
+    this.paths = paths;
+    this.accountId = accountId;
+    this.onState = onState;
+    this.shown = {};
+    this.tabs = [...root.querySelectorAll("[role=tab]")];
+    this.notice = root.querySelector("[data-account-notice]");
+    for (const tab of this.tabs) {
+      tab.addEventListener("click", () => this.#open(tab));
+      tab.addEventListener("keydown", (event) => this.#arrows(event));
+    }
+    if (accountId === null) return;
+    this.#cancelAll(root.querySelector("[data-cancel-all]"));
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.refresh();
+    });
+    setInterval(() => {
+      if (!document.hidden) this.refresh();
+    }, POLL_MS);
+    this.refresh();
+  }
+
+  /** Ask for the account's state now, and for the history if that is being read. */
+  async refresh() {
+    if (this.accountId === null) return;
+    try {
+      const state = await get(this.paths.account, { account: this.accountId });
+      for (const name of ["balances", "positions", "orders"]) this.#show(name, state[name]);
+      this.onState(state);
+      await this.#history();
+      this.notice.hidden = true;
+    } catch (refusal) {
+      setText(this.notice, refusal.message);
+      this.notice.hidden = false;
+    }
+  }
+
+  /** Make the button which cancels one order. */
+  cancelButton(order) {
+    const label = `Cancel the order ${order.id}`;
+    const button = make("button", { type: "button", class: "link", "data-focus": order.id, "aria-label": label }, "Cancel");
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      await this.#act(this.paths.cancel, { symbol: order.symbol, orderId: order.id });
+    });
+    return button;
+  }
+
+  async #history() {
+    const tab = this.tabs.find((candidate) => candidate.getAttribute("aria-selected") === "true");
+    const path = this.paths[tab.dataset.table];
+    if (path !== undefined) this.#show(tab.dataset.table, await get(path, { account: this.accountId }));
+  }
+
+  async #act(path, fields) {
+    const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
+    let message = null;
+    try {
+      await post(path, { ...fields, account: this.accountId, csrfmiddlewaretoken: csrf });
+    } catch (refusal) {
+      message = refusal.message;
+    }
+    await this.refresh();
+    if (message !== null) {
+      setText(this.notice, message);
+      this.notice.hidden = false;
+    }
+  }
+
+  #show(name, rows) {
+    const key = JSON.stringify(rows);
+    if (this.shown[name] === key) return;
+    this.shown[name] = key;
+    const panel = this.root.querySelector(`#table-${name}`);
+    const focused = document.activeElement?.dataset.focus;
+    const table = TABLES[name];
+    panel.querySelector("tbody").replaceChildren(
+      ...rows.map((row) =>
+        make("tr", { "data-key": table.key(row) }, ...table.cells(row, this).map((cell) => make("td", {}, cell))),
+      ),
+    );
+    if (focused) panel.querySelector(`[data-focus="${focused}"]`)?.focus();
+    panel.querySelector("[data-empty]").hidden = rows.length > 0;
+    const count = this.root.querySelector(`[data-table=${name}] [data-count]`);
+    if (count !== null) setText(count, rows.length ? String(rows.length) : "");
+    if (name === "orders") this.root.querySelector("[data-cancel-all]").disabled = rows.length === 0;
+  }
+
+  #cancelAll(button) {
+    const dialog = document.querySelector("#confirm-cancel-all");
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.showModal();
+    });
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "yes") this.#act(this.paths.cancelAll, {});
+    });
+  }
+
+  #open(chosen) {
+    for (const tab of this.tabs) {
+      const selected = tab === chosen;
+      tab.setAttribute("aria-selected", String(selected));
+      tab.tabIndex = selected ? 0 : -1;
+      this.root.querySelector(`#table-${tab.dataset.table}`).hidden = !selected;
+    }
+    this.refresh();
+  }
+
+  #arrows(event) {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (move === undefined) return;
+    const at = this.tabs.indexOf(event.currentTarget);
+    const next = this.tabs[(at + move + this.tabs.length) % this.tabs.length];
+    next.focus();
+    this.#open(next);
+  }
+}

@@ -1,0 +1,180 @@
+/** The order ticket: a plain form which the server checks; here it previews, fills in and reports. */
+
+import { format, group, parse, trim } from "./decimal.js";
+import { setText } from "./dom.js";
+import { post } from "./http.js";
+
+const KEYS = { b: ["side", "Bid"], s: ["side", "Ask"], l: ["orderType", "Limit"], m: ["orderType", "Market"] };
+
+export class Ticket {
+  /** `bestPrice(side)` is the price at which an order of that side would trade now, or null. */
+  constructor({ form, market, bestPrice, onPlaced }) {
+    this.form = form;
+    this.market = market;
+    this.bestPrice = bestPrice;
+    this.onPlaced = onPlaced;
+    this.state = null;
+    this.fields = form.elements;
+    this.submit = form.querySelector("[data-submit]");
+    this.error = form.querySelector("[data-error]");
+    this.result = form.querySelector("[data-result]");
+    form.addEventListener("input", () => this.#refresh());
+    form.addEventListener("submit", (event) => this.#place(event));
+    for (const button of form.querySelectorAll("[data-share]")) {
+      button.addEventListener("click", () => this.#share(BigInt(button.dataset.share)));
+    }
+    document.addEventListener("keydown", (event) => this.#key(event));
+    this.#refresh();
+  }
+
+  /** Put a price of the book into the ticket; a market ticket becomes a limit one. */
+  pick(price) {
+    this.#choose("orderType", "Limit");
+    this.fields.price.value = trim(price);
+    this.#refresh();
+  }
+
+  /** Take the account's balances and positions, for what is available. */
+  account(state) {
+    this.state = state;
+    this.#refresh();
+  }
+
+  /** Refresh the preview: called when the book has moved. */
+  preview() {
+    if (this.fields.orderType.value === "Market") this.#refresh();
+  }
+
+  get #isBid() {
+    return this.fields.side.value === "Bid";
+  }
+
+  #refresh() {
+    const { fields, market } = this;
+    const limit = fields.orderType.value === "Limit";
+    const bid = this.#isBid;
+    this.form.dataset.side = fields.side.value;
+    this.form.querySelector("[data-price-row]").hidden = !limit;
+    this.form.querySelector("[data-execution-row]").hidden = !limit;
+    fields.price.required = limit;
+    fields.unit.disabled = limit;
+    if (limit) fields.unit.value = "base";
+    if (this.submit !== null) setText(this.submit, `${bid ? "Buy" : "Sell"} ${market.base}`);
+    this.#figures();
+  }
+
+  #figures() {
+    const { market } = this;
+    const inQuote = this.fields.unit.value === "quote";
+    const amount = parse(this.fields.quantity.value, inQuote ? market.quoteDecimals : market.quantityDecimals);
+    const price = this.#price();
+    const places = market.priceDecimals + market.quantityDecimals;
+    let value = null;
+    if (amount !== null && inQuote) value = amount * 10n ** BigInt(places - market.quoteDecimals);
+    else if (amount !== null && price !== null) value = amount * price;
+    const show = (scaled, decimals) => `${group(format(scaled, decimals))} ${market.quote}`;
+    const cents = value === null ? null : value / 10n ** BigInt(places - 2);
+    this.#figure("value", cents === null ? "\u2013" : show(cents, 2));
+    const fee = value === null ? null : (value * BigInt(market.takerFeePpm)) / 10n ** BigInt(places + 2);
+    this.#figure("fee", fee === null ? "\u2013" : show(fee, 4));
+    const available = this.#available();
+    this.#figure("available", available === null ? "\u2013" : `${group(available.text)} ${available.unit}`);
+    for (const button of this.form.querySelectorAll("[data-share]")) button.disabled = available === null;
+  }
+
+  #figure(name, text) {
+    setText(this.form.querySelector(`[data-${name}]`), text);
+  }
+
+  #price() {
+    if (this.fields.orderType.value === "Market") return this.bestPrice(this.fields.side.value);
+    return parse(this.fields.price.value || "-", this.market.priceDecimals);
+  }
+
+  // What the next order can use: the asset it pays with, or the position it can reduce.
+  #available() {
+    if (this.state === null) return null;
+    const { market } = this;
+    if (market.kind === "PERP") {
+      if (!this.fields.reduceOnly.checked) return null;
+      const position = this.state.positions.find((one) => one.symbol === market.symbol);
+      const size = position?.netQuantity ?? "0";
+      const reduces = this.#isBid === size.startsWith("-");
+      return { text: reduces ? size.replace("-", "") : "0", unit: market.base };
+    }
+    const unit = this.#isBid ? market.quote : market.base;
+    const balance = this.state.balances.find((one) => one.asset === unit);
+    return { text: balance?.usable ?? "0", unit };
+  }
+
+  #share(percent) {
+    const { market } = this;
+    const available = this.#available();
+    const decimals = market.quantityDecimals;
+    const spendsQuote = available.unit === market.quote;
+    const held = parse(available.text, spendsQuote ? market.quoteDecimals : market.baseDecimals);
+    if (this.fields.unit.value === "quote" && spendsQuote) {
+      this.fields.quantity.value = trim(format((held * percent) / 100n, market.quoteDecimals));
+      this.#refresh();
+      return;
+    }
+    this.fields.unit.value = "base";
+    let lots;
+    if (spendsQuote) {
+      const price = this.#price();
+      if (price === null || price === 0n) return this.#refuse("Enter a price first.");
+      const scale = 10n ** BigInt(market.priceDecimals + decimals);
+      const fees = 1_000_000n + BigInt(market.takerFeePpm);
+      const budget = (held * percent * scale * 1_000_000n) / (100n * fees);
+      lots = budget / (price * 10n ** BigInt(market.quoteDecimals));
+    } else {
+      lots = (held * percent) / 100n / 10n ** BigInt(market.baseDecimals - decimals);
+    }
+    this.fields.quantity.value = trim(format(lots - (lots % market.step), decimals));
+    this.#refresh();
+  }
+
+  async #place(event) {
+    event.preventDefault();
+    if (this.submit === null || this.submit.disabled) return;
+    const fields = new URLSearchParams(new FormData(this.form));
+    this.submit.disabled = true;
+    this.#report("", "");
+    try {
+      const { message } = await post(this.form.action, fields);
+      this.#report("", message);
+      this.fields.quantity.value = "";
+    } catch (refusal) {
+      this.#refuse(refusal.message);
+    }
+    this.submit.disabled = false;
+    this.#refresh();
+    this.onPlaced();
+  }
+
+  #refuse(message) {
+    this.#report(message, "");
+  }
+
+  #report(error, result) {
+    setText(this.error, error);
+    this.error.hidden = !error;
+    setText(this.result, result);
+    this.result.hidden = !result;
+  }
+
+  #key(event) {
+    const typing = event.target.closest("input:not([type=radio]), select, textarea, dialog");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const choice = KEYS[event.key.toLowerCase()];
+    if (choice === undefined) return;
+    event.preventDefault();
+    this.#choose(...choice);
+    this.fields.quantity.focus();
+  }
+
+  #choose(name, value) {
+    this.fields[name].value = value;
+    this.#refresh();
+  }
+}

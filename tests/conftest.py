@@ -1,0 +1,43 @@
+"""Fixtures for all tests: a live exchange, a browser, an engine with tables behind it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.live import LiveExchange
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+settings.register_profile(
+    "ci",
+    max_examples=200,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("dev", max_examples=30, deadline=None)
+settings.register_profile("nightly", max_examples=5000, deadline=None)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExchange]:
+    """Yield a live demo exchange on a free port; started once, stopped at the end of the run."""
+    live = LiveExchange(tmp_path_factory.mktemp("exchange") / "data")
+    try:
+        live.start()
+        yield live
+    finally:
+        live.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Return Debian's Chromium, or skip with the command which installs it."""
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return Path(found)
+    pytest.skip("no Chromium here; run the browser tests with: apt install chromium && make test")

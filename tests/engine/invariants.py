@@ -1,0 +1,169 @@
+"""What must be true of the exchange after every command. Each function names one truth.
+
+Facts come from the mirror (the events alone) and are compared with the engine's own sums, so a sum
+which drifts from what it sums, and an event which does not tell what happened, are both found.
+"""
+
+from collections import defaultdict
+
+from engine.commands import Side
+from engine.margin import MarginType, health
+from engine.state import State
+from engine.units import RAY, div_ceil
+from tests.engine.mirror import Mirror, OpenOrder
+
+
+def check_all(state: State, mirror: Mirror) -> None:
+    """Assert every invariant which holds at any time."""
+    ledger_sums_to_zero(state, mirror)
+    nothing_is_below_zero(mirror)
+    pools_are_exact(mirror)
+    perpetuals_are_zero_sum(state, mirror)
+    books_are_told_and_uncrossed(state, mirror)
+    holds_are_explained_by_open_orders(state, mirror)
+    position_sums_are_explained_by_open_orders(state, mirror)
+
+
+def ledger_sums_to_zero(state: State, mirror: Mirror) -> None:
+    """I1, I13: per asset all ledger accounts sum to zero, and say what the balances say."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for (asset, name), atoms in mirror.ledger.items():
+        sums[asset] += atoms
+        if not name.startswith("custody:"):
+            assert atoms >= 0, f"{name} is at {atoms}"
+    assert not any(sums.values()), dict(sums)
+    for (account, asset), balance in mirror.balances.items():
+        name = f"account:{account}"
+        assert mirror.ledger[asset, f"{name}:available"] == balance.available_atoms
+        assert mirror.ledger[asset, f"{name}:locked"] == balance.locked_atoms
+    for asset in mirror.assets:
+        outside = mirror.withdrawn[asset] - mirror.deposited[asset]
+        assert mirror.ledger[asset, f"custody:{asset}"] == outside
+        in_flight = sum(w.amount_atoms for w in state.withdrawals.values() if w.asset == asset)
+        assert mirror.ledger[asset, f"in_flight:{asset}"] == in_flight
+
+
+def nothing_is_below_zero(mirror: Mirror) -> None:
+    """I5: no negative balance; nobody lends and owes the same asset."""
+    for balance in mirror.balances.values():
+        amounts = (balance.available_atoms, balance.locked_atoms)
+        assert min(*amounts, balance.lend_scaled, balance.debt_scaled) >= 0, balance
+        assert not (balance.lend_scaled and balance.debt_scaled), balance
+
+
+def pools_are_exact(mirror: Mirror) -> None:
+    """I2, I3: cash × ray + S_b × I_b == S_l × I_l + R; scaled sums agree; lenders are covered."""
+    for asset, pool in mirror.pools.items():
+        owned = pool.cash_atoms * RAY + pool.debt_scaled * pool.debt_index_ray
+        owed = pool.lend_scaled * pool.lend_index_ray + pool.reserve_ray
+        assert owned == owed, f"{asset}: {owned - owed}"
+        assert pool.reserve_ray >= 0 <= pool.cash_atoms, pool
+        assert mirror.ledger[asset, f"pool:{asset}"] == pool.cash_atoms
+        holders = [b for (_, symbol), b in mirror.balances.items() if symbol == asset]
+        assert sum(b.lend_scaled for b in holders) == pool.lend_scaled
+        assert sum(b.debt_scaled for b in holders) == pool.debt_scaled
+        lends = sum(b.lend_scaled * pool.lend_index_ray // RAY for b in holders)
+        debts = sum(div_ceil(b.debt_scaled * pool.debt_index_ray, RAY) for b in holders)
+        assert lends <= pool.cash_atoms + debts
+
+
+def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
+    """I6: Σ lots = 0; Σ quote + dust − cash = 0; open interest is what the longs hold."""
+    for symbol, listed in state.markets.items():
+        if listed.clearing is None:
+            continue
+        positions = [p for (_, market), p in mirror.positions.items() if market == symbol]
+        assert sum(position.lots for position in positions) == 0, symbol
+        cash = mirror.ledger[listed.market.quote, f"clearing:{symbol}"]
+        quote = sum(position.quote_atoms for position in positions)
+        assert quote + listed.clearing.dust - cash == 0, f"{symbol}: {quote} {cash}"
+        assert cash >= 0 <= listed.clearing.dust
+        longs = sum(max(position.lots, 0) for position in positions)
+        assert listed.clearing.long_lots == longs
+        for position in positions:
+            kept = state.accounts[position.account].positions[symbol]
+            assert (kept.lots, kept.quote) == (position.lots, position.quote_atoms)
+
+
+def books_are_told_and_uncrossed(state: State, mirror: Mirror) -> None:
+    """The book is what its orders are, what BookChanged said, and best bid < best ask."""
+    for symbol, listed in state.markets.items():
+        for side, book in ((Side.BID, listed.book.bids), (Side.ASK, listed.book.asks)):
+            expected: defaultdict[int, int] = defaultdict(int)
+            for order in mirror.orders.values():
+                if order.terms.market == symbol and order.terms.side is side:
+                    assert order.terms.price_ticks is not None
+                    assert order.lots_open > 0
+                    expected[order.terms.price_ticks] += order.lots_open
+            assert mirror.books[symbol][side] == expected, f"{symbol} {side}"
+            assert {level.price: level.lots for level in book.from_best()} == expected
+        bids, asks = mirror.books[symbol][Side.BID], mirror.books[symbol][Side.ASK]
+        assert not bids or not asks or max(bids) < min(asks), f"{symbol} is crossed"
+    kept = {order_id: order.lots_open for order_id, order in state.orders.items()}
+    assert kept == {order_id: order.lots_open for order_id, order in mirror.orders.items()}
+
+
+def _needs(mirror: Mirror, order: OpenOrder) -> tuple[str, int]:
+    """Return what a spot order pays if it fills: the asset and the most it can be, in atoms."""
+    market = mirror.markets[order.terms.market]
+    if order.terms.side is Side.ASK:
+        return market.base, order.lots_open * market.lot_atoms
+    assert order.terms.price_ticks is not None
+    per_lot = order.terms.price_ticks * mirror.quote_atoms_per_tick[market.symbol]
+    return market.quote, order.lots_open * per_lot
+
+
+def holds_are_explained_by_open_orders(state: State, mirror: Mirror) -> None:
+    """What is locked, and what may still be borrowed, is exactly what the open spot orders need."""
+    needed: defaultdict[tuple[int, str], int] = defaultdict(int)
+    borrow: defaultdict[tuple[int, str], int] = defaultdict(int)
+    loss: defaultdict[int, int] = defaultdict(int)
+    for order_id, order in mirror.orders.items():
+        if mirror.markets[order.terms.market].mmf is not None:
+            continue
+        asset, atoms = _needs(mirror, order)
+        kept = state.orders[order_id]
+        assert kept.locked + kept.borrow == atoms, f"order {order_id} holds {kept.locked}"
+        assert kept.may_borrow or not kept.borrow, f"order {order_id} may not borrow"
+        needed[order.terms.account, asset] += atoms
+        borrow[order.terms.account, asset] += kept.borrow
+        loss[order.terms.account] += kept.loss_micros
+    for key, balance in mirror.balances.items():
+        assert balance.locked_atoms == needed[key] - borrow[key], balance
+    for account_id, account in state.accounts.items():
+        pending = {a: n for (owner, a), n in borrow.items() if owner == account_id and n}
+        assert account.pending_borrow == pending, account_id
+        assert account.spot_loss_micros == loss[account_id], account_id
+
+
+def position_sums_are_explained_by_open_orders(state: State, mirror: Mirror) -> None:
+    """Margin's sums of open perpetual orders are those orders, recomputed."""
+    for account_id, account in state.accounts.items():
+        for symbol, position in account.positions.items():
+            orders = mirror.orders_of(account_id, symbol)
+            free = [order for order in orders if not order.terms.reduce_only]
+            for side, kept in ((Side.BID, position.bids), (Side.ASK, position.asks)):
+                by_price: defaultdict[int, int] = defaultdict(int)
+                for order in free:
+                    if order.terms.side is side:
+                        by_price[order.terms.price_ticks or 0] += order.lots_open
+                assert kept.by_price == by_price, f"{account_id} {symbol} {side}"
+                assert kept.prices == sorted(by_price)
+                assert kept.lots == sum(by_price.values())
+            per_tick = mirror.quote_atoms_per_tick[symbol]
+            quote = sum(o.lots_open * (o.terms.price_ticks or 0) * per_tick for o in free)
+            assert position.order_quote == quote
+            reducing = sum(order.lots_open for order in orders if order.terms.reduce_only)
+            assert position.reduce_lots == reducing <= abs(position.lots), f"{account_id} {symbol}"
+            for order in orders:
+                closing = Side.ASK if position.lots > 0 else Side.BID
+                assert not order.terms.reduce_only or order.terms.side is closing
+
+
+def margin_is_met(state: State, account_id: int, *, slack_micros: int) -> None:
+    """I9: who was allowed to take risk has the initial margin for it right after."""
+    account = state.accounts[account_id]  # type: ignore[index]
+    if account.margined:
+        free = health(state, account, MarginType.INITIAL).free
+        assert free >= -slack_micros, f"{account_id} is {free} micros short"
+        assert health(state, account, MarginType.MAINTENANCE).free >= free

@@ -1,0 +1,297 @@
+"""Random commands over several accounts, assets and markets, with every truth checked after each."""
+
+from typing import Any
+
+from engine import commands as c
+from engine import events as e
+from engine.catalog import MarketState
+from engine.engine import Engine
+from engine.snapshot import digest, dump_state, load_state
+from engine.units import AccountId, OrderId
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.engine import invariants
+from tests.engine.driver import ALICE, BOB, CAROL, Exchange
+
+SUB = AccountId(2_001)
+ACCOUNTS = st.sampled_from([ALICE, BOB, CAROL, SUB])
+ASSETS = st.sampled_from(["USDC", "SOL", "BTC"])
+SPOT = "SOL_USDC"
+PERP = "SOL_USDC_PERP"
+MARKETS = st.sampled_from([SPOT, PERP, PERP, "BTC_USDC", "BTC_USDC_PERP"])
+# Amounts in hundredths of a whole unit, of every size from dust to most of what there is.
+AMOUNTS = st.one_of(
+    st.integers(min_value=1, max_value=200_000), st.sampled_from([1, 10**6, 10**8])
+)
+UNIT = {"USDC": 10**4, "SOL": 10**7, "BTC": 10**4}
+DEPOSITS = {"USDC": 20_000 * 10**6, "SOL": 200 * 10**9, "BTC": 10**8}
+MID = {SPOT: 10_000, PERP: 10_000, "BTC_USDC": 500_000, "BTC_USDC_PERP": 500_000}
+LOTS = {SPOT: 100, PERP: 100, "BTC_USDC": 200, "BTC_USDC_PERP": 200}
+RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
+
+
+class ExchangeMachine(RuleBasedStateMachine):
+    """Rules are commands; a twin restored from a snapshot must stay equal to the bit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exchange = Exchange(accounts=(ALICE, BOB, CAROL))
+        self.exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
+        for account in (ALICE, BOB, CAROL):
+            for asset, atoms in DEPOSITS.items():
+                self.exchange.deposit(account, asset, atoms)
+        for asset, atoms in DEPOSITS.items():
+            lend = c.Lend(account=CAROL, asset=asset, amount_atoms=atoms // 2)
+            self.exchange.accept(lend)
+        self.twin = Engine(load_state(dump_state(self.exchange.engine.state)))
+        self.withdrawals = 0
+        self.indexes: dict[str, tuple[int, int]] = {}
+
+    def do(self, command: c.AnyCommand) -> e.AnyEvent:
+        """Apply, check what is particular to this command, apply again and to the twin."""
+        exchange = self.exchange
+        state = exchange.engine.state
+        before = digest(state)
+        reducing = isinstance(command, c.PlaceOrder) and self._reduces(command)
+        events = exchange.apply(command)
+        answer = events[0]
+        if isinstance(answer, e.CommandRejected):
+            assert len(events) == 1
+        elif isinstance(command, RISK) and not reducing:
+            account = command.source if isinstance(command, c.TransferFunds) else command.account
+            # Each fill rounds its fee up by itself; the check before it rounded their sum.
+            fills = sum(isinstance(event, e.OrderFilled) for event in events)
+            invariants.margin_is_met(state, account, slack_micros=2 * fills + 2)
+        sequence, at_ns, command_id, _ = exchange.journal[-1]
+        after = digest(state)
+        assert after != before, "even a refused command has a number"
+        again = exchange.apply(command, command_id=command_id)
+        assert again == (e.CommandRepeated(sequence=sequence),)
+        assert digest(state) == after, "a repeated command changed something"
+        same = self.twin.apply(
+            sequence=sequence, at_ns=at_ns, command_id=command_id, command=command
+        )
+        assert same == events, "a replay tells something else"
+        assert digest(self.twin.state) == after
+        return answer
+
+    def _reduces(self, command: c.PlaceOrder) -> bool:
+        lots, _ = self.exchange.position(command.account, command.market)
+        orders = self.exchange.mirror.orders_of(command.account, command.market)
+        same = sum(o.lots_open for o in orders if o.terms.side is command.side)
+        size = (command.lots or 0) + same
+        return command.reduce_only or (
+            0 < lots >= size if command.side is c.Side.ASK else 0 < -lots >= size
+        )
+
+    @rule(account=ACCOUNTS, asset=ASSETS, amount=AMOUNTS)
+    def deposit(self, account: AccountId, asset: str, amount: int) -> None:
+        self.do(
+            c.CreditDeposit(account=account, asset=asset, amount_atoms=amount * UNIT[asset] // 100)
+        ) if amount * UNIT[asset] >= 100 else None
+
+    @rule(
+        account=ACCOUNTS, asset=ASSETS, amount=AMOUNTS, redeem=st.booleans(), borrow=st.booleans()
+    )
+    def withdraw(
+        self, account: AccountId, asset: str, amount: int, redeem: bool, borrow: bool
+    ) -> None:
+        self.withdrawals += 1
+        self.do(
+            c.RequestWithdrawal(
+                account=account,
+                asset=asset,
+                amount_atoms=amount * UNIT[asset],
+                withdrawal=self.withdrawals,
+                auto_lend_redeem=redeem,
+                auto_borrow=borrow,
+            )
+        )
+
+    @precondition(lambda self: self.withdrawals)
+    @rule(pick=st.integers(min_value=0, max_value=100), returned=st.booleans())
+    def settle_withdrawal(self, pick: int, returned: bool) -> None:
+        number = 1 + pick % self.withdrawals
+        self.do(c.SettleWithdrawal(withdrawal=number, returned=returned))
+
+    @rule(amount=AMOUNTS, asset=ASSETS, back=st.booleans())
+    def transfer(self, amount: int, asset: str, back: bool) -> None:
+        source, destination = (SUB, ALICE) if back else (ALICE, SUB)
+        self.do(
+            c.TransferFunds(
+                source=source,
+                destination=destination,
+                asset=asset,
+                amount_atoms=amount * UNIT[asset],
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        offset=st.integers(min_value=-30, max_value=30),
+        size=st.integers(min_value=1, max_value=60),
+        large=st.sampled_from([1, 1, 1, 20]),
+        time_in_force=st.sampled_from([c.TimeInForce.GTC] * 4 + list(c.TimeInForce)),
+        prevention=st.sampled_from(c.SelfTradePrevention),
+        flags=st.sampled_from(
+            [
+                {},
+                {},
+                {"post_only": True},
+                {"reduce_only": True},
+                {"auto_borrow": True},
+                {"auto_borrow": True, "auto_lend": True},
+                {"auto_borrow": True, "auto_borrow_repay": False},
+                {"auto_lend_redeem": False},
+            ]
+        ),
+    )
+    def limit_order(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        offset: int,
+        size: int,
+        large: int,
+        time_in_force: c.TimeInForce,
+        prevention: c.SelfTradePrevention,
+        flags: dict[str, Any],
+    ) -> None:
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                market=market,
+                side=side,
+                price_ticks=MID[market] + offset,
+                lots=size * large * LOTS[market] // 10,
+                time_in_force=time_in_force,
+                self_trade_prevention=prevention,
+                **flags,
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        size=st.integers(min_value=1, max_value=300),
+        by_quote=st.booleans(),
+        reduce_only=st.booleans(),
+        borrow=st.booleans(),
+    )
+    def market_order(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        size: int,
+        by_quote: bool,
+        reduce_only: bool,
+        borrow: bool,
+    ) -> None:
+        amount = (
+            {"quote_atoms": size * 1_234_567} if by_quote else {"lots": size * LOTS[market] // 10}
+        )
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                market=market,
+                side=side,
+                type=c.OrderType.MARKET,
+                reduce_only=reduce_only,
+                auto_borrow=borrow,
+                **amount,
+            )
+        )
+
+    @precondition(lambda self: self.exchange.mirror.orders)
+    @rule(pick=st.integers(min_value=0, max_value=200))
+    def cancel(self, pick: int) -> None:
+        orders = list(self.exchange.mirror.orders.values())
+        terms = orders[pick % len(orders)].terms
+        self.do(
+            c.CancelOrder(
+                account=terms.account, market=terms.market, order_id=OrderId(terms.order_id)
+            )
+        )
+
+    @rule(account=ACCOUNTS, market=st.one_of(st.none(), MARKETS))
+    def cancel_all(self, account: AccountId, market: str | None) -> None:
+        self.do(c.CancelAllOrders(account=account, market=market))
+        assert not self.exchange.mirror.orders_of(account, market)
+
+    @rule(
+        account=ACCOUNTS,
+        asset=ASSETS,
+        amount=AMOUNTS,
+        kind=st.sampled_from([c.Lend, c.Redeem, c.Borrow, c.Repay]),
+    )
+    def lend_or_borrow(self, account: AccountId, asset: str, amount: int, kind: Any) -> None:
+        self.do(kind(account=account, asset=asset, amount_atoms=amount * UNIT[asset]))
+
+    @rule(account=ACCOUNTS, lend=st.booleans(), repay=st.booleans(), borrow=st.booleans())
+    def settings(self, account: AccountId, lend: bool, repay: bool, borrow: bool) -> None:
+        self.do(
+            c.UpdateAccount(
+                account=account,
+                auto_lend=lend,
+                auto_repay_borrows=repay,
+                auto_borrow_settlements=borrow,
+                leverage_limit=5 if lend else 20,
+            )
+        )
+
+    @rule(percent=st.integers(min_value=90, max_value=110), asset=st.sampled_from(["SOL", "BTC"]))
+    def move_price(self, percent: int, asset: str) -> None:
+        price = self.exchange.mirror.index_e8[asset] * percent // 100
+        base = 100 * 10**8 if asset == "SOL" else 50_000 * 10**8
+        # Books stay where they are, so the index may not walk out of their band.
+        self.do(c.UpdatePrices(prices_e8={asset: max(base // 2, min(base * 3 // 2, price))}))
+
+    @rule(seconds=st.sampled_from([1, 60, 3_600, 86_400]), asset=ASSETS)
+    def wait_and_accrue(self, seconds: int, asset: str) -> None:
+        self.exchange.wait(seconds)
+        self.do(c.AccrueInterest(asset=asset))
+
+    @rule(asset=ASSETS)
+    def auto_lend(self, asset: str) -> None:
+        self.do(c.AutoLend(asset=asset))
+
+    @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]))
+    def auto_realize(self, market: str) -> None:
+        answer = self.do(c.AutoRealize(market=market))
+        assert isinstance(answer, e.MarketRealized)
+        assert answer.paid_atoms <= answer.due_atoms
+        assert answer.collected_atoms <= answer.owed_atoms
+
+    @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
+    def market_state(self, market: str, state: MarketState) -> None:
+        self.do(c.SetMarketState(market=market, state=state))
+
+    @rule()
+    def restart(self) -> None:
+        state = self.exchange.engine.state
+        self.exchange.engine = Engine(load_state(dump_state(state)))
+        assert digest(self.exchange.engine.state) == digest(state)
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        invariants.check_all(self.exchange.engine.state, self.exchange.mirror)
+
+    @invariant()
+    def interest_only_grows(self) -> None:
+        for asset, pool in self.exchange.mirror.pools.items():
+            now = (pool.debt_index_ray, pool.lend_index_ray)
+            before = self.indexes.get(asset, now)
+            assert now[0] >= before[0]
+            assert now[1] >= before[1]
+            self.indexes[asset] = now
+
+    def teardown(self) -> None:
+        replayed = Engine()
+        for sequence, at_ns, command_id, command in self.exchange.journal:
+            replayed.apply(sequence=sequence, at_ns=at_ns, command_id=command_id, command=command)
+        assert digest(replayed.state) == digest(self.exchange.engine.state)

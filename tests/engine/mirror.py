@@ -1,0 +1,166 @@
+"""What someone who hears nothing but the events knows: the tests' second set of books.
+
+It is written without looking at the engine's state, so that comparing the two proves both.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from engine import events as e
+from engine.catalog import Asset, Market
+from engine.commands import Side
+from engine.events import OrderStatus
+
+LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+
+@dataclass
+class OpenOrder:
+    terms: e.OrderTerms
+    lots_open: int
+
+
+class Mirror:
+    """Balances, ledger, pools, positions, open orders and books, rebuilt from events alone."""
+
+    def __init__(self) -> None:
+        self.assets: dict[str, Asset] = {}
+        self.markets: dict[str, Market] = {}
+        self.quote_atoms_per_tick: dict[str, int] = {}
+        self.index_e8: dict[str, int] = {}
+        self.mark_e8: dict[str, int] = {}
+        self.owners: dict[int, int] = {}
+        self.settings: dict[int, e.AccountUpdated] = {}
+        self.ledger: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.balances: dict[tuple[int, str], e.BalanceChanged] = {}
+        self.pools: dict[str, e.PoolChanged] = {}
+        self.positions: dict[tuple[int, str], e.PositionChanged] = {}
+        self.orders: dict[int, OpenOrder] = {}
+        self.trades: list[e.TradeExecuted] = []
+        self.books: defaultdict[str, dict[Side, dict[int, int]]] = defaultdict(
+            lambda: {Side.BID: {}, Side.ASK: {}}
+        )
+        self.update_ids: defaultdict[str, int] = defaultdict(int)
+        self.deposited: defaultdict[str, int] = defaultdict(int)
+        self.withdrawn: defaultdict[str, int] = defaultdict(int)
+
+    def read(self, events: tuple[e.AnyEvent, ...]) -> None:
+        """Take in the events of one command, in their order."""
+        for event in events:
+            handler = _READERS.get(type(event))
+            if handler is not None:
+                handler(self, event)
+
+    def balance(self, account: int, asset: str) -> e.BalanceChanged:
+        """Return the last known holding, zero if never touched."""
+        return self.balances.get((account, asset)) or e.BalanceChanged(
+            account=account,
+            asset=asset,
+            available_atoms=0,
+            locked_atoms=0,
+            lend_scaled=0,
+            debt_scaled=0,
+        )
+
+    def orders_of(self, account: int, market: str | None = None) -> list[OpenOrder]:
+        """Return the account's open orders, oldest first."""
+        return [
+            order
+            for order in self.orders.values()
+            if order.terms.account == account and market in (None, order.terms.market)
+        ]
+
+    def _listed_asset(self, event: e.AssetListed) -> None:
+        self.assets[event.asset.symbol] = event.asset
+
+    def _listed_market(self, event: e.MarketListed) -> None:
+        self.markets[event.market.symbol] = event.market
+        self.quote_atoms_per_tick[event.market.symbol] = event.quote_atoms_per_tick
+
+    def _priced(self, event: e.PricesUpdated) -> None:
+        self.index_e8.update(event.index_e8)
+        self.mark_e8.update(event.mark_e8)
+
+    def _opened(self, event: e.AccountOpened) -> None:
+        self.owners[event.account] = event.owner
+
+    def _updated(self, event: e.AccountUpdated) -> None:
+        self.settings[event.account] = event
+
+    def _posted(self, event: e.LedgerPosted) -> None:
+        assert event.amount_atoms > 0, event
+        assert event.debit != event.credit, event
+        self.ledger[event.asset, event.debit] -= event.amount_atoms
+        self.ledger[event.asset, event.credit] += event.amount_atoms
+
+    def _balance(self, event: e.BalanceChanged) -> None:
+        self.balances[event.account, event.asset] = event
+
+    def _pool(self, event: e.PoolChanged) -> None:
+        self.pools[event.asset] = event
+
+    def _position(self, event: e.PositionChanged) -> None:
+        self.positions[event.account, event.market] = event
+
+    def _deposited(self, event: e.DepositCredited) -> None:
+        self.deposited[event.asset] += event.amount_atoms
+
+    def _withdrawal_settled(self, event: e.WithdrawalSettled) -> None:
+        if not event.returned:
+            self.withdrawn[event.asset] += event.amount_atoms
+
+    def _placed(self, event: e.OrderPlaced) -> None:
+        if event.status in LIVE:
+            assert event.terms.lots is not None
+            # Fills stand in the same batch and say what is open after them.
+            self.orders[event.terms.order_id] = OpenOrder(
+                event.terms, event.terms.lots - event.executed_lots
+            )
+
+    def _filled(self, event: e.OrderFilled) -> None:
+        if event.status not in LIVE:
+            self.orders.pop(event.terms.order_id, None)
+        elif event.terms.order_id in self.orders:
+            self.orders[event.terms.order_id].lots_open = event.lots_open
+
+    def _ended(self, event: e.OrderCancelled | e.OrderExpired) -> None:
+        self.orders.pop(event.terms.order_id, None)
+
+    def _modified(self, event: e.OrderModified) -> None:
+        self.orders[event.terms.order_id].lots_open = event.lots_open
+
+    def _traded(self, event: e.TradeExecuted) -> None:
+        self.trades.append(event)
+
+    def _book(self, event: e.BookChanged) -> None:
+        assert event.update_id == self.update_ids[event.market] + 1, "a gap in the update ids"
+        self.update_ids[event.market] = event.update_id
+        for side, levels in ((Side.BID, event.bids), (Side.ASK, event.asks)):
+            book = self.books[event.market][side]
+            for price_ticks, lots in levels:
+                if lots:
+                    book[price_ticks] = lots
+                else:
+                    del book[price_ticks]
+
+
+_READERS = {
+    e.AssetListed: Mirror._listed_asset,
+    e.MarketListed: Mirror._listed_market,
+    e.PricesUpdated: Mirror._priced,
+    e.AccountOpened: Mirror._opened,
+    e.AccountUpdated: Mirror._updated,
+    e.LedgerPosted: Mirror._posted,
+    e.BalanceChanged: Mirror._balance,
+    e.PoolChanged: Mirror._pool,
+    e.PositionChanged: Mirror._position,
+    e.DepositCredited: Mirror._deposited,
+    e.WithdrawalSettled: Mirror._withdrawal_settled,
+    e.OrderPlaced: Mirror._placed,
+    e.OrderFilled: Mirror._filled,
+    e.OrderCancelled: Mirror._ended,
+    e.OrderExpired: Mirror._ended,
+    e.OrderModified: Mirror._modified,
+    e.TradeExecuted: Mirror._traded,
+    e.BookChanged: Mirror._book,
+}

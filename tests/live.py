@@ -1,0 +1,108 @@
+"""A whole live demo exchange, as `make run` starts it, for tests to trade on and to break."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LAUNCHER = (sys.executable, "-m", "launcher")
+START_SECONDS = 180.0
+STOP_SECONDS = 60.0
+# These would send the exchange to the services of the test run.
+OTHERS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "CACHE_URL", "ENGINE_ADDRESS", "DATA")
+
+
+class LiveExchange:
+    """A running exchange. `facts` is its demo.json, and `exchange["rest"]` reads from it."""
+
+    def __init__(self, data: Path, *, port: int | None = None) -> None:
+        self.data = data
+        self.port = port or free_port()
+        self.facts: dict[str, Any] = {}
+        self.output = data.with_name(data.name + ".out")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.facts[name]
+
+    def start(self) -> float:
+        """Start, wait until demo.json is written, and return how many seconds that took."""
+        began = time.monotonic()
+        facts = self.data / "demo.json"
+        facts.unlink(missing_ok=True)
+        with self.output.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*LAUNCHER, "run", "--port", str(self.port), "--data", str(self.data)],
+                cwd=ROOT,
+                env=exchange_environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        while not facts.exists():
+            ended = self._process.poll() is not None
+            if ended or time.monotonic() - began > START_SECONDS:
+                raise AssertionError(f"the exchange did not start; it said:\n{self.said()}")
+            time.sleep(0.05)
+        self.facts = json.loads(facts.read_text(encoding="utf-8"))
+        return time.monotonic() - began
+
+    def stop(self) -> int:
+        """Stop as Ctrl-C does and return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def said(self) -> str:
+        """Return what the launcher has printed so far."""
+        return self.output.read_text(encoding="utf-8", errors="replace")
+
+    def pid(self, name: str) -> int:
+        """Return the process id of one of its programs: engine, edge, postgres, valkey, ..."""
+        if name == "launcher":
+            assert self._process is not None
+            return self._process.pid
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            running = json.loads((self.data / "processes.json").read_text(encoding="utf-8"))
+            if name in running:
+                return int(running[name])
+            time.sleep(0.05)
+        raise AssertionError(f"{name} is not running; the launcher said:\n{self.said()}")
+
+    def kill(self, name: str) -> int:
+        """kill -9 one of its programs and return the process id it had."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def wait_for_restart(self, name: str, old_pid: int, *, seconds: float = 30.0) -> int:
+        """Return the new process id of a program which was killed."""
+        end = time.monotonic() + seconds
+        while (pid := self.pid(name)) == old_pid:
+            assert time.monotonic() < end, f"{name} was not restarted:\n{self.said()}"
+            time.sleep(0.02)
+        return pid
+
+
+def exchange_environment() -> dict[str, str]:
+    """Return our environment without what would bind an exchange to this test run."""
+    # Empty, not absent: what stands in a developer's .env would fill the gap.
+    return {**os.environ, **dict.fromkeys(OTHERS, ""), "PYTHONPATH": str(ROOT / "platform")}
+
+
+def free_port() -> int:
+    """Return a TCP port on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

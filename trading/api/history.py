@@ -1,0 +1,157 @@
+"""What an account has ordered, what was filled, and what was settled. Signed; paged."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.fields import NOTHING, DecimalText, UtcText
+from accounts.api.paging import SortedPageInput, SpanInput, between, page_of, paged
+from accounts.api.views import SignedView, access_from, validated
+from trading import selectors
+from trading.api.markets import MARKET_KINDS
+
+ORDER_ID_MAX = 2**63 - 1
+FILL_TYPES = (
+    *("User", "BookLiquidation", "Adl", "Backstop", "Liquidation", "AllLiquidation"),
+    *("CollateralConversion", "CollateralConversionAndSpotLiquidation"),
+)
+SETTLEMENT_SOURCES = (
+    *("BackstopLiquidation", "CulledBorrowInterest", "CulledRealizePnl"),
+    *("CulledRealizePnlBookUtilization", "FundingPayment", "RealizePnl", "TradingFees"),
+    "TradingFeesSystem",
+)
+
+
+class OrdersInput(SortedPageInput):
+    """What a list of orders or fills may be narrowed to."""
+
+    marketType = serializers.ListField(
+        child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
+    )
+    orderId = serializers.IntegerField(required=False, min_value=0, max_value=ORDER_ID_MAX)
+    strategyId = serializers.CharField(required=False)
+    symbol = serializers.CharField(required=False)
+
+
+class OrderHistoryView(SignedView):
+    """Return the account's orders, open and finished."""
+
+    instructions: ClassVar = {"GET": "orderHistoryQueryAll"}
+
+    class Output(serializers.Serializer[Any]):
+        clientId = serializers.IntegerField(source="client_id", allow_null=True)
+        createdAt = UtcText(source="created_at")
+        executedQuantity = DecimalText(source="executed_quantity")
+        executedQuoteQuantity = DecimalText(source="executed_quote_quantity")
+        expiryReason = serializers.CharField(source="expiry_reason", allow_null=True)
+        id = serializers.CharField()
+        orderType = serializers.CharField(source="order_type")
+        postOnly = serializers.BooleanField(source="post_only", allow_null=True)
+        price = DecimalText(allow_null=True)
+        quantity = DecimalText(allow_null=True)
+        quoteQuantity = DecimalText(source="quote_quantity", allow_null=True)
+        selfTradePrevention = serializers.CharField(source="self_trade_prevention")
+        side = serializers.CharField()
+        slippageTolerance = DecimalText(**NOTHING)
+        slippageToleranceType = serializers.CharField(**NOTHING)
+        status = serializers.CharField()
+        stopLossLimitPrice = DecimalText(**NOTHING)
+        stopLossTriggerBy = serializers.CharField(**NOTHING)
+        stopLossTriggerPrice = serializers.CharField(**NOTHING)
+        strategyId = serializers.CharField(**NOTHING)
+        symbol = serializers.CharField()
+        systemOrderType = serializers.CharField(**NOTHING)
+        takeProfitLimitPrice = DecimalText(**NOTHING)
+        takeProfitTriggerBy = serializers.CharField(**NOTHING)
+        takeProfitTriggerPrice = serializers.CharField(**NOTHING)
+        timeInForce = serializers.CharField(source="time_in_force")
+        triggerBy = serializers.CharField(**NOTHING)
+        triggerPrice = serializers.CharField(**NOTHING)
+        triggerQuantity = serializers.CharField(**NOTHING)
+
+    @extend_schema(
+        operation_id="getOrderHistory", parameters=[OrdersInput], responses=Output(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        query = validated(OrdersInput, request)
+        page = page_of(query)
+        rows = selectors.order_history(
+            access_from(request).account, page=page, wanted=_wanted(query)
+        )
+        return paged(rows, page=page, output=self.Output)
+
+
+class FillHistoryView(SignedView):
+    """Return the account's fills."""
+
+    instructions: ClassVar = {"GET": "fillHistoryQueryAll"}
+
+    class Input(SpanInput, OrdersInput):
+        fillType = serializers.ChoiceField(choices=FILL_TYPES, required=False)
+
+    class Output(serializers.Serializer[Any]):
+        clientId = serializers.CharField(source="client_id", allow_null=True)
+        fee = DecimalText()
+        feeSymbol = serializers.CharField(source="fee_symbol")
+        isMaker = serializers.BooleanField(source="is_maker")
+        orderId = serializers.CharField(source="order_id")
+        price = DecimalText()
+        quantity = DecimalText()
+        side = serializers.CharField()
+        symbol = serializers.CharField()
+        systemOrderType = serializers.CharField(**NOTHING)
+        timestamp = UtcText(source="at")
+        tradeId = serializers.IntegerField(source="trade_id")
+
+    @extend_schema(operation_id="getFills", parameters=[Input], responses=Output(many=True))
+    def get(self, request: Request) -> Response:
+        query = validated(self.Input, request)
+        page = page_of(query)
+        rows = selectors.fill_history(
+            access_from(request).account,
+            page=page,
+            wanted=_wanted(query),
+            span=between("at", since=query.get("since"), until=query.get("until")),
+        )
+        return paged(rows, page=page, output=self.Output)
+
+
+class SettlementHistoryView(SignedView):
+    """Return what the account was paid, or paid, for its positions."""
+
+    instructions: ClassVar = {"GET": "settlementHistoryQueryAll"}
+
+    class Input(SortedPageInput):
+        source = serializers.ChoiceField(choices=SETTLEMENT_SOURCES, required=False)
+
+    class Output(serializers.Serializer[Any]):
+        engineSequence = serializers.IntegerField(source="engine_sequence")
+        positionId = serializers.CharField(**NOTHING)
+        quantity = DecimalText()
+        source = serializers.CharField()
+        subaccountId = serializers.IntegerField(source="subaccount", allow_null=True)
+        timestamp = UtcText(source="at")
+        userId = serializers.IntegerField(source="user")
+
+    @extend_schema(operation_id="getSettlements", parameters=[Input], responses=Output(many=True))
+    def get(self, request: Request) -> Response:
+        access, query = access_from(request), validated(self.Input, request)
+        page = page_of(query)
+        rows = selectors.settlement_history(
+            access.account, user=access.user, page=page, source=query.get("source")
+        )
+        return paged(rows, page=page, output=self.Output)
+
+
+def _wanted(query: dict[str, Any]) -> selectors.Wanted:
+    """Return the filter of orders or fills; nothing here comes from a strategy or from the house."""
+    nothing = "strategyId" in query or query.get("fillType", "User") != "User"
+    return selectors.Wanted(
+        order_id=query.get("orderId"),
+        symbol=query.get("symbol"),
+        kinds=tuple(query["marketType"]),
+        nothing=nothing,
+    )

@@ -1,0 +1,320 @@
+"""The hot public endpoints: what the markets show, from memory where it is live.
+
+Candles and older trades come from PostgreSQL. Every number is text, prices in whole units.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from engine.catalog import MarketKind, MarketState
+from gateway.decimals import format_decimal
+from trading import klines
+from trading.api.answers import Answer, answer, refused, text
+from trading.catalog import ListedMarket
+from trading.klines import Candle
+from trading.live import LIVE, LiveMarket, merge
+from trading.reads import rows
+from trading.refusals import (
+    INVALID_MARKET,
+    Refusal,
+    Refused,
+    invalid_request,
+    not_implemented,
+)
+
+Words = Mapping[str, str]
+
+DEPTH_LIMITS: Final = {str(limit): limit for limit in (5, 10, 20, 50, 100, 500, 1000)}
+MAX_ROWS: Final = 1_000
+MAX_KLINES: Final = 1_500
+MAX_OFFSET: Final = 10**9
+_WEEK_SECONDS: Final = 7 * klines.DAY
+_HOUR_MS: Final = 3_600_000
+_CHANGE_DECIMALS: Final = 6
+# The latest year that a time stamp can mean; later ones are a mistake of unit.
+_MAX_SECONDS: Final = 253_402_300_799
+_NOT_FOUND: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Not Found")
+_NO_SYMBOL: Final = invalid_request("Symbol not found")
+_weeks: dict[str, tuple[int, Candle | None]] = {}
+
+
+async def get_depth(words: Words) -> Answer:
+    """Show a book: both sides by ascending price, so the best bid stands last."""
+    market = _market(words)
+    limit = DEPTH_LIMITS.get(words.get("limit", "1000"))
+    if limit is None:
+        raise Refused(invalid_request(f"`limit` must be one of {', '.join(DEPTH_LIMITS)}"))
+    listed, book = market.listed, market.book
+    if listed.state is MarketState.CLOSED:
+        return refused(_NOT_FOUND)
+    bids, asks = book.best(limit)
+    return answer(
+        {
+            "asks": [[listed.price_text(p), listed.quantity_text(q)] for p, q in asks],
+            "bids": [[listed.price_text(p), listed.quantity_text(q)] for p, q in bids],
+            "lastUpdateId": str(book.update_id),
+            "timestamp": book.changed_at_ns // 1_000,
+        }
+    )
+
+
+async def get_trades(words: Words) -> Answer:
+    """Show the latest trades, newest first."""
+    market = _market(words)
+    limit = _whole(words, "limit", default=100, most=MAX_ROWS)
+    found = [
+        trade_fields(
+            market.listed,
+            trade_id=trade.trade_id,
+            amounts=(trade.price_ticks, trade.lots, trade.quote_atoms),
+            at_ms=trade.at_ns // 1_000_000,
+            buyer_is_maker=trade.buyer_is_maker,
+        )
+        for _, trade in zip(range(limit), reversed(market.trades), strict=False)
+    ]
+    return answer(found)
+
+
+async def get_trades_history(words: Words) -> Answer:
+    """Show older trades, newest first, from `offset`."""
+    market = _market(words)
+    limit = _whole(words, "limit", default=100, most=MAX_ROWS)
+    offset = _whole(words, "offset", default=0, most=MAX_OFFSET)
+    found = await rows(
+        "SELECT trade_id, price_ticks, lots, quote_atoms, buyer_is_maker,"
+        " floor(extract(epoch FROM at) * 1000)::bigint"
+        " FROM trading_trade WHERE market = %s ORDER BY trade_id DESC LIMIT %s OFFSET %s",
+        market.listed.symbol,
+        limit,
+        offset,
+    )
+    return answer(
+        [
+            trade_fields(
+                market.listed,
+                trade_id=row[0],
+                amounts=(row[1], row[2], int(row[3])),
+                at_ms=row[5],
+                buyer_is_maker=row[4],
+            )
+            for row in found
+        ]
+    )
+
+
+async def get_ticker(words: Words) -> Answer:
+    """Show the rolling statistics of one market; 204 if it has never traded."""
+    market = _market(words)
+    stats = await _statistics(market, _ticker_interval(words))
+    return Answer(204, b"") if stats is None else answer(ticker_fields(market.listed, stats))
+
+
+async def get_tickers(words: Words) -> Answer:
+    """Show the rolling statistics of every market that has traded."""
+    interval = _ticker_interval(words)
+    found = [
+        (market.listed, await _statistics(market, interval)) for market in LIVE.markets.values()
+    ]
+    return answer([ticker_fields(listed, stats) for listed, stats in found if stats is not None])
+
+
+async def get_klines(words: Words) -> Answer:
+    """Show candles from `startTime` (seconds) on, at most 1,500; empty buckets carry nulls."""
+    market = _market(words)
+    interval = words.get("interval")
+    if interval not in klines.INTERVALS:
+        message = f"`interval` must be one of {', '.join(klines.INTERVALS)}"
+        raise Refused(invalid_request(message))
+    if words.get("priceType", "Last") != "Last":
+        message = "Only `priceType=Last` is served: candles of mark and index prices are not kept"
+        raise Refused(not_implemented(message))
+    if "startTime" not in words:
+        raise Refused(invalid_request("`startTime` is required, in Unix seconds"))
+    now = int(time.time())
+    start = _whole(words, "startTime", default=0, most=_MAX_SECONDS)
+    end = min(_whole(words, "endTime", default=now, most=_MAX_SECONDS), now)
+    if start > end:
+        raise Refused(Refusal(400, "INVALID_RANGE", "`startTime` must not be after `endTime`"))
+    starts = _buckets(interval, start, end)
+    last = klines.bucket_end(interval, starts[-1])
+    found = await klines.history(
+        market=market.listed.symbol, interval=interval, start=starts[0], end=last
+    )
+    return answer([_kline(market.listed, interval, at, found.get(at)) for at in starts])
+
+
+async def get_mark_prices(words: Words) -> Answer:
+    """Show mark and index prices: of perpetuals, unless a spot market is asked for."""
+    symbol, kind = words.get("symbol"), words.get("marketType")
+    if symbol is not None and symbol not in LIVE.markets:
+        raise Refused(_NO_SYMBOL)
+    if symbol is not None:
+        chosen = [LIVE.markets[symbol]]
+    else:
+        wanted = MarketKind.SPOT if kind == "SPOT" else MarketKind.PERP
+        chosen = [m for m in LIVE.markets.values() if m.listed.market.kind is wanted]
+    if kind not in (None, "SPOT", "PERP"):
+        chosen = []
+    shown = (mark_fields(market, now_ms=time.time_ns() // 1_000_000) for market in chosen)
+    return answer([fields for fields in shown if fields is not None], cache_seconds=1)
+
+
+async def get_status(words: Words) -> Answer:
+    """Say whether orders are taken: Maintenance while the engine is away."""
+    if LIVE.connected:
+        return answer({"message": None, "status": "Ok"})
+    return answer({"message": "The exchange is restarting", "status": "Maintenance"})
+
+
+async def get_ping(words: Words) -> Answer:
+    """Answer pong."""
+    return text("pong")
+
+
+async def get_time(words: Words) -> Answer:
+    """Tell the time of this server in Unix milliseconds."""
+    return text(str(time.time_ns() // 1_000_000))
+
+
+def trade_fields(
+    listed: ListedMarket,
+    *,
+    trade_id: int,
+    amounts: tuple[int, int, int],
+    at_ms: int,
+    buyer_is_maker: bool,
+) -> dict[str, object]:
+    """Return a public trade; `amounts` are price in ticks, lots, and quote atoms."""
+    price_ticks, lots, quote_atoms = amounts
+    return {
+        "id": trade_id,
+        "isBuyerMaker": buyer_is_maker,
+        "price": listed.price_text(price_ticks),
+        "quantity": listed.quantity_text(lots),
+        "quoteQuantity": listed.quote_text(quote_atoms),
+        "timestamp": at_ms,
+    }
+
+
+def ticker_fields(listed: ListedMarket, stats: Candle) -> dict[str, object]:
+    """Return rolling statistics; the change in percent is a fraction (0.01 is 1 %)."""
+    change = stats.close_ticks - stats.open_ticks
+    fraction = change * 10**_CHANGE_DECIMALS // stats.open_ticks
+    return {
+        "firstPrice": listed.price_text(stats.open_ticks),
+        "high": listed.price_text(stats.high_ticks),
+        "lastPrice": listed.price_text(stats.close_ticks),
+        "low": listed.price_text(stats.low_ticks),
+        "priceChange": listed.price_text(change),
+        "priceChangePercent": format_decimal(fraction, _CHANGE_DECIMALS),
+        "quoteVolume": listed.quote_text(stats.quote_atoms),
+        "symbol": listed.symbol,
+        "trades": str(stats.trades),
+        "volume": listed.quantity_text(stats.lots),
+    }
+
+
+def mark_fields(market: LiveMarket, *, now_ms: int) -> dict[str, object] | None:
+    """Return the mark price of a market, or None before its first price."""
+    listed = market.listed
+    index = LIVE.index_e8.get(listed.market.base)
+    mark = market.mark_e8 if listed.is_perp else index
+    if mark is None:
+        return None
+    return {
+        # No funding is exchanged yet: the rate of a perpetual is zero, and a spot market has none.
+        "fundingRate": "0" if listed.is_perp else None,
+        "indexPrice": None if index is None else listed.mark_text(index),
+        "markPrice": listed.mark_text(mark),
+        "nextFundingTimestamp": next_funding_ms(now_ms) if listed.is_perp else None,
+        "symbol": listed.symbol,
+    }
+
+
+def next_funding_ms(now_ms: int) -> int:
+    """Return the next full hour, in Unix milliseconds."""
+    return now_ms - now_ms % _HOUR_MS + _HOUR_MS
+
+
+async def _statistics(market: LiveMarket, interval: str) -> Candle | None:
+    now = int(time.time())
+    day = market.day(now)
+    if interval == "1d" or day is None:
+        return day
+    hour = now - now % 3_600
+    symbol = market.listed.symbol
+    kept = _weeks.get(symbol)
+    if kept is None or kept[0] != hour:
+        # Hours which have ended do not change: they are read once an hour.
+        found = await klines.history(
+            market=symbol, interval="1h", start=now - _WEEK_SECONDS, end=hour
+        )
+        kept = (hour, merge(hour, found.values()) if found else None)
+        _weeks[symbol] = kept
+    parts = [] if kept[1] is None else [kept[1]]
+    parts += [minute for minute in market.minutes if minute.start >= hour]
+    return merge(now - _WEEK_SECONDS, parts) if parts else day
+
+
+def _buckets(interval: str, start: int, end: int) -> list[int]:
+    """Return the starts of the buckets which touch [start, end], the first 1,500 of them."""
+    at = klines.bucket_start(interval, start)
+    starts = []
+    while at <= end and len(starts) < MAX_KLINES:
+        starts.append(at)
+        at = klines.bucket_end(interval, at)
+    return starts
+
+
+def _kline(
+    listed: ListedMarket, interval: str, start: int, candle: Candle | None
+) -> dict[str, object]:
+    def price(ticks: int | None) -> str | None:
+        return None if ticks is None else listed.price_text(ticks)
+
+    return {
+        "close": price(candle and candle.close_ticks),
+        "end": _moment(klines.bucket_end(interval, start)),
+        "high": price(candle and candle.high_ticks),
+        "low": price(candle and candle.low_ticks),
+        "open": price(candle and candle.open_ticks),
+        "quoteVolume": listed.quote_text(candle.quote_atoms if candle else 0),
+        "start": _moment(start),
+        "trades": str(candle.trades if candle else 0),
+        "volume": listed.quantity_text(candle.lots if candle else 0),
+    }
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _market(words: Words) -> LiveMarket:
+    symbol = words.get("symbol")
+    if not symbol:
+        raise Refused(invalid_request("`symbol` is required"))
+    market = LIVE.markets.get(symbol)
+    if market is None:
+        raise Refused(INVALID_MARKET)
+    return market
+
+
+def _ticker_interval(words: Words) -> str:
+    interval = words.get("interval", "1d")
+    if interval not in ("1d", "1w"):
+        raise Refused(invalid_request("`interval` must be 1d or 1w"))
+    return interval
+
+
+def _whole(words: Words, name: str, *, default: int, most: int) -> int:
+    value = words.get(name)
+    if value is None:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) <= 19):
+        raise Refused(invalid_request(f"`{name}` must be a whole number"))
+    number = int(value)
+    if number > most:
+        raise Refused(invalid_request(f"`{name}` must be at most {most}"))
+    return number

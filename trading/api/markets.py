@@ -1,0 +1,166 @@
+"""What is listed: assets, collateral terms, markets, open interest. Public."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.errors import invalid_request
+from accounts.api.fields import NOTHING, DecimalText, UnixMillis, UtcText
+from accounts.api.views import PublicView, validated
+from trading import listings, selectors
+
+MARKET_KINDS = ("SPOT", "PERP", "IPERP", "DATED", "PREDICTION", "RFQ")
+
+
+class SqrtFunction(serializers.Serializer[Any]):
+    """max(base, factor × √notional in USD)."""
+
+    base = DecimalText()
+    factor = DecimalText()
+    type = serializers.CharField()
+
+
+class AssetsView(PublicView):
+    """Return every listed asset. `tokens` is empty while no chain is connected."""
+
+    cache_control: ClassVar = "s-maxage=300"
+
+    class Output(serializers.Serializer[Any]):
+        coingeckoId = serializers.CharField(**NOTHING)
+        displayName = serializers.CharField(source="name")
+        symbol = serializers.CharField()
+        tokens = serializers.ListField(child=serializers.DictField(), source="chains")
+
+    @extend_schema(operation_id="getAssets", responses=Output(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(self.Output(listings.asset_rows(), many=True).data)
+
+
+class CollateralView(PublicView):
+    """Return how much of each asset counts as collateral, and what borrowing it requires."""
+
+    cache_control: ClassVar = "s-maxage=300"
+
+    class Output(serializers.Serializer[Any]):
+        class Haircut(serializers.Serializer[Any]):
+            """The weight at any size (`identity`), or min(weight, base / (1 + penalty × √USD))."""
+
+            kind = serializers.DictField()
+            weight = DecimalText()
+
+        haircutFunction = Haircut(source="haircut")
+        imfFunction = SqrtFunction(source="imf")
+        mmfFunction = SqrtFunction(source="mmf")
+        symbol = serializers.CharField()
+
+    @extend_schema(operation_id="getCollateral", responses=Output(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(self.Output(listings.collateral_terms(), many=True).data)
+
+
+class MarketOutput(serializers.Serializer[Any]):
+    """A market: what may be ordered in it, and what positions in it require."""
+
+    class Filters(serializers.Serializer[Any]):
+        class Price(serializers.Serializer[Any]):
+            borrowEntryFeeMaxMultiplier = DecimalText(**NOTHING)
+            borrowEntryFeeMinMultiplier = DecimalText(**NOTHING)
+            maxImpactMultiplier = DecimalText(source="max_impact")
+            maxMultiplier = DecimalText(source="max_multiplier")
+            maxPrice = DecimalText(source="max_price")
+            maxPriceUpdateMultiplier = DecimalText(**NOTHING)
+            meanMarkPriceBand = serializers.DictField(**NOTHING)
+            meanPremiumBand = serializers.DictField(**NOTHING)
+            minImpactMultiplier = DecimalText(source="min_impact")
+            minMultiplier = DecimalText(source="min_multiplier")
+            minPrice = DecimalText(source="tick_size")
+            minPriceUpdateMultiplier = DecimalText(**NOTHING)
+            tickSize = DecimalText(source="tick_size")
+
+        class Quantity(serializers.Serializer[Any]):
+            maxQuantity = DecimalText(source="max_quantity")
+            minQuantity = DecimalText(source="min_quantity")
+            stepSize = DecimalText(source="step_size")
+
+        price = Price(source="*")
+        quantity = Quantity(source="*")
+
+    baseSymbol = serializers.CharField(source="base")
+    createdAt = UtcText(source="created_at", timespec="microseconds")
+    filters = Filters(source="*")
+    # Funding is not charged yet.
+    fundingInterval = serializers.IntegerField(**NOTHING)
+    fundingRateLowerBound = DecimalText(**NOTHING)
+    fundingRateUpperBound = DecimalText(**NOTHING)
+    imfFunction = SqrtFunction(source="imf", allow_null=True)
+    marketType = serializers.ChoiceField(source="kind", choices=MARKET_KINDS)
+    mmfFunction = SqrtFunction(source="mmf", allow_null=True)
+    openInterestLimit = DecimalText(source="open_interest_limit", allow_null=True)
+    orderBookState = serializers.CharField(source="state")
+    positionLimitWeight = DecimalText(**NOTHING)
+    quoteSymbol = serializers.CharField(source="quote")
+    symbol = serializers.CharField()
+    visible = serializers.BooleanField()
+
+
+class MarketsView(PublicView):
+    """Return every listed market, in the order of listing."""
+
+    cache_control: ClassVar = "s-maxage=300"
+
+    class Input(serializers.Serializer[Any]):
+        marketType = serializers.ListField(
+            child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
+        )
+
+    @extend_schema(
+        operation_id="getMarkets", parameters=[Input], responses=MarketOutput(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        query = validated(self.Input, request)
+        rows = listings.market_rows(query["marketType"])
+        return Response(MarketOutput(rows, many=True).data)
+
+
+class MarketView(PublicView):
+    """Return one market."""
+
+    class Input(serializers.Serializer[Any]):
+        symbol = serializers.CharField()
+
+    @extend_schema(
+        operation_id="getMarket", parameters=[Input], responses={200: MarketOutput}
+    )
+    def get(self, request: Request) -> Response:
+        symbol = validated(self.Input, request)["symbol"]
+        for row in listings.market_rows():
+            if row.symbol == symbol:
+                return Response(MarketOutput(row).data)
+        raise invalid_request("Invalid market symbol")
+
+
+class OpenInterestView(PublicView):
+    """Return what is open in each perpetual market, or in the one that is asked for."""
+
+    cache_control: ClassVar = "s-maxage=5"
+
+    class Input(serializers.Serializer[Any]):
+        symbol = serializers.CharField(required=False)
+
+    class Output(serializers.Serializer[Any]):
+        openInterest = DecimalText(source="quantity", allow_null=True)
+        symbol = serializers.CharField()
+        timestamp = UnixMillis(source="at")
+
+    @extend_schema(
+        operation_id="getOpenInterest", parameters=[Input], responses=Output(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        symbol = validated(self.Input, request).get("symbol")
+        rows = selectors.open_interest(symbol)
+        if symbol is not None and not rows:
+            raise invalid_request("Invalid market symbol")
+        return Response(self.Output(rows, many=True).data)

@@ -1,0 +1,123 @@
+"""Candles: the sixteen intervals, where their buckets begin, and history read from PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from trading.reads import rows
+
+DAY: Final = 86_400
+MINUTE: Final = 60
+_WEEK: Final = 7 * DAY
+# The first Monday after the Unix epoch, which was a Thursday: weeks begin on Mondays.
+_MONDAY: Final = 4 * DAY
+MONTH: Final = "1month"
+SECONDS: Final = {
+    "1s": 1,
+    "1m": MINUTE,
+    "3m": 3 * MINUTE,
+    "5m": 5 * MINUTE,
+    "15m": 15 * MINUTE,
+    "30m": 30 * MINUTE,
+    "1h": 3_600,
+    "2h": 2 * 3_600,
+    "4h": 4 * 3_600,
+    "6h": 6 * 3_600,
+    "8h": 8 * 3_600,
+    "12h": 12 * 3_600,
+    "1d": DAY,
+    "3d": 3 * DAY,
+    "1w": _WEEK,
+}
+INTERVALS: Final = (*SECONDS, MONTH)
+
+_CANDLES: Final = (
+    " (array_agg(open_ticks ORDER BY start))[1], max(high_ticks), min(low_ticks),"
+    " (array_agg(close_ticks ORDER BY start DESC))[1],"
+    " sum(lots)::bigint, sum(quote_atoms)::numeric(38, 0), sum(trades)::bigint"
+    " FROM trading_candle WHERE market = %s AND start >= to_timestamp(%s)"
+    " AND start < to_timestamp(%s) GROUP BY 1 ORDER BY 1"
+)
+# Seconds are not stored: they are built from the trades themselves.
+_TRADES: Final = (
+    " (array_agg(price_ticks ORDER BY trade_id))[1], max(price_ticks), min(price_ticks),"
+    " (array_agg(price_ticks ORDER BY trade_id DESC))[1],"
+    " sum(lots)::bigint, sum(quote_atoms)::numeric(38, 0), count(*)"
+    " FROM trading_trade WHERE market = %s AND at >= to_timestamp(%s)"
+    " AND at < to_timestamp(%s) GROUP BY 1 ORDER BY 1"
+)
+
+
+def _query(bucket: str, rest: str) -> str:
+    return f"SELECT extract(epoch FROM {bucket})::bigint," + rest  # noqa: S608 -- constants only
+
+
+_BINNED: Final = _query("date_bin(make_interval(secs => %s), start, to_timestamp(%s))", _CANDLES)
+_MONTHLY: Final = _query("date_trunc('month', start, 'UTC')", _CANDLES)
+_SECONDLY: Final = _query("date_trunc('second', at)", _TRADES)
+
+
+class Candle(msgspec.Struct):
+    """The trades of one bucket; `start` in Unix seconds."""
+
+    start: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    lots: int
+    quote_atoms: int
+    trades: int
+
+    def add(self, *, price_ticks: int, lots: int, quote_atoms: int) -> None:
+        """Count a trade which follows all trades in the bucket."""
+        self.high_ticks = max(self.high_ticks, price_ticks)
+        self.low_ticks = min(self.low_ticks, price_ticks)
+        self.close_ticks = price_ticks
+        self.lots += lots
+        self.quote_atoms += quote_atoms
+        self.trades += 1
+
+
+def first_of(start: int, *, price_ticks: int, lots: int, quote_atoms: int) -> Candle:
+    """Return the candle of a bucket with one trade."""
+    return Candle(start, price_ticks, price_ticks, price_ticks, price_ticks, lots, quote_atoms, 1)
+
+
+def bucket_start(interval: str, at: int) -> int:
+    """Return when the bucket which holds `at` begins (Unix seconds).
+
+    >>> bucket_start("1w", 1_795_392_000), bucket_start("1month", 1_795_392_000)
+    (1795392000, 1793491200)
+    """
+    if interval == MONTH:
+        moment = datetime.fromtimestamp(at, UTC)
+        return int(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp())
+    seconds = SECONDS[interval]
+    return at - (at - _origin(interval)) % seconds
+
+
+def bucket_end(interval: str, start: int) -> int:
+    """Return when the bucket which begins at `start` ends, and the next begins."""
+    if interval == MONTH:
+        moment = datetime.fromtimestamp(start, UTC)
+        year, month = divmod(moment.year * 12 + moment.month, 12)
+        return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp())
+    return start + SECONDS[interval]
+
+
+async def history(*, market: str, interval: str, start: int, end: int) -> dict[int, Candle]:
+    """Return the candles with trades, by bucket start, of buckets which begin in [start, end)."""
+    first = bucket_start(interval, start)
+    if interval == MONTH:
+        found = await rows(_MONTHLY, market, first, end)
+    elif interval == "1s":
+        found = await rows(_SECONDLY, market, first, end)
+    else:
+        found = await rows(_BINNED, SECONDS[interval], _origin(interval), market, first, end)
+    return {row[0]: Candle(*(int(number) for number in row)) for row in found}
+
+
+def _origin(interval: str) -> int:
+    return _MONDAY if interval == "1w" else 0

@@ -1,0 +1,155 @@
+"""Reads of what is listed: assets, collateral terms, markets. Numbers come out as decimal text."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from accounts.assets import assets
+from engine.catalog import Asset, Fraction, Haircut, MarketState
+from engine.catalog import Market as Listing
+from gateway.decimals import format_decimal
+from trading.catalog import ListedMarket, listed_market
+from trading.models import Market
+
+PPB_DECIMALS = 9
+
+
+class SqrtText(NamedTuple):
+    base: str
+    factor: str
+    type: str = "sqrt"
+
+
+class HaircutText(NamedTuple):
+    weight: str
+    kind: dict[str, str]
+
+
+class AssetRow(NamedTuple):
+    symbol: str
+    name: str
+    # Where the asset can come from and go to: nowhere until a chain is connected.
+    chains: tuple[dict[str, object], ...] = ()
+
+
+class CollateralRow(NamedTuple):
+    symbol: str
+    imf: SqrtText
+    mmf: SqrtText
+    haircut: HaircutText
+
+
+class MarketRow(NamedTuple):
+    symbol: str
+    kind: str
+    base: str
+    quote: str
+    state: str
+    tick_size: str
+    max_price: str
+    max_multiplier: str
+    min_multiplier: str
+    max_impact: str
+    min_impact: str
+    step_size: str
+    min_quantity: str
+    max_quantity: str
+    imf: SqrtText | None
+    mmf: SqrtText | None
+    open_interest_limit: str | None
+    created_at: datetime
+    visible: bool = True
+
+
+def asset_rows() -> list[AssetRow]:
+    """Return the listed assets in the order of listing."""
+    return [AssetRow(asset.symbol, asset.name) for asset in assets().values()]
+
+
+def collateral_terms() -> list[CollateralRow]:
+    """Return how much of each asset counts as collateral, and what borrowing it requires."""
+    return [
+        CollateralRow(
+            symbol=asset.symbol,
+            imf=sqrt_text(asset.borrow_imf),
+            mmf=sqrt_text(asset.borrow_mmf),
+            haircut=_haircut(asset.haircut),
+        )
+        for asset in assets().values()
+    ]
+
+
+def market_rows(kinds: Sequence[str] = ()) -> list[MarketRow]:
+    """Return the listed markets in the order of listing; of the given kinds only, if any are."""
+    rows = Market.objects.order_by("listed_at", "symbol")
+    if kinds:
+        rows = rows.filter(kind__in=kinds)
+    known = assets()
+    return [_market_row(_listed(row, known), row.listed_at) for row in rows]
+
+
+def listed_markets() -> dict[str, ListedMarket]:
+    """Return the listed markets by symbol, as the rows stand now."""
+    known = assets()
+    rows = Market.objects.order_by("listed_at", "symbol")
+    return {row.symbol: _listed(row, known) for row in rows}
+
+
+def sqrt_text(fraction: Fraction) -> SqrtText:
+    """Return a margin fraction as text."""
+    return SqrtText(ppb_text(fraction.base_ppb), ppb_text(fraction.factor_ppb))
+
+
+def ppb_text(value: int) -> str:
+    """Return a fraction in parts of 1e9 as decimal text."""
+    return format_decimal(value, PPB_DECIMALS)
+
+
+def _listed(row: Market, known: dict[str, Asset]) -> ListedMarket:
+    return listed_market(
+        msgspec.convert(row.spec, Listing),
+        assets=known,
+        quote_atoms_per_tick=int(row.quote_atoms_per_tick),
+        state=MarketState(row.state),
+    )
+
+
+def _market_row(listed: ListedMarket, created_at: datetime) -> MarketRow:
+    market = listed.market
+    limit = market.open_interest_limit_lots
+    if not listed.is_perp:
+        limit = 0
+    return MarketRow(
+        symbol=market.symbol,
+        kind=market.kind.value,
+        base=market.base,
+        quote=market.quote,
+        state=listed.state.value,
+        tick_size=listed.price_text(1),
+        max_price=listed.price_text(market.max_price_ticks),
+        max_multiplier=ppb_text(market.max_multiplier_ppb),
+        min_multiplier=ppb_text(market.min_multiplier_ppb),
+        max_impact=ppb_text(market.max_impact_ppb),
+        min_impact=ppb_text(market.min_impact_ppb),
+        step_size=listed.quantity_text(1),
+        min_quantity=listed.quantity_text(market.min_lots),
+        max_quantity=listed.quantity_text(market.max_lots),
+        imf=sqrt_text(market.imf) if market.imf else None,
+        mmf=sqrt_text(market.mmf) if market.mmf else None,
+        open_interest_limit=None if limit is None else listed.quantity_text(limit),
+        created_at=created_at,
+    )
+
+
+def _haircut(haircut: Haircut) -> HaircutText:
+    weight = ppb_text(haircut.weight_ppb)
+    if not haircut.factor_ppb:
+        return HaircutText(weight, {"type": "identity"})
+    curve = {
+        "type": "inverseSqrt",
+        "base": ppb_text(haircut.numerator_ppb),
+        "positiveCurvePenalty": ppb_text(haircut.factor_ppb),
+    }
+    return HaircutText(weight, curve)

@@ -1,0 +1,228 @@
+"""Markets, orders, trades and positions: tables of the engine, written by projections only.
+
+Prices are ticks and quantities lots of their market; `*_atoms` are whole atoms of an asset. Account
+numbers are plain columns without foreign keys: the engine has checked them.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.models.ledger import atoms_field
+
+OPEN_STATUSES = ("New", "PartiallyFilled")
+
+
+class Asset(models.Model):
+    """A listed asset; `spec` is the engine's Asset as JSON."""
+
+    symbol = models.TextField(primary_key=True)
+    spec = models.JSONField()
+    listed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.symbol
+
+
+class Market(models.Model):
+    """A listed market; `spec` is the engine's Market as JSON."""
+
+    symbol = models.TextField(primary_key=True)
+    kind = models.TextField()
+    base = models.TextField()
+    quote = models.TextField()
+    state = models.TextField()
+    spec = models.JSONField()
+    quote_atoms_per_tick = atoms_field()
+    listed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.symbol
+
+
+class Order(models.Model):
+    """An accepted order, as it stands."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    side = models.TextField()
+    type = models.TextField()
+    status = models.TextField()
+    price_ticks = models.BigIntegerField(null=True)
+    lots = models.BigIntegerField(null=True)
+    quote_atoms = atoms_field(null=True)
+    lots_open = models.BigIntegerField()
+    executed_lots = models.BigIntegerField()
+    executed_quote_atoms = atoms_field()
+    time_in_force = models.TextField()
+    self_trade_prevention = models.TextField()
+    post_only = models.BooleanField()
+    reduce_only = models.BooleanField()
+    client_id = models.BigIntegerField(null=True)
+    reason = models.TextField(null=True)
+    created_at = models.DateTimeField()
+    updated_sequence = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the order history of an account, newest first (ids grow with time).
+            models.Index(fields=["account_id", "id"], name="order_by_account"),
+            # Serves the open orders of an account or of all; holds only those, so it stays small.
+            models.Index(
+                fields=["account_id", "market"],
+                name="order_open",
+                condition=models.Q(status__in=OPEN_STATUSES),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"order {self.pk}"
+
+
+class Fill(models.Model):
+    """One order's side of a trade. A negative fee is a rebate."""
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    order_id = models.BigIntegerField()
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    trade_id = models.BigIntegerField()
+    side = models.TextField()
+    is_maker = models.BooleanField()
+    price_ticks = models.BigIntegerField()
+    lots = models.BigIntegerField()
+    quote_atoms = atoms_field()
+    fee_atoms = atoms_field()
+    fee_asset = models.TextField()
+    client_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the fill history of an account, newest first.
+            models.Index(fields=["account_id", "id"], name="fill_by_account"),
+            # Serves the fills of one order.
+            models.Index(fields=["order_id"], name="fill_by_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"fill {self.market} {self.trade_id}"
+
+
+class Trade(models.Model):
+    """A trade as the public sees it."""
+
+    market = models.TextField()
+    trade_id = models.BigIntegerField()
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    price_ticks = models.BigIntegerField()
+    lots = models.BigIntegerField()
+    quote_atoms = atoms_field()
+    buyer_order_id = models.BigIntegerField()
+    seller_order_id = models.BigIntegerField()
+    buyer_is_maker = models.BooleanField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves the public trade history of a market, newest first.
+            models.UniqueConstraint(fields=["market", "trade_id"], name="trade_of_market"),
+        ]
+
+    def __str__(self) -> str:
+        return f"trade {self.market} {self.trade_id}"
+
+
+class Position(models.Model):
+    """A perpetual position, open or closed; the id is the engine's position number.
+
+    unrealized = lots × mark + quote_atoms; `entry_quote_atoms` is the cost at the trader's prices.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    lots = models.BigIntegerField()
+    quote_atoms = atoms_field()
+    entry_quote_atoms = atoms_field()
+    realized_atoms = atoms_field()
+    fees_atoms = atoms_field()
+    opened_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the position history of an account, newest first.
+            models.Index(fields=["account_id", "id"], name="position_by_account"),
+            # Serves open positions of an account, and open interest of a market.
+            models.Index(
+                fields=["account_id", "market"], name="position_open", condition=~models.Q(lots=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"position {self.pk}"
+
+
+class Candle(models.Model):
+    """One minute of a market's trades; `start` is the minute's beginning."""
+
+    market = models.TextField()
+    start = models.DateTimeField()
+    open_ticks = models.BigIntegerField()
+    high_ticks = models.BigIntegerField()
+    low_ticks = models.BigIntegerField()
+    close_ticks = models.BigIntegerField()
+    lots = atoms_field()
+    quote_atoms = atoms_field()
+    trades = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves klines of a market over a span of time, and the upsert of each commit.
+            models.UniqueConstraint(fields=["market", "start"], name="candle_of_market"),
+        ]
+
+    def __str__(self) -> str:
+        return f"candle {self.market} {self.start}"
+
+
+class PricePoint(models.Model):
+    """The latest index price of an asset, or mark price of a perpetual market, in USD × 1e8."""
+
+    class Kind(models.TextChoices):
+        INDEX = "index"
+        MARK = "mark"
+
+    symbol = models.TextField(primary_key=True)
+    kind = models.TextField(choices=Kind.choices)
+    price_e8 = atoms_field()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.symbol}"
+
+
+class Settlement(models.Model):
+    """Profit or loss turned into dollars; a positive amount was paid to the account."""
+
+    class Source(models.TextChoices):
+        REALIZE_PNL = "RealizePnl"
+        FUNDING_PAYMENT = "FundingPayment"
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    amount_atoms = atoms_field()
+    source = models.TextField(choices=Source.choices)
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the settlement history of an account, newest first.
+            models.Index(fields=["account_id", "id"], name="settlement_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"settlement {self.pk}"

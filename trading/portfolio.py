@@ -1,0 +1,334 @@
+"""An account's margin, positions and limits, computed by the engine's own functions over its rows.
+
+The engine also averages prices over five minutes for initial margin; rows hold the latest price only,
+so a figure here can stand a little better than what the engine demands while prices move fast.
+"""
+
+from typing import NamedTuple
+
+from accounts.assets import prices_e8
+from accounts.models import AccountSettings, Balance
+from accounts.selectors import subaccount_number
+from engine.fees import fee_of
+from engine.margin import (
+    Health,
+    MarginType,
+    collateral_micros,
+    fraction_ppb,
+    health,
+    value_ceil,
+    value_floor,
+    weight_ppb,
+)
+from engine.positions import Position as EnginePosition
+from engine.state import Account, State
+from engine.state import ListedMarket as EngineMarket
+from engine.units import PPB, AccountId, div_ceil
+from gateway.decimals import format_decimal, format_ratio
+from lending.selectors import pools
+from trading.listings import SqrtText, listed_markets, ppb_text, sqrt_text
+from trading.models import OPEN_STATUSES, Order, Position
+
+MICROS_DECIMALS = 6
+PRICE_DECIMALS = 8
+# A short's liquidation price is looked for up to this multiple of the mark.
+HIGHEST_MULTIPLE = 100
+NO_PRICE = "0"
+
+
+class CollateralRow(NamedTuple):
+    symbol: str
+    mark_price: str
+    total_quantity: str
+    balance_notional: str
+    weight: str
+    value: str
+    open_order_quantity: str
+    lend_quantity: str
+    available_quantity: str
+
+
+class MarginSummary(NamedTuple):
+    assets_value: str
+    liabilities: str
+    collateral: list[CollateralRow]
+    imf: str
+    mmf: str
+    margin_fraction: str | None
+    net_equity: str
+    net_equity_available: str
+    net_equity_locked: str
+    net_exposure_futures: str
+    pnl_unrealized: str
+    unsettled_equity: str = "0"
+
+
+class PositionRow(NamedTuple):
+    symbol: str
+    position_id: str
+    user: int
+    subaccount: int | None
+    net_quantity: str
+    net_cost: str
+    entry_price: str
+    break_even_price: str
+    mark_price: str
+    liquidation_price: str
+    pnl_realized: str
+    pnl_unrealized: str
+    net_exposure_quantity: str
+    net_exposure_notional: str
+    imf: str
+    mmf: str
+    imf_function: SqrtText
+    mmf_function: SqrtText
+    # Funding is not charged yet, and positions pay no interest of their own: it is the pool's.
+    funding: str = "0"
+    interest: str = "0"
+
+
+class AccountLimits(NamedTuple):
+    """What the account may owe and hold at most at its equity, in USD."""
+
+    borrow: str
+    position: str
+
+
+def load(account_id: int) -> tuple[State, Account]:
+    """Return a small engine state which holds the catalog, the pools and this one account."""
+    state = State()
+    by_asset, prices = pools(), prices_e8()
+    for symbol, pool in by_asset.items():
+        state.list_asset(pool.asset)
+        state.pools[symbol] = pool
+        if symbol in prices:
+            state.prices[symbol].update(prices[symbol], 0)
+    for listed in listed_markets().values():
+        state.list_market(listed.market, listed.quote_atoms_per_tick)
+    account = _account(account_id)
+    state.accounts[account.account_id] = account
+    for row in Position.objects.filter(account_id=account_id).exclude(lots=0, quote_atoms=0):
+        _fill_position(state.position(account, state.markets[row.market]), row)
+    _add_orders(state, account)
+    return state, account
+
+
+def margin_summary(account_id: int) -> MarginSummary:
+    """Return the account's equity, what of it is locked, and its collateral by asset."""
+    state, account = load(account_id)
+    initial = health(state, account, MarginType.INITIAL)
+    kept = health(state, account, MarginType.MAINTENANCE)
+    exposure = _exposure(initial)
+    return MarginSummary(
+        assets_value=_usd(kept.assets_value),
+        liabilities=_usd(kept.liabilities_value),
+        collateral=_collateral(state, account),
+        imf=_fraction(initial.margin, exposure, PPB // account.leverage_limit),
+        mmf=_fraction(kept.margin, exposure, 0),
+        margin_fraction=format_ratio(kept.equity, exposure, digits=9) if exposure else None,
+        net_equity=_usd(kept.equity),
+        net_equity_available=_usd(max(0, initial.free)),
+        net_equity_locked=_usd(initial.equity - initial.free),
+        net_exposure_futures=_usd(initial.exposure),
+        pnl_unrealized=_usd(kept.unrealized),
+    )
+
+
+def account_limits(account_id: int) -> AccountLimits:
+    """Return the most that the account's equity carries as debt and as positions."""
+    state, account = load(account_id)
+    equity = max(0, health(state, account, MarginType.INITIAL).equity)
+    fractions = [asset.borrow_imf.base_ppb for asset in state.assets.values() if asset.lendable]
+    borrow = equity * PPB // min(fractions) if fractions else 0
+    return AccountLimits(borrow=_usd(borrow), position=_usd(equity * account.leverage_limit))
+
+
+def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[PositionRow]:
+    """Return the open positions; the liquidation price is computed for a single market only."""
+    state, account = load(account_id)
+    subaccount = subaccount_number(account_id)
+    rows = []
+    for market, position in account.positions.items():
+        if position.lots and symbol in (None, market):
+            row = _position_row(state, account, position)
+            if symbol is not None:
+                price = _liquidation_price(state, account, position)
+                row = row._replace(liquidation_price=price)
+            rows.append(row._replace(user=user, subaccount=subaccount))
+    return rows
+
+
+def _account(account_id: int) -> Account:
+    settings = AccountSettings.objects.get(account_id=account_id)
+    account = Account(AccountId(account_id), AccountId(settings.owner_id))
+    account.leverage_limit = settings.leverage_limit
+    for row in Balance.objects.filter(account_id=account_id).order_by("asset"):
+        holding = account.holding(row.asset)
+        holding.available.atoms = int(row.available)
+        holding.locked.atoms = int(row.locked)
+        holding.lend_scaled = int(row.lend_scaled)
+        holding.debt_scaled = int(row.debt_scaled)
+    return account
+
+
+def _fill_position(position: EnginePosition, row: Position) -> None:
+    position.position_id = row.pk
+    position.lots = row.lots
+    position.quote = int(row.quote_atoms)
+    position.entry_quote = int(row.entry_quote_atoms)
+    position.realized = int(row.realized_atoms)
+    position.fees = int(row.fees_atoms)
+
+
+def _add_orders(state: State, account: Account) -> None:
+    """Add what open orders could lead to: sums by side for perpetuals, debts and losses for spot."""
+    needed: dict[str, int] = {}
+    resting = Order.objects.filter(account_id=account.account_id, status__in=OPEN_STATUSES)
+    for order in resting.exclude(price_ticks=None):
+        listed, is_bid = state.markets[order.market], order.side == "Bid"
+        price, lots = int(order.price_ticks or 0), order.lots_open
+        if listed.is_perp:
+            if not order.reduce_only:
+                position = state.position(account, listed)
+                (position.bids if is_bid else position.asks).add(price, lots)
+                position.order_quote += listed.quote_atoms(price, lots)
+            continue
+        paid = listed.quote_atoms(price, lots) if is_bid else listed.base_atoms(lots)
+        symbol = (listed.quote if is_bid else listed.base).symbol
+        needed[symbol] = needed.get(symbol, 0) + paid
+        account.spot_loss_micros += _spot_loss(
+            state, account, listed, is_bid=is_bid, price=price, lots=lots
+        )
+    for symbol, atoms in needed.items():
+        # What orders need beyond the money held for them, they would borrow.
+        short = atoms - account.holding(symbol).locked.atoms
+        if short > 0:
+            account.pending_borrow[symbol] = short
+
+
+def _spot_loss(
+    state: State, account: Account, listed: EngineMarket, *, is_bid: bool, price: int, lots: int
+) -> int:
+    """Return the collateral value lost if the order filled: what is got may count for less."""
+    quote, base = listed.quote_atoms(price, lots), listed.base_atoms(lots)
+    given, given_atoms, got, got_atoms = listed.base, base, listed.quote, quote
+    if is_bid:
+        given, given_atoms, got, got_atoms = listed.quote, quote, listed.base, base
+    got_atoms -= fee_of(got_atoms, max(listed.market.taker_fee_ppm, listed.market.maker_fee_ppm))
+    value = value_ceil(given_atoms, state.prices[given.symbol].high_e8, given)
+    lost = div_ceil(value * given.haircut.weight_ppb, PPB)
+    owned, mark = _owned(state, account, got.symbol), state.prices[got.symbol].low_e8
+    before = collateral_micros(got, owned, mark)
+    return max(0, lost - (collateral_micros(got, owned + got_atoms, mark) - before))
+
+
+def _owned(state: State, account: Account, symbol: str) -> int:
+    holding = account.holdings.get(symbol)
+    if holding is None:
+        return 0
+    lent = state.pools[symbol].lend_atoms(holding.lend_scaled)
+    return holding.available.atoms + holding.locked.atoms + lent
+
+
+def _exposure(initial: Health) -> int:
+    """Return the notional of positions at their worst, and of debts."""
+    return initial.exposure + initial.liabilities_value
+
+
+def _collateral(state: State, account: Account) -> list[CollateralRow]:
+    rows = []
+    for symbol, holding in account.holdings.items():
+        pool, index = state.pools[symbol], state.prices[symbol].index_e8
+        asset, owned = pool.asset, _owned(state, account, symbol)
+        if not owned:
+            continue
+        notional = value_floor(owned, index, asset)
+        rows.append(
+            CollateralRow(
+                symbol=symbol,
+                mark_price=format_decimal(index, PRICE_DECIMALS),
+                total_quantity=format_decimal(owned, asset.decimals),
+                balance_notional=_usd(notional),
+                weight=ppb_text(weight_ppb(asset.haircut, notional)),
+                value=_usd(collateral_micros(asset, owned, index)),
+                open_order_quantity=format_decimal(holding.locked.atoms, asset.decimals),
+                lend_quantity=format_decimal(
+                    pool.lend_atoms(holding.lend_scaled), asset.decimals
+                ),
+                available_quantity=format_decimal(holding.available.atoms, asset.decimals),
+            )
+        )
+    return rows
+
+
+def _position_row(state: State, account: Account, position: EnginePosition) -> PositionRow:
+    listed = state.markets[position.market]
+    market, decimals = listed.market, listed.quote.decimals
+    assert market.imf and market.mmf, f"{market.symbol} has no margin fractions"
+    mark = state.mark_e8(listed)
+    worst = position.worst_lots()
+    notional = listed.notional(worst, mark)
+    profit = listed.notional(position.lots, mark) - position.entry_quote
+    floor_ppb = div_ceil(PPB, account.leverage_limit)
+    # The price of one base unit is quote atoms over base atoms, scaled by the two decimals.
+    scale = 10**listed.base.decimals
+    units = listed.base_atoms(position.lots) * 10**decimals
+    return PositionRow(
+        symbol=market.symbol,
+        position_id=str(position.position_id),
+        user=0,
+        subaccount=None,
+        net_quantity=format_decimal(listed.base_atoms(position.lots), listed.base.decimals),
+        net_cost=format_decimal(position.entry_quote, decimals),
+        entry_price=format_ratio(position.entry_quote * scale, units),
+        break_even_price=format_ratio((position.entry_quote + position.fees) * scale, units),
+        mark_price=format_decimal(mark, PRICE_DECIMALS),
+        liquidation_price=NO_PRICE,
+        pnl_realized=format_decimal(position.realized, decimals),
+        pnl_unrealized=format_decimal(profit, decimals),
+        net_exposure_quantity=format_decimal(listed.base_atoms(worst), listed.base.decimals),
+        net_exposure_notional=format_decimal(notional, decimals),
+        imf=ppb_text(fraction_ppb(market.imf, notional, at_least_ppb=floor_ppb)),
+        mmf=ppb_text(fraction_ppb(market.mmf, notional)),
+        imf_function=sqrt_text(market.imf),
+        mmf_function=sqrt_text(market.mmf),
+    )
+
+
+def _liquidation_price(state: State, account: Account, position: EnginePosition) -> str:
+    """Return the mark at which maintenance margin is just met, all else as it is; "0" if none.
+
+    The mark is moved as the engine would move it: what else the account has of the same base asset
+    gains and loses with it.
+    """
+    price = state.prices[state.markets[position.market].market.base]
+    mark = price.index_e8
+
+    def sound(mark_e8: int) -> bool:
+        price.index_e8 = mark_e8
+        now = health(state, account, MarginType.MAINTENANCE)
+        return now.equity >= now.margin
+
+    try:
+        far = 0 if position.lots > 0 else mark * HIGHEST_MULTIPLE
+        if not sound(mark):
+            return format_decimal(mark, PRICE_DECIMALS)
+        if sound(far):
+            return NO_PRICE
+        safe = mark
+        while abs(safe - far) > 1:
+            middle = (safe + far) // 2
+            safe, far = (middle, far) if sound(middle) else (safe, middle)
+        return format_decimal(far, PRICE_DECIMALS)
+    finally:
+        price.index_e8 = mark
+
+
+def _fraction(margin: int, exposure: int, otherwise_ppb: int) -> str:
+    if not exposure:
+        return ppb_text(otherwise_ppb)
+    return format_ratio(margin, exposure, digits=9)
+
+
+def _usd(micros: int) -> str:
+    return format_decimal(micros, MICROS_DECIMALS)

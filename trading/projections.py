@@ -1,0 +1,354 @@
+"""Orders, fills, trades, candles, positions and listings, as rows from the engine's events."""
+
+import msgspec
+
+from engine import events
+from engine.units import SECOND_NS
+from gateway.tables import Handlers, Rows, Table
+from trading.models import (
+    OPEN_STATUSES,
+    Asset,
+    Candle,
+    Fill,
+    Market,
+    Order,
+    Position,
+    PricePoint,
+    Settlement,
+    Trade,
+)
+
+MINUTE_NS = 60 * SECOND_NS
+
+ASSETS = Table(Asset, ("symbol", "spec", "listed_at"), key=("symbol",), keep=("listed_at",))
+MARKETS = Table(
+    Market,
+    (
+        "symbol",
+        "kind",
+        "base",
+        "quote",
+        "state",
+        "spec",
+        "quote_atoms_per_tick",
+        "listed_at",
+    ),
+    key=("symbol",),
+    keep=("listed_at",),
+)
+MARKET_STATES = Table(Market, ("symbol", "state"), key=("symbol",), existing=True)
+# What an order asked for never changes: only the four columns which do are written again.
+_TERMS = (
+    "id",
+    "account_id",
+    "market",
+    "side",
+    "type",
+    "price_ticks",
+    "lots",
+    "quote_atoms",
+    "time_in_force",
+    "self_trade_prevention",
+    "post_only",
+    "reduce_only",
+    "client_id",
+    "created_at",
+)
+ORDERS = Table(
+    Order,
+    (
+        *_TERMS,
+        "status",
+        "lots_open",
+        "executed_lots",
+        "executed_quote_atoms",
+        "reason",
+        "updated_sequence",
+    ),
+    key=("id",),
+    keep=_TERMS,
+)
+FILLS = Table(
+    Fill,
+    (
+        "sequence",
+        "at",
+        "order_id",
+        "account_id",
+        "market",
+        "trade_id",
+        "side",
+        "is_maker",
+        "price_ticks",
+        "lots",
+        "quote_atoms",
+        "fee_atoms",
+        "fee_asset",
+        "client_id",
+    ),
+)
+TRADES = Table(
+    Trade,
+    (
+        "market",
+        "trade_id",
+        "sequence",
+        "at",
+        "price_ticks",
+        "lots",
+        "quote_atoms",
+        "buyer_order_id",
+        "seller_order_id",
+        "buyer_is_maker",
+    ),
+)
+CANDLES = Table(
+    Candle,
+    (
+        "market",
+        "start",
+        "open_ticks",
+        "high_ticks",
+        "low_ticks",
+        "close_ticks",
+        "lots",
+        "quote_atoms",
+        "trades",
+    ),
+    key=("market", "start"),
+    keep=("open_ticks",),
+    change={
+        "high_ticks": "greatest(t.high_ticks, excluded.high_ticks)",
+        "low_ticks": "least(t.low_ticks, excluded.low_ticks)",
+        "lots": "t.lots + excluded.lots",
+        "quote_atoms": "t.quote_atoms + excluded.quote_atoms",
+        "trades": "t.trades + excluded.trades",
+    },
+)
+POSITIONS = Table(
+    Position,
+    (
+        "id",
+        "account_id",
+        "market",
+        "lots",
+        "quote_atoms",
+        "entry_quote_atoms",
+        "realized_atoms",
+        "fees_atoms",
+        "opened_at",
+        "updated_at",
+    ),
+    key=("id",),
+    keep=("account_id", "market", "opened_at"),
+)
+PRICES = Table(PricePoint, ("symbol", "kind", "price_e8", "at"), key=("symbol",), keep=("kind",))
+SETTLEMENTS = Table(
+    Settlement, ("sequence", "at", "account_id", "market", "amount_atoms", "source")
+)
+
+
+def asset_listed(rows: Rows, event: events.AssetListed, sequence: int, at_ns: int) -> None:
+    """Add the asset."""
+    asset = event.asset
+    rows.put(ASSETS, asset.symbol, (asset.symbol, msgspec.json.encode(asset).decode(), at_ns))
+
+
+def market_listed(rows: Rows, event: events.MarketListed, sequence: int, at_ns: int) -> None:
+    """Add the market, open."""
+    market = event.market
+    spec = msgspec.json.encode(market).decode()
+    names = (market.symbol, market.kind, market.base, market.quote, "Open")
+    rows.put(MARKETS, market.symbol, (*names, spec, event.quote_atoms_per_tick, at_ns))
+
+
+def market_state_changed(
+    rows: Rows, event: events.MarketStateChanged, sequence: int, at_ns: int
+) -> None:
+    """Set what the market's book accepts."""
+    listed = rows.found(MARKETS, event.market)
+    if listed is None:
+        rows.put(MARKET_STATES, event.market, (event.market, event.state))
+    else:
+        # Listed by the same batch: the row is not yet there to be changed.
+        rows.put(MARKETS, event.market, (*listed[:4], event.state, *listed[5:]))
+
+
+def order_placed(rows: Rows, event: events.OrderPlaced, sequence: int, at_ns: int) -> None:
+    """Add the order as it stands after the whole command."""
+    terms = event.terms
+    open_lots = 0
+    if event.status in OPEN_STATUSES:
+        assert terms.lots is not None, "an order that rests has a quantity"
+        open_lots = terms.lots - event.executed_lots
+    rows.notes["placed"] = terms.order_id
+    state = (
+        event.status,
+        open_lots,
+        event.executed_lots,
+        event.executed_quote_atoms,
+        event.reason,
+        sequence,
+    )
+    _put_order(rows, terms, state)
+
+
+def order_filled(rows: Rows, event: events.OrderFilled, sequence: int, at_ns: int) -> None:
+    """Append the fill, and bring its order up to it."""
+    terms = event.terms
+    rows.add(
+        FILLS,
+        (
+            sequence,
+            event.at_ns,
+            terms.order_id,
+            terms.account,
+            terms.market,
+            event.trade_id,
+            terms.side,
+            event.is_maker,
+            event.price_ticks,
+            event.lots,
+            event.quote_atoms,
+            event.fee_atoms,
+            event.fee_asset,
+            terms.client_id,
+        ),
+    )
+    if rows.notes.get("placed") == terms.order_id:
+        placed = rows.found(ORDERS, terms.order_id)
+        if placed is not None and placed[-1] == sequence:
+            # OrderPlaced came first and already says what holds after all fills of this command.
+            return
+    state = (
+        event.status,
+        event.lots_open,
+        event.executed_lots,
+        event.executed_quote_atoms,
+        None,
+        sequence,
+    )
+    _put_order(rows, terms, state)
+
+
+def order_cancelled(rows: Rows, event: events.OrderCancelled, sequence: int, at_ns: int) -> None:
+    """Close the order."""
+    done = (event.executed_lots, event.executed_quote_atoms)
+    _put_order(rows, event.terms, (events.OrderStatus.CANCELLED, 0, *done, None, sequence))
+
+
+def order_expired(rows: Rows, event: events.OrderExpired, sequence: int, at_ns: int) -> None:
+    """Close the order and say why the engine ended it."""
+    done = (event.executed_lots, event.executed_quote_atoms)
+    _put_order(rows, event.terms, (events.OrderStatus.EXPIRED, 0, *done, event.reason, sequence))
+
+
+def order_modified(rows: Rows, event: events.OrderModified, sequence: int, at_ns: int) -> None:
+    """Shrink the order to what it can still reduce."""
+    done = (event.executed_lots, event.executed_quote_atoms)
+    _put_order(rows, event.terms, (event.status, event.lots_open, *done, None, sequence))
+
+
+def _put_order(rows: Rows, terms: events.OrderTerms, state: tuple[object, ...]) -> None:
+    rows.put(
+        ORDERS,
+        terms.order_id,
+        (
+            terms.order_id,
+            terms.account,
+            terms.market,
+            terms.side,
+            terms.type,
+            terms.price_ticks,
+            terms.lots,
+            terms.quote_atoms,
+            terms.time_in_force,
+            terms.self_trade_prevention,
+            terms.post_only,
+            terms.reduce_only,
+            terms.client_id,
+            terms.created_at_ns,
+            *state,
+        ),
+    )
+
+
+def trade_executed(rows: Rows, event: events.TradeExecuted, sequence: int, at_ns: int) -> None:
+    """Append the trade, and take it into its minute's candle."""
+    price, lots, quote = event.price_ticks, event.lots, event.quote_atoms
+    rows.add(
+        TRADES,
+        (
+            event.market,
+            event.trade_id,
+            sequence,
+            event.at_ns,
+            price,
+            lots,
+            quote,
+            event.buyer_order,
+            event.seller_order,
+            event.buyer_is_maker,
+        ),
+    )
+    start = event.at_ns - event.at_ns % MINUTE_NS
+    key = (event.market, start)
+    candle = rows.found(CANDLES, key)
+    if candle is None:
+        rows.put(CANDLES, key, (event.market, start, price, price, price, price, lots, quote, 1))
+        return
+    _, _, first, high, low, _, all_lots, all_quote, trades = candle
+    prices = (first, max(high, price), min(low, price), price)
+    rows.put(CANDLES, key, (*key, *prices, all_lots + lots, all_quote + quote, trades + 1))
+
+
+def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, at_ns: int) -> None:
+    """Set the position to what the event says; one that was never opened has no number."""
+    if not event.position_id:
+        return
+    rows.put(
+        POSITIONS,
+        event.position_id,
+        (
+            event.position_id,
+            event.account,
+            event.market,
+            event.lots,
+            event.quote_atoms,
+            event.entry_quote_atoms,
+            event.realized_atoms,
+            event.fees_atoms,
+            event.opened_at_ns,
+            at_ns,
+        ),
+    )
+
+
+def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns: int) -> None:
+    """Set the latest index and mark prices."""
+    for symbol, price in event.index_e8.items():
+        rows.put(PRICES, symbol, (symbol, PricePoint.Kind.INDEX, price, at_ns))
+    for symbol, price in event.mark_e8.items():
+        rows.put(PRICES, symbol, (symbol, PricePoint.Kind.MARK, price, at_ns))
+
+
+def profit_realized(rows: Rows, event: events.ProfitRealized, sequence: int, at_ns: int) -> None:
+    """Append the settlement."""
+    amount, source = event.amount_atoms, Settlement.Source.REALIZE_PNL
+    rows.add(SETTLEMENTS, (sequence, at_ns, event.account, event.market, amount, source))
+
+
+HANDLERS: Handlers = {
+    events.AssetListed: asset_listed,
+    events.MarketListed: market_listed,
+    events.MarketStateChanged: market_state_changed,
+    events.OrderPlaced: order_placed,
+    events.OrderFilled: order_filled,
+    events.OrderCancelled: order_cancelled,
+    events.OrderExpired: order_expired,
+    events.OrderModified: order_modified,
+    events.TradeExecuted: trade_executed,
+    events.PositionChanged: position_changed,
+    events.PricesUpdated: prices_updated,
+    events.ProfitRealized: profit_realized,
+}

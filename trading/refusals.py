@@ -1,0 +1,135 @@
+"""What a refused request answers: the one table from the engine's codes to HTTP and API codes.
+
+Used by the fast paths of the edge, by the REST framework and by pages, so that a refusal reads the
+same through every door.
+"""
+
+from typing import Final
+
+import msgspec
+
+from engine.events import CommandRejected
+from engine.rejects import Reject
+
+REJECT_HEADER: Final = "X-Reject-Code"
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An answer which says no. `reject` is the engine's own code, where the engine decided."""
+
+    status: int
+    code: str
+    message: str
+    reject: str | None = None
+
+
+class Refused(Exception):
+    """Carries a refusal out of nested parsing to the one place which answers."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def invalid_request(message: str) -> Refusal:
+    """Return the refusal of a request which cannot be understood or names unknown things."""
+    return Refusal(400, "INVALID_CLIENT_REQUEST", message)
+
+
+def forbidden(message: str) -> Refusal:
+    """Return the refusal of something this customer may not do."""
+    return Refusal(403, "FORBIDDEN", message)
+
+
+def not_implemented(message: str) -> Refusal:
+    """Return the refusal of a part of the contract which is not served."""
+    return Refusal(400, "NOT_IMPLEMENTED", message)
+
+
+INVALID_SIGNATURE: Final = invalid_request("Invalid signature")
+INVALID_MARKET: Final = invalid_request("Invalid market symbol")
+ORDER_NOT_FOUND: Final = invalid_request("Order not found")
+NO_LIVE_ORDER: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Order not found")
+UNAUTHORIZED: Final = Refusal(401, "UNAUTHORIZED", "Unauthorized: sign the request with an API key")
+TOO_MANY_REQUESTS: Final = Refusal(
+    429, "TOO_MANY_REQUESTS", "Too many requests: slow down and try again in a minute"
+)
+ENGINE_AWAY: Final = Refusal(
+    503, "MAINTENANCE", "The exchange is restarting. Nothing has happened: try again"
+)
+OUTCOME_UNKNOWN: Final = Refusal(
+    503,
+    "TIMEOUT",
+    "The exchange has not answered in time and the request may have been carried out: "
+    "look at your orders before you send it again",
+)
+SERVER_ERROR: Final = Refusal(500, "SERVER_ERROR", "Something went wrong on our side: try again")
+
+# Reject -> (HTTP status, API code, what to say before the engine's own words).
+_ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
+    Reject.DUPLICATE_ID_WITH_OTHER_TERMS: (409, "PRECONDITION_FAILED", ""),
+    Reject.UNKNOWN_ACCOUNT: (400, "INVALID_CLIENT_REQUEST", "Account not found"),
+    Reject.UNKNOWN_ASSET: (400, "INVALID_ASSET", "Invalid asset"),
+    Reject.UNKNOWN_MARKET: (400, "INVALID_CLIENT_REQUEST", "Invalid market symbol"),
+    Reject.UNKNOWN_ORDER: (400, "INVALID_CLIENT_REQUEST", "Order not found"),
+    Reject.UNKNOWN_WITHDRAWAL: (400, "INVALID_CLIENT_REQUEST", "Withdrawal not found"),
+    Reject.ACCOUNT_EXISTS: (409, "PRECONDITION_FAILED", ""),
+    Reject.ASSET_EXISTS: (409, "PRECONDITION_FAILED", ""),
+    Reject.MARKET_EXISTS: (409, "PRECONDITION_FAILED", ""),
+    Reject.LISTING_RULE: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.INVALID_PARAMETER: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.OTHER_OWNER: (403, "FORBIDDEN", ""),
+    Reject.SAME_ACCOUNT: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.MARKET_CLOSED: (400, "TRADING_PAUSED", ""),
+    Reject.MARKET_CANCEL_ONLY: (400, "TRADING_PAUSED", ""),
+    Reject.MARKET_LIMIT_ONLY: (400, "TRADING_PAUSED", ""),
+    Reject.MARKET_POST_ONLY: (400, "TRADING_PAUSED", ""),
+    Reject.NO_PRICE: (400, "INVALID_PRICE", ""),
+    Reject.INVALID_QUANTITY: (400, "INVALID_QUANTITY", ""),
+    Reject.QUANTITY_TOO_SMALL: (400, "INVALID_QUANTITY", ""),
+    Reject.QUANTITY_TOO_LARGE: (400, "INVALID_QUANTITY", ""),
+    Reject.INVALID_PRICE: (400, "INVALID_PRICE", ""),
+    Reject.PRICE_OUT_OF_BAND: (
+        400,
+        "INVALID_PRICE",
+        "Price is too far from the last active price",
+    ),
+    Reject.INVALID_ORDER: (400, "INVALID_ORDER", "Invalid order"),
+    Reject.DUPLICATE_CLIENT_ID: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.ORDER_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.REDUCE_ONLY_NOT_REDUCED: (400, "INVALID_ORDER", ""),
+    Reject.POST_ONLY_WOULD_TAKE: (400, "INVALID_ORDER", ""),
+    Reject.FILL_OR_KILL: (400, "INVALID_ORDER", ""),
+    Reject.OPEN_INTEREST_LIMIT: (400, "POSITION_LIMIT", ""),
+    Reject.INVALID_AMOUNT: (400, "INVALID_QUANTITY", ""),
+    Reject.INSUFFICIENT_FUNDS: (400, "INSUFFICIENT_FUNDS", ""),
+    Reject.INSUFFICIENT_MARGIN: (400, "INSUFFICIENT_MARGIN", ""),
+    Reject.INSUFFICIENT_LEND: (400, "INSUFFICIENT_FUNDS", ""),
+    Reject.INSUFFICIENT_SUPPLY: (400, "INSUFFICIENT_SUPPLY", ""),
+    Reject.UTILIZATION_LIMIT: (400, "INSUFFICIENT_SUPPLY", ""),
+    Reject.POOL_LIMIT: (400, "LEND_LIMIT", ""),
+    Reject.NOT_LENDABLE: (400, "INVALID_ASSET", ""),
+    Reject.NOTHING_OWED: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.BORROW_REQUIRES_LEND_REDEEM: (400, "BORROW_REQUIRES_LEND_REDEEM", ""),
+    Reject.LEND_REQUIRES_BORROW_REPAY: (400, "LEND_REQUIRES_BORROW_REPAY", ""),
+}
+# These answers are compared letter by letter by existing clients.
+_EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER})
+
+
+def refusal_of(rejected: CommandRejected) -> Refusal:
+    """Return the answer to a command which the engine has refused."""
+    status, code, words = _ANSWERS[rejected.code]
+    if not words:
+        message = rejected.message
+    elif rejected.code in _EXACT or not rejected.message:
+        message = words
+    else:
+        message = f"{words}: {rejected.message}"
+    return Refusal(status, code, message, rejected.code.value)
+
+
+def refusal(reject: Reject, message: str) -> Refusal:
+    """Return the answer to a request which breaks a rule that needs no engine to see."""
+    status, code, _ = _ANSWERS[reject]
+    return Refusal(status, code, message, reject.value)

@@ -1,0 +1,288 @@
+"""Place and cancel orders: the one way in for the REST API, the pages and the console.
+
+Asks what the customer may do, turns the words of a request into a command, and gives it to the
+engine. Every answer is an event, or a Refusal which says what to do.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from accounts.access import Access
+from engine.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    Command,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+from engine.events import CommandRejected, Event, OrderCancelled, OrderPlaced, OrdersCancelled
+from engine.rejects import Reject
+from engine.units import AccountId, OrderId
+from gateway.client import submit, submit_async, submit_many
+from gateway.errors import EngineUnavailable, GatewayError
+from trading.catalog import MAX_INTEGER, ListedMarket, catalog
+from trading.refusals import (
+    ENGINE_AWAY,
+    INVALID_MARKET,
+    ORDER_NOT_FOUND,
+    OUTCOME_UNKNOWN,
+    Refusal,
+    Refused,
+    forbidden,
+    invalid_request,
+    refusal,
+    refusal_of,
+)
+
+BATCH_LIMIT = 50
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An order in the user's words: numbers are decimal text, in whole units of their asset.
+
+    A limit order needs `price` and `quantity`; a market order `quantity` or `quote_quantity`
+    (what a bid spends, what an ask wants to receive).
+    """
+
+    symbol: str
+    side: Side
+    order_type: OrderType
+    price: str | None = None
+    quantity: str | None = None
+    quote_quantity: str | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER
+    post_only: bool = False
+    reduce_only: bool = False
+    client_id: int | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool | None = None
+    auto_borrow: bool | None = None
+    auto_borrow_repay: bool | None = None
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which order to cancel: by the exchange's id or by the client's, not both."""
+
+    symbol: str
+    order_id: str | None = None
+    client_id: int | None = None
+
+
+def place_order(access: Access, request: OrderRequest) -> OrderPlaced | Refusal:
+    """Place an order and wait for its committed outcome; for pages and the console."""
+    command = order_command(access, request)
+    if isinstance(command, Refusal):
+        return command
+    return _placed(_submit(command))
+
+
+async def place_order_async(access: Access, request: OrderRequest) -> OrderPlaced | Refusal:
+    """Place an order and wait for its committed outcome; for the event loop of the edge."""
+    command = order_command(access, request)
+    if isinstance(command, Refusal):
+        return command
+    return _placed(await _submit_async(command))
+
+
+async def place_orders_async(
+    access: Access, requests: Sequence[OrderRequest | Refusal]
+) -> list[OrderPlaced | Refusal]:
+    """Place orders one after the other, each for itself; answers stand in the order of `requests`.
+
+    A request which is a Refusal already keeps its place. Raises GatewayError: then some orders may
+    have been placed.
+    """
+    commands = [
+        request if isinstance(request, Refusal) else order_command(access, request)
+        for request in requests
+    ]
+    outcomes = iter(await submit_many([one for one in commands if isinstance(one, PlaceOrder)]))
+    return [
+        command
+        if isinstance(command, Refusal)
+        else _placed(_outcome(command, next(outcomes).answer))
+        for command in commands
+    ]
+
+
+def cancel_order(access: Access, request: CancelRequest) -> OrderCancelled | Refusal:
+    """Cancel one resting order of the account; for pages and the console."""
+    command = cancel_command(access, request)
+    if isinstance(command, Refusal):
+        return command
+    return _cancelled(_submit(command))
+
+
+async def cancel_order_async(access: Access, request: CancelRequest) -> OrderCancelled | Refusal:
+    """Cancel one resting order of the account; for the event loop of the edge."""
+    command = cancel_command(access, request)
+    if isinstance(command, Refusal):
+        return command
+    return _cancelled(await _submit_async(command))
+
+
+def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | Refusal:
+    """Cancel the account's resting orders in one market or, without a symbol, in all."""
+    command = cancel_all_command(access, symbol)
+    if isinstance(command, Refusal):
+        return command
+    return _all_cancelled(_submit(command))
+
+
+async def cancel_all_orders_async(access: Access, symbol: str) -> OrdersCancelled | Refusal:
+    """Cancel the account's resting orders in one market; for the event loop of the edge."""
+    command = cancel_all_command(access, symbol)
+    if isinstance(command, Refusal):
+        return command
+    return _all_cancelled(await _submit_async(command))
+
+
+def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal:
+    """Return the command which places the order, or why this customer may not place it."""
+    listed = catalog().markets.get(request.symbol)
+    if listed is None:
+        return INVALID_MARKET
+    forbids = access.refusal("trade_perp" if listed.is_perp else "trade_spot")
+    if forbids is not None:
+        return forbidden(forbids)
+    try:
+        price, lots, quote = _amounts(listed, request)
+    except Refused as refused:
+        return refused.refusal
+    return PlaceOrder(
+        account=AccountId(access.account),
+        market=request.symbol,
+        side=request.side,
+        type=request.order_type,
+        price_ticks=price,
+        lots=lots,
+        quote_atoms=quote,
+        time_in_force=request.time_in_force,
+        self_trade_prevention=request.self_trade_prevention,
+        post_only=request.post_only,
+        reduce_only=request.reduce_only,
+        client_id=request.client_id,
+        auto_lend=request.auto_lend,
+        # Lent money is there to be used; it is left alone only on request.
+        auto_lend_redeem=request.auto_lend_redeem is not False,
+        auto_borrow=request.auto_borrow is True,
+        auto_borrow_repay=request.auto_borrow_repay,
+    )
+
+
+def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refusal:
+    """Return the command which cancels the order. Its owner may always cancel."""
+    if request.symbol not in catalog().markets:
+        return INVALID_MARKET
+    if (request.order_id is None) == (request.client_id is None):
+        return invalid_request("Must specify exactly one of `orderId` and `clientId`")
+    order_id = None
+    if request.order_id is not None:
+        order_id = parse_order_id(request.order_id)
+        if order_id is None:
+            return ORDER_NOT_FOUND
+    return CancelOrder(
+        account=AccountId(access.account),
+        market=request.symbol,
+        order_id=order_id,
+        client_id=request.client_id,
+    )
+
+
+def cancel_all_command(access: Access, symbol: str | None) -> CancelAllOrders | Refusal:
+    """Return the command which cancels all orders in a market, or in all markets."""
+    if symbol is not None and symbol not in catalog().markets:
+        return INVALID_MARKET
+    return CancelAllOrders(account=AccountId(access.account), market=symbol)
+
+
+def parse_order_id(text: str) -> OrderId | None:
+    """Return the order id which `text` says, or None if no order can have it."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        return None
+    number = int(text)
+    return OrderId(number) if number <= MAX_INTEGER else None
+
+
+def _amounts(
+    listed: ListedMarket, request: OrderRequest
+) -> tuple[int | None, int | None, int | None]:
+    """Return price in ticks, quantity in lots and quote amount in atoms. Raises Refused."""
+    if request.order_type is OrderType.LIMIT:
+        if request.price is None or request.quantity is None:
+            raise Refused(_invalid("A limit order needs `price` and `quantity`"))
+        if request.quote_quantity is not None:
+            raise Refused(_invalid("`quoteQuantity` is for market orders: send `quantity`"))
+        return listed.parse_price(request.price), listed.parse_quantity(request.quantity), None
+    if request.price is not None:
+        raise Refused(_invalid("A market order has no `price`: leave it out or send a limit order"))
+    if request.post_only:
+        raise Refused(_invalid("A market order cannot be post-only"))
+    if (request.quantity is None) == (request.quote_quantity is None):
+        raise Refused(_invalid("A market order needs either `quantity` or `quoteQuantity`"))
+    if request.quantity is not None:
+        return None, listed.parse_quantity(request.quantity), None
+    assert request.quote_quantity is not None
+    return None, None, listed.parse_quote(request.quote_quantity)
+
+
+def _submit(command: Command) -> Event | Refusal:
+    try:
+        return _outcome(command, submit(command).answer)
+    except GatewayError as error:
+        return refusal_without_answer(error)
+
+
+async def _submit_async(command: Command) -> Event | Refusal:
+    try:
+        return _outcome(command, (await submit_async(command)).answer)
+    except GatewayError as error:
+        return refusal_without_answer(error)
+
+
+def refusal_without_answer(error: GatewayError) -> Refusal:
+    """Return what to say when the engine has not answered."""
+    return ENGINE_AWAY if isinstance(error, EngineUnavailable) else OUTCOME_UNKNOWN
+
+
+def _outcome(command: Command, answer: Event) -> Event | Refusal:
+    if not isinstance(answer, CommandRejected):
+        return answer
+    refused = refusal_of(answer)
+    lowest, highest = answer.details.get("lowest_ticks"), answer.details.get("highest_ticks")
+    if isinstance(command, PlaceOrder) and isinstance(lowest, int) and isinstance(highest, int):
+        # The engine counts in ticks; the customer does not.
+        listed = catalog().markets[command.market]
+        band = f"{listed.price_text(lowest)} to {listed.price_text(highest)}"
+        return msgspec.structs.replace(refused, message=f"{refused.message}. Allowed: {band}")
+    return refused
+
+
+def _placed(answer: Event | Refusal) -> OrderPlaced | Refusal:
+    if isinstance(answer, Refusal):
+        return answer
+    assert isinstance(answer, OrderPlaced)
+    return answer
+
+
+def _cancelled(answer: Event | Refusal) -> OrderCancelled | Refusal:
+    if isinstance(answer, Refusal):
+        return answer
+    assert isinstance(answer, OrderCancelled)
+    return answer
+
+
+def _all_cancelled(answer: Event | Refusal) -> OrdersCancelled | Refusal:
+    if isinstance(answer, Refusal):
+        return answer
+    assert isinstance(answer, OrdersCancelled)
+    return answer
+
+
+def _invalid(message: str) -> Refusal:
+    return refusal(Reject.INVALID_ORDER, message)

@@ -1,0 +1,271 @@
+"""The trading page and the requests its session makes: read the account, place and cancel orders.
+
+A form without scripts gets back to the page with a message; the page's own script asks for JSON.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import Access, access_of
+from accounts.models import Account
+from engine.events import OrderPlaced, OrderStatus
+from trading import screens
+from trading.catalog import ListedMarket, catalog, refresh
+from trading.forms import EXECUTIONS, OrderForm
+from trading.refusals import Refusal, forbidden, invalid_request
+from trading.services import CancelRequest, cancel_all_orders, cancel_order, place_order
+
+DEFAULT_MARKET = "BTC_USDC"
+INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d")
+SHARES = (25, 50, 75, 100)
+SCREENS = (("chart", "Chart"), ("book", "Book"), ("trade", "Trade"), ("positions", "Positions"))
+_SESSION_KEY = "trading_account"
+_SESSION_ENDED = Refusal(401, "UNAUTHORIZED", "Your session has ended. Sign in again to trade.")
+_NO_ACCOUNT = forbidden("This sign-in has no trading account.")
+TABLES: tuple[dict[str, Any], ...] = (
+    {
+        "name": "balances",
+        "label": "Balances",
+        "headings": ("Asset", "Available", "In orders", "Lent", "Borrowed"),
+        "empty": "No money in this account yet.",
+    },
+    {
+        "name": "positions",
+        "label": "Positions",
+        "headings": ("Market", "Size", "Entry", "Mark", "Unrealized", "Realized"),
+        "empty": "No open position.",
+    },
+    {
+        "name": "orders",
+        "label": "Open orders",
+        "headings": ("Time (UTC)", "Market", "Side", "Price", "Quantity", "Filled", "Good for", ""),
+        "empty": "No open order.",
+    },
+    {
+        "name": "history",
+        "label": "Order history",
+        "headings": (
+            *("Time (UTC)", "Market", "Side", "Type"),
+            *("Price", "Quantity", "Filled", "Status"),
+        ),
+        "empty": "No order yet.",
+    },
+    {
+        "name": "fills",
+        "label": "Fills",
+        "headings": ("Time (UTC)", "Market", "Side", "Price", "Quantity", "Fee", "Role"),
+        "empty": "No fill yet.",
+    },
+)
+
+View = Callable[[HttpRequest, Access], HttpResponse]
+
+
+@require_GET
+@never_cache
+@ensure_csrf_cookie
+def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
+    """Show the trading page of a market; without one, of the first that is known."""
+    listed = _market(symbol)
+    if listed is None:
+        return render(request, "trading/no_markets.html")
+    choices = _accounts(request)
+    account = _chosen(request, choices)
+    access = None if account is None else access_of(account)
+    page = {
+        "symbol": listed.symbol,
+        "markets": screens.market_rows(catalog()),
+        "account": None if account is None else account.pk,
+        "paths": {
+            "account": reverse("trading:account"),
+            "history": reverse("trading:history"),
+            "fills": reverse("trading:fills"),
+            "cancel": reverse("trading:cancel"),
+            "cancelAll": reverse("trading:cancel_all"),
+        },
+    }
+    context = {
+        "page_data": page,
+        "symbol": listed.symbol,
+        "market": _market_words(listed),
+        "account": account,
+        "account_choices": choices,
+        "refusal": _trade_refusal(access, listed),
+        "may_borrow": access is None or access.refusal("borrow") is None,
+        "open_orders": [] if account is None else screens.order_rows(account.pk),
+        "tables": TABLES,
+        "intervals": INTERVALS,
+        "shares": SHARES,
+        "screens": SCREENS,
+        "executions": EXECUTIONS,
+    }
+    return render(request, "trading/trade.html", context)
+
+
+def with_access(view: View) -> Callable[[HttpRequest], HttpResponse]:
+    """Give `view` what the session's user may do with the account that the request names."""
+
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _answer(request, _SESSION_ENDED)
+        account = _chosen(request, _accounts(request))
+        if account is None:
+            return _answer(request, _NO_ACCOUNT)
+        return view(request, access_of(account))
+
+    return checked
+
+
+def _read(rows: Callable[[int], Any]) -> Callable[[HttpRequest], HttpResponse]:
+    """Return a view which answers with what `rows` says of the account."""
+
+    @require_GET
+    @never_cache
+    @with_access
+    def view(request: HttpRequest, access: Access) -> HttpResponse:
+        refused = access.refusal("view")
+        if refused is not None:
+            return _answer(request, forbidden(refused))
+        return JsonResponse(rows(access.account), safe=False)
+
+    return view
+
+
+account = _read(screens.account_rows)
+history = _read(screens.history_rows)
+fills = _read(screens.fill_rows)
+
+
+@require_POST
+@with_access
+def order(request: HttpRequest, access: Access) -> HttpResponse:
+    """Place the order of the ticket."""
+    form = OrderForm(request.POST)
+    if not form.is_valid():
+        return _answer(request, invalid_request(form.first_error()))
+    asked = form.order_request()
+    placed = place_order(access, asked)
+    if isinstance(placed, Refusal):
+        return _answer(request, placed)
+    return _answer(request, _placed_words(placed, catalog().markets[asked.symbol]))
+
+
+@require_POST
+@with_access
+def cancel(request: HttpRequest, access: Access) -> HttpResponse:
+    """Cancel one open order."""
+    asked = CancelRequest(
+        symbol=request.POST.get("symbol", ""), order_id=request.POST.get("orderId", "")
+    )
+    cancelled = cancel_order(access, asked)
+    if isinstance(cancelled, Refusal):
+        return _answer(request, cancelled)
+    return _answer(request, f"Order {cancelled.terms.order_id} is cancelled.")
+
+
+@require_POST
+@with_access
+def cancel_all(request: HttpRequest, access: Access) -> HttpResponse:
+    """Cancel all open orders of the account, in every market."""
+    cancelled = cancel_all_orders(access, None)
+    if isinstance(cancelled, Refusal):
+        return _answer(request, cancelled)
+    return _answer(request, f"{len(cancelled.orders)} orders are cancelled.")
+
+
+def _market(symbol: str | None) -> ListedMarket | None:
+    markets = catalog().markets or refresh().markets
+    if symbol is None:
+        return markets.get(DEFAULT_MARKET) or next(iter(markets.values()), None)
+    if symbol not in markets:
+        raise Http404(f"no market {symbol}")
+    return markets[symbol]
+
+
+def _accounts(request: HttpRequest) -> list[Account]:
+    if not request.user.is_authenticated:
+        return []
+    return list(Account.objects.filter(user_id=request.user.pk).select_related("user"))
+
+
+def _chosen(request: HttpRequest, choices: list[Account]) -> Account | None:
+    """Return the account which the request names or the session remembers, else the main one."""
+    named = request.POST.get("account") or request.GET.get("account")
+    wanted = named or request.session.get(_SESSION_KEY)
+    for account in choices:
+        if str(account.pk) == str(wanted):
+            if request.session.get(_SESSION_KEY) != account.pk:
+                request.session[_SESSION_KEY] = account.pk
+            return account
+    # Never act for another account than the one that was named.
+    return None if named or not choices else choices[0]
+
+
+def _trade_refusal(access: Access | None, listed: ListedMarket) -> str | None:
+    if access is None:
+        return None
+    return access.refusal("trade_perp" if listed.is_perp else "trade_spot")
+
+
+def _market_words(listed: ListedMarket) -> dict[str, Any]:
+    return {
+        "base": listed.market.base,
+        "quote": listed.market.quote,
+        "is_perp": listed.is_perp,
+        "kind_label": "Perp" if listed.is_perp else "Spot",
+        "tick": listed.price_text(1),
+        "minimum": listed.quantity_text(listed.market.min_lots),
+    }
+
+
+def _placed_words(placed: OrderPlaced, listed: ListedMarket) -> str:
+    """Return what has become of an order, in one sentence."""
+    bid = placed.terms.side.value == "Bid"
+    base, quote = listed.market.base, listed.market.quote
+    traded = "Nothing traded"
+    if placed.executed_lots:
+        quantity = listed.quantity_text(placed.executed_lots)
+        amount = listed.quote_text(placed.executed_quote_atoms)
+        traded = f"{'Bought' if bid else 'Sold'} {quantity} {base} for {amount} {quote}"
+    if placed.status is OrderStatus.FILLED:
+        return f"{traded}."
+    if placed.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
+        price = listed.price_text(placed.terms.price_ticks or 0)
+        rests = f"Order {placed.terms.order_id} rests in the book at {price}"
+        return f"{traded}; {rests}." if placed.executed_lots else f"{rests}."
+    reason = f" ({placed.reason.value})" if placed.reason else ""
+    return f"{traded}; the rest has ended: {placed.status.value}{reason}."
+
+
+def _answer(request: HttpRequest, outcome: Refusal | str) -> HttpResponse:
+    """Answer a script with JSON, and a plain form by going back to the page with a message."""
+    refused = isinstance(outcome, Refusal)
+    if request.accepts("text/html"):
+        if refused and outcome.status == _SESSION_ENDED.status:
+            return redirect_to_login(_page_of(request))
+        (messages.error if refused else messages.success)(
+            request, outcome.message if refused else outcome
+        )
+        return redirect(_page_of(request))
+    if refused:
+        body = {"code": outcome.code, "message": outcome.message}
+        return JsonResponse(body, status=outcome.status)
+    return JsonResponse({"message": outcome})
+
+
+def _page_of(request: HttpRequest) -> str:
+    symbol = request.POST.get("symbol", "")
+    if symbol in catalog().markets:
+        return reverse("trading:market", args=[symbol])
+    return reverse("trading:home")
