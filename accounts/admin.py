@@ -7,7 +7,10 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from accounts import services
+from accounts import (
+    admin_ledger,  # noqa: F401 -- registers its tables
+    services,
+)
 from accounts.models import Account, ApiKey, User
 from compliance.groups import GROUPS
 from compliance.models import AuditRecord

@@ -4,11 +4,25 @@ The rows belong to the trading app and are written by the engine's projections; 
 this names the model by its label.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import msgspec
 from django.apps import apps
 
 from accounts.api.errors import Refused
-from engine.catalog import Asset
+from engine.catalog import Asset, Fraction
+from gateway.decimals import format_decimal
+
+PPB_DECIMALS = 9
+
+
+class SqrtText(NamedTuple):
+    """A margin fraction as text: max(base, factor × √notional in USD)."""
+
+    base: str
+    factor: str
+    type: str = "sqrt"
 
 
 def assets() -> dict[str, Asset]:
@@ -30,3 +44,19 @@ def prices_e8() -> dict[str, int]:
     """Return the latest index of each asset and mark of each perpetual market, in USD × 1e8."""
     points = apps.get_model("trading", "PricePoint").objects.values_list("symbol", "price_e8")
     return {symbol: int(price) for symbol, price in points}
+
+
+def sqrt_text(fraction: Fraction) -> SqrtText:
+    """Return a margin fraction as text."""
+    return SqrtText(ppb_text(fraction.base_ppb), ppb_text(fraction.factor_ppb))
+
+
+def ppb_text(value: int) -> str:
+    """Return a fraction in parts of 1e9 as decimal text."""
+    return format_decimal(value, PPB_DECIMALS)
+
+
+@lru_cache(maxsize=1000)
+def decimals_of(symbol: str) -> int:
+    """Return the decimals of a listed asset; they are fixed when it is listed."""
+    return assets()[symbol].decimals

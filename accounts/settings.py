@@ -1,7 +1,7 @@
 """The switches which an account's owner may set. The engine keeps them."""
 
 from accounts.access import Access
-from accounts.api.errors import Refused, invalid_request, submit_accepted
+from accounts.api.errors import invalid_request, require, submit_accepted
 from engine.commands import UpdateAccount
 from engine.units import AccountId
 from gateway.decimals import DecimalError, parse_decimal
@@ -20,9 +20,9 @@ def update_settings(
     Raises Refused if a switch is turned on for something which compliance does not allow.
     """
     if auto_lend:
-        _require(access, "lend")
+        require(access, "lend")
     if auto_borrow_settlements:
-        _require(access, "borrow")
+        require(access, "borrow")
     submit_accepted(
         UpdateAccount(
             account=AccountId(access.account),
@@ -45,9 +45,3 @@ def parse_leverage(text: str | None) -> int | None:
     if not 1 <= limit <= 1000:
         raise invalid_request("leverageLimit must be a whole number, such as 10")
     return limit
-
-
-def _require(access: Access, permission: str) -> None:
-    refusal = access.refusal(permission)
-    if refusal is not None:
-        raise Refused(403, "FORBIDDEN", refusal)

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from accounts.access import Access
-from accounts.api.errors import EngineRefused, Refused, submit_accepted
+from accounts.api.errors import EngineRefused, Refused, require, submit_accepted
 from accounts.models import WithdrawalInstruction
 from engine.commands import RequestWithdrawal, SettleWithdrawal
 from engine.units import AccountId
@@ -39,9 +39,7 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
     Raises Refused if compliance says no or the client id names another withdrawal, EngineRefused
     if the account cannot spare the money.
     """
-    refusal = access.refusal("withdraw")
-    if refusal is not None:
-        raise Refused(403, "FORBIDDEN", refusal)
+    require(access, "withdraw")
     instruction = _instruction(access.account, request)
     command = RequestWithdrawal(
         account=AccountId(access.account),

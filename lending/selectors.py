@@ -1,13 +1,12 @@
-"""Reads of the lending pools, and of what accounts lend and owe. Amounts come out as decimal text."""
+"""Reads of the lending pools, and of what accounts lend and owe. Amounts are decimal text."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Sum
 
 from accounts.api.paging import Listed, Page, listed
-from accounts.assets import assets, prices_e8
+from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
 from engine.catalog import Asset
 from engine.events import BorrowLendKind
@@ -18,7 +17,6 @@ from engine.record import Record
 from gateway.decimals import format_decimal
 from lending.models import BorrowLendMovement, Pool
 
-PPB_DECIMALS = 9
 PPM_DECIMALS = 6
 MICROS_DECIMALS = 6
 PRICE_DECIMALS = 8
@@ -26,8 +24,17 @@ PRICE_DECIMALS = 8
 UNLIMITED_ATOMS = 2**63 - 1
 
 
+class Wanted(NamedTuple):
+    """Which movements are asked for."""
+
+    kind: str | None = None
+    sources: tuple[str, ...] = ()
+    symbol: str | None = None
+    position: str | None = None
+
+
 class PoolRow(NamedTuple):
-    asset: Asset
+    symbol: str
     state: str
     mark_price: str
     borrow_rate: str
@@ -50,7 +57,7 @@ class LoanRow(NamedTuple):
     """A lend (positive quantity) or a debt (negative) of one asset."""
 
     id: str
-    asset: Asset
+    symbol: str
     quantity: str
     exposure_quantity: str
     exposure_notional: str
@@ -58,6 +65,10 @@ class LoanRow(NamedTuple):
     mark_price: str
     imf: str
     mmf: str
+    imf_function: SqrtText
+    mmf_function: SqrtText
+    # The price at which the whole account would be liquidated is not a loan's own.
+    liquidation_price: str = "0"
 
 
 class MovementRow(NamedTuple):
@@ -70,7 +81,7 @@ class MovementRow(NamedTuple):
 
 
 def pool_of(row: Pool, asset: Asset) -> EnginePool:
-    """Return the engine's own pool as the row has it, so that its arithmetic answers every question."""
+    """Return the engine's own pool as the row has it: its arithmetic answers every question."""
     pool = EnginePool(asset, Record(), 0)
     pool.cash.atoms = int(row.cash)
     pool.lend_scaled = int(row.lend_scaled)
@@ -124,26 +135,18 @@ def loans(account: int) -> list[LoanRow]:
     return rows
 
 
-def movements(
-    account: int,
-    *,
-    page: Page,
-    kind: str | None = None,
-    sources: Sequence[str] = (),
-    symbol: str | None = None,
-    position: str | None = None,
-) -> Listed[MovementRow]:
+def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow]:
     """Return a page of the account's borrows, repayments, lends and redemptions."""
     rows = BorrowLendMovement.objects.filter(account_id=account)
-    if kind is not None:
-        rows = rows.filter(kind=kind)
-    if sources:
-        rows = rows.filter(source__in=sources)
-    if symbol is not None:
-        rows = rows.filter(asset=symbol)
     known = assets()
-    if position is not None:
-        named = [asset for asset in known if position_id(account, asset) == position]
+    if wanted.kind is not None:
+        rows = rows.filter(kind=wanted.kind)
+    if wanted.sources:
+        rows = rows.filter(source__in=wanted.sources)
+    if wanted.symbol is not None:
+        rows = rows.filter(asset=wanted.symbol)
+    if wanted.position is not None:
+        named = [asset for asset in known if position_id(account, asset) == wanted.position]
         rows = rows.filter(asset__in=named)
 
     def read(row: BorrowLendMovement) -> MovementRow:
@@ -168,22 +171,22 @@ def _pool_row(pool: EnginePool, *, mark_e8: int, at: datetime) -> PoolRow:
     asset, limits = pool.asset, pool.asset.limits
     limit = limits.size_limit_atoms
     return PoolRow(
-        asset=asset,
+        symbol=asset.symbol,
         state="Open" if asset.lendable else "Closed",
         mark_price=format_decimal(mark_e8, PRICE_DECIMALS),
-        borrow_rate=_ppb(pool.rate_ppb),
-        lend_rate=_ppb(pool.lend_rate_ppb),
-        utilization=_ppb(pool.utilization_ppb),
+        borrow_rate=ppb_text(pool.rate_ppb),
+        lend_rate=ppb_text(pool.lend_rate_ppb),
+        utilization=ppb_text(pool.utilization_ppb),
         borrowed=format_decimal(pool.debt_atoms(pool.debt_scaled), asset.decimals),
         lent=format_decimal(pool.lend_atoms(pool.lend_scaled), asset.decimals),
         fee=format_decimal(asset.fee_ppm, PPM_DECIMALS),
         size_limit=format_decimal(UNLIMITED_ATOMS if limit is None else limit, asset.decimals),
         step=format_decimal(1, asset.decimals),
-        max_utilization=_ppb(limits.max_utilization_ppb),
-        optimal_utilization=_ppb(asset.curve.optimal_ppb),
-        throttle_threshold=_ppb(limits.throttle_threshold_ppb),
-        throttle_bound=_ppb(limits.throttle_bound_ppb),
-        throttle_fraction=_ppb(limits.throttle_fraction_ppb),
+        max_utilization=ppb_text(limits.max_utilization_ppb),
+        optimal_utilization=ppb_text(asset.curve.optimal_ppb),
+        throttle_threshold=ppb_text(limits.throttle_threshold_ppb),
+        throttle_bound=ppb_text(limits.throttle_bound_ppb),
+        throttle_fraction=ppb_text(limits.throttle_fraction_ppb),
         at=at,
     )
 
@@ -197,14 +200,16 @@ def _loan_row(
     notional = value_ceil(exposure, mark_e8, asset)
     return LoanRow(
         id=position_id,
-        asset=asset,
+        symbol=asset.symbol,
         quantity=format_decimal(net_atoms, asset.decimals),
         exposure_quantity=format_decimal(exposure, asset.decimals),
         exposure_notional=format_decimal(notional, MICROS_DECIMALS),
         cumulative_interest=format_decimal(interest_atoms, asset.decimals),
         mark_price=format_decimal(mark_e8, PRICE_DECIMALS),
-        imf=_ppb(fraction_ppb(asset.borrow_imf, notional)),
-        mmf=_ppb(fraction_ppb(asset.borrow_mmf, notional)),
+        imf=ppb_text(fraction_ppb(asset.borrow_imf, notional)),
+        mmf=ppb_text(fraction_ppb(asset.borrow_mmf, notional)),
+        imf_function=sqrt_text(asset.borrow_imf),
+        mmf_function=sqrt_text(asset.borrow_mmf),
     )
 
 
@@ -221,7 +226,3 @@ def _net_moved(account: int) -> dict[str, int]:
         sign = inward.get(row["kind"], -1)
         net[row["asset"]] = net.get(row["asset"], 0) + sign * int(row["total"])
     return net
-
-
-def _ppb(value: int) -> str:
-    return format_decimal(value, PPB_DECIMALS)

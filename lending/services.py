@@ -1,7 +1,7 @@
 """Lend, redeem, borrow and repay: each is one command to the engine, which decides the amounts."""
 
 from accounts.access import Access
-from accounts.api.errors import Refused, submit_accepted
+from accounts.api.errors import require, submit_accepted
 from accounts.models import Balance
 from engine.catalog import Asset
 from engine.commands import Borrow, Lend, Redeem, Repay
@@ -10,13 +10,13 @@ from engine.units import AccountId
 from lending.models import Pool
 from lending.selectors import pool_of
 
-# A debt grows while a request travels: asking for this much more than the row says still means "all".
+# A debt grows while a request travels: this much more than the row says still means "all".
 SLACK_PPM = 1_000
 
 
 def lend(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
     """Lend money which the account has at hand."""
-    _require(access, "lend")
+    require(access, "lend")
     return submit_accepted(Lend(account=_id(access), asset=asset, amount_atoms=amount_atoms))
 
 
@@ -27,7 +27,7 @@ def redeem(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
 
 def borrow(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
     """Borrow money against the account's collateral."""
-    _require(access, "borrow")
+    require(access, "borrow")
     return submit_accepted(Borrow(account=_id(access), asset=asset, amount_atoms=amount_atoms))
 
 
@@ -58,12 +58,6 @@ def _held(account: int, asset: Asset) -> tuple[int, int]:
         return 0, 0
     live = pool_of(pool, asset)
     return live.lend_atoms(int(row.lend_scaled)), live.debt_atoms(int(row.debt_scaled))
-
-
-def _require(access: Access, permission: str) -> None:
-    refusal = access.refusal(permission)
-    if refusal is not None:
-        raise Refused(403, "FORBIDDEN", refusal)
 
 
 def _id(access: Access) -> AccountId:

@@ -24,6 +24,8 @@ from trading.refusals import Refused, refusal
 PRICE_DECIMALS = 8
 # What the wire to the engine can carry; every listed limit lies far below.
 MAX_INTEGER = 2**63 - 1
+# What a market accepts when it is listed.
+FIRST_STATE = MarketState.OPEN
 
 
 class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +171,12 @@ def install(
     }
     _state["now"] = Catalog(by_symbol, listed)
     return _state["now"]
+
+
+def replace(listed: ListedMarket) -> None:
+    """Replace one market of this process's catalog."""
+    now = catalog()
+    _state["now"] = Catalog(now.assets, {**now.markets, listed.symbol: listed})
 
 
 def listed_market(

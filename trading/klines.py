@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from trading.reads import rows
+from trading.reads import Row, rows
 
 DAY: Final = 86_400
 MINUTE: Final = 60
@@ -109,14 +109,25 @@ def bucket_end(interval: str, start: int) -> int:
 
 async def history(*, market: str, interval: str, start: int, end: int) -> dict[int, Candle]:
     """Return the candles with trades, by bucket start, of buckets which begin in [start, end)."""
+    query, parameters = history_query(market=market, interval=interval, start=start, end=end)
+    return {row[0]: candle_of(row) for row in await rows(query, *parameters)}
+
+
+def history_query(
+    *, market: str, interval: str, start: int, end: int
+) -> tuple[str, tuple[object, ...]]:
+    """Return the SELECT for `history` and its parameters; its rows are for `candle_of`."""
     first = bucket_start(interval, start)
     if interval == MONTH:
-        found = await rows(_MONTHLY, market, first, end)
-    elif interval == "1s":
-        found = await rows(_SECONDLY, market, first, end)
-    else:
-        found = await rows(_BINNED, SECONDS[interval], _origin(interval), market, first, end)
-    return {row[0]: Candle(*(int(number) for number in row)) for row in found}
+        return _MONTHLY, (market, first, end)
+    if interval == "1s":
+        return _SECONDLY, (market, first, end)
+    return _BINNED, (SECONDS[interval], _origin(interval), market, first, end)
+
+
+def candle_of(row: Row) -> Candle:
+    """Return the candle which a row of `history_query` holds."""
+    return Candle(*(int(number) for number in row))
 
 
 def _origin(interval: str) -> int:

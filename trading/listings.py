@@ -6,20 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from accounts.assets import assets
-from engine.catalog import Asset, Fraction, Haircut, MarketState
+from accounts.assets import SqrtText, assets, ppb_text, sqrt_text
+from engine.catalog import Asset, Haircut, MarketState
 from engine.catalog import Market as Listing
-from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket, listed_market
 from trading.models import Market
-
-PPB_DECIMALS = 9
-
-
-class SqrtText(NamedTuple):
-    base: str
-    factor: str
-    type: str = "sqrt"
 
 
 class HaircutText(NamedTuple):
@@ -95,16 +86,6 @@ def listed_markets() -> dict[str, ListedMarket]:
     known = assets()
     rows = Market.objects.order_by("listed_at", "symbol")
     return {row.symbol: _listed(row, known) for row in rows}
-
-
-def sqrt_text(fraction: Fraction) -> SqrtText:
-    """Return a margin fraction as text."""
-    return SqrtText(ppb_text(fraction.base_ppb), ppb_text(fraction.factor_ppb))
-
-
-def ppb_text(value: int) -> str:
-    """Return a fraction in parts of 1e9 as decimal text."""
-    return format_decimal(value, PPB_DECIMALS)
 
 
 def _listed(row: Market, known: dict[str, Asset]) -> ListedMarket:

@@ -104,15 +104,21 @@ class LiveMarket:
         self.latest = latest
         self.last_trade_id = self.trades[-1].trade_id if self.trades else 0
 
-    def add_trade(self, trade: TradeExecuted) -> bool:
-        """Count a trade once: those which the database already gave are passed over."""
+    def add_trade(self, trade: TradeExecuted) -> list[tuple[str, Candle]]:
+        """Count a trade, and return the candles (interval, candle) which it ends.
+
+        Trades which the database already gave are passed over.
+        """
         if trade.trade_id <= self.last_trade_id:
-            return False
+            return []
         self.last_trade_id = trade.trade_id
         self.trades.append(trade)
         at = trade.at_ns // _SECOND_NS
+        ended = []
         for interval in INTERVALS:
-            _count(self.latest, interval, at, trade)
+            before = self.latest.get(interval)
+            if _count(self.latest, interval, at, trade) and before is not None:
+                ended.append((interval, before))
         minute = at - at % MINUTE
         amounts = {
             "price_ticks": trade.price_ticks,
@@ -123,7 +129,7 @@ class LiveMarket:
             self.minutes[-1].add(**amounts)
         else:
             self.minutes.append(first_of(minute, **amounts))
-        return True
+        return ended
 
     def day(self, now: int) -> Candle | None:
         """Return the last 24 hours up to `now` (Unix seconds) as one candle.
@@ -155,15 +161,17 @@ def merge(start: int, candles: Iterable[Candle]) -> Candle:
     )
 
 
-def _count(latest: dict[str, Candle], interval: str, at: int, trade: TradeExecuted) -> None:
+def _count(latest: dict[str, Candle], interval: str, at: int, trade: TradeExecuted) -> bool:
+    """Count a trade into its bucket; True if the bucket is new."""
     start = bucket_start(interval, at)
     candle = latest.get(interval)
     if candle is not None and candle.start == start:
         candle.add(price_ticks=trade.price_ticks, lots=trade.lots, quote_atoms=trade.quote_atoms)
-        return
+        return False
     latest[interval] = first_of(
         start, price_ticks=trade.price_ticks, lots=trade.lots, quote_atoms=trade.quote_atoms
     )
+    return True
 
 
 class LiveMarkets:

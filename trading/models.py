@@ -135,14 +135,15 @@ class Trade(models.Model):
 
 
 class Position(models.Model):
-    """A perpetual position, open or closed; the id is the engine's position number.
+    """An account's perpetual position in a market, as it stands; flat when `lots` is 0.
 
     unrealized = lots × mark + quote_atoms; `entry_quote_atoms` is the cost at the trader's prices.
+    A position that is opened anew, or turns to the other side, gets a new `position_id`.
     """
 
-    id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
     market = models.TextField()
+    position_id = models.BigIntegerField()
     lots = models.BigIntegerField()
     quote_atoms = atoms_field()
     entry_quote_atoms = atoms_field()
@@ -152,17 +153,17 @@ class Position(models.Model):
     updated_at = models.DateTimeField()
 
     class Meta:
+        constraints: ClassVar = [
+            # Serves the positions of an account, and the upsert of each commit.
+            models.UniqueConstraint(fields=["account_id", "market"], name="position_of_account"),
+        ]
         indexes: ClassVar = [
-            # Serves the position history of an account, newest first.
-            models.Index(fields=["account_id", "id"], name="position_by_account"),
-            # Serves open positions of an account, and open interest of a market.
-            models.Index(
-                fields=["account_id", "market"], name="position_open", condition=~models.Q(lots=0)
-            ),
+            # Serves open interest of a market.
+            models.Index(fields=["market"], name="position_open", condition=~models.Q(lots=0)),
         ]
 
     def __str__(self) -> str:
-        return f"position {self.pk}"
+        return f"position {self.account_id} {self.market}"
 
 
 class Candle(models.Model):

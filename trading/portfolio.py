@@ -1,12 +1,12 @@
 """An account's margin, positions and limits, computed by the engine's own functions over its rows.
 
-The engine also averages prices over five minutes for initial margin; rows hold the latest price only,
-so a figure here can stand a little better than what the engine demands while prices move fast.
+The engine also averages prices over five minutes for initial margin; rows hold the latest price
+only, so a figure here can stand a little better than what the engine demands while prices move.
 """
 
 from typing import NamedTuple
 
-from accounts.assets import prices_e8
+from accounts.assets import SqrtText, ppb_text, prices_e8, sqrt_text
 from accounts.models import AccountSettings, Balance
 from accounts.selectors import subaccount_number
 from engine.fees import fee_of
@@ -26,7 +26,7 @@ from engine.state import ListedMarket as EngineMarket
 from engine.units import PPB, AccountId, div_ceil
 from gateway.decimals import format_decimal, format_ratio
 from lending.selectors import pools
-from trading.listings import SqrtText, listed_markets, ppb_text, sqrt_text
+from trading.listings import listed_markets
 from trading.models import OPEN_STATUSES, Order, Position
 
 MICROS_DECIMALS = 6
@@ -172,7 +172,7 @@ def _account(account_id: int) -> Account:
 
 
 def _fill_position(position: EnginePosition, row: Position) -> None:
-    position.position_id = row.pk
+    position.position_id = row.position_id
     position.lots = row.lots
     position.quote = int(row.quote_atoms)
     position.entry_quote = int(row.entry_quote_atoms)
@@ -181,7 +181,7 @@ def _fill_position(position: EnginePosition, row: Position) -> None:
 
 
 def _add_orders(state: State, account: Account) -> None:
-    """Add what open orders could lead to: sums by side for perpetuals, debts and losses for spot."""
+    """Add what open orders could lead to: sums by side for perps, debts and losses for spot."""
     needed: dict[str, int] = {}
     resting = Order.objects.filter(account_id=account.account_id, status__in=OPEN_STATUSES)
     for order in resting.exclude(price_ticks=None):
@@ -252,9 +252,7 @@ def _collateral(state: State, account: Account) -> list[CollateralRow]:
                 weight=ppb_text(weight_ppb(asset.haircut, notional)),
                 value=_usd(collateral_micros(asset, owned, index)),
                 open_order_quantity=format_decimal(holding.locked.atoms, asset.decimals),
-                lend_quantity=format_decimal(
-                    pool.lend_atoms(holding.lend_scaled), asset.decimals
-                ),
+                lend_quantity=format_decimal(pool.lend_atoms(holding.lend_scaled), asset.decimals),
                 available_quantity=format_decimal(holding.available.atoms, asset.decimals),
             )
         )

@@ -128,9 +128,9 @@ CANDLES = Table(
 POSITIONS = Table(
     Position,
     (
-        "id",
         "account_id",
         "market",
+        "position_id",
         "lots",
         "quote_atoms",
         "entry_quote_atoms",
@@ -139,8 +139,7 @@ POSITIONS = Table(
         "opened_at",
         "updated_at",
     ),
-    key=("id",),
-    keep=("account_id", "market", "opened_at"),
+    key=("account_id", "market"),
 )
 PRICES = Table(PricePoint, ("symbol", "kind", "price_e8", "at"), key=("symbol",), keep=("kind",))
 SETTLEMENTS = Table(
@@ -308,11 +307,11 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
         return
     rows.put(
         POSITIONS,
-        event.position_id,
+        (event.account, event.market),
         (
-            event.position_id,
             event.account,
             event.market,
+            event.position_id,
             event.lots,
             event.quote_atoms,
             event.entry_quote_atoms,

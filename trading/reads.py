@@ -34,6 +34,18 @@ class Reader:
                 await self.close()
                 return await self._rows(query, parameters)
 
+    async def snapshot(self, queries: Sequence[tuple[str, Sequence[object]]]) -> list[list[Row]]:
+        """Return the rows of several SELECTs which all see the same moment."""
+        connection = await _connect()
+        try:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return [
+                await (await connection.execute(query, parameters)).fetchall()
+                for query, parameters in queries
+            ]
+        finally:
+            await connection.close()
+
     async def close(self) -> None:
         """Close the idle connections."""
         idle, self._idle = self._idle, []

@@ -98,8 +98,6 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.DUPLICATE_CLIENT_ID: (400, "INVALID_CLIENT_REQUEST", ""),
     Reject.ORDER_LIMIT: (400, "ORDER_LIMIT", ""),
     Reject.REDUCE_ONLY_NOT_REDUCED: (400, "INVALID_ORDER", ""),
-    Reject.POST_ONLY_WOULD_TAKE: (400, "INVALID_ORDER", ""),
-    Reject.FILL_OR_KILL: (400, "INVALID_ORDER", ""),
     Reject.OPEN_INTEREST_LIMIT: (400, "POSITION_LIMIT", ""),
     Reject.INVALID_AMOUNT: (400, "INVALID_QUANTITY", ""),
     Reject.INSUFFICIENT_FUNDS: (400, "INSUFFICIENT_FUNDS", ""),

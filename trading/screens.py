@@ -3,23 +3,21 @@
 Reads only. Numbers are decimal text; the page computes with them exactly.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from django.apps import apps
+from django.db.models import Q
 
 from accounts.api.paging import Page
-from accounts.assets import assets, prices_e8
-from accounts.models import Balance
-from engine.units import PRICE_SCALE, RAY, div_ceil, div_floor
-from gateway.decimals import format_decimal, format_padded
+from accounts.assets import assets
+from accounts.models import Account, AccountSettings, Balance
+from engine.catalog import Asset
+from gateway.decimals import format_decimal
+from lending.selectors import EnginePool, pools
 from trading.catalog import Catalog, ListedMarket
-from trading.models import Position
-from trading.selectors import fill_history, listed_markets, open_orders, order_history
+from trading.portfolio import margin_summary, positions
+from trading.selectors import Wanted, fill_history, open_orders, order_history
 
 HISTORY_ROWS = 50
-# An average entry price lies between ticks: this many decimals more than the tick's are shown.
-ENTRY_DECIMALS = 2
 
 Row = dict[str, Any]
 
@@ -49,72 +47,67 @@ def market_rows(catalog: Catalog) -> list[Row]:
     return [market_row(listed) for listed in catalog.markets.values()]
 
 
-def account_rows(account: int) -> dict[str, list[Row]]:
+def account_rows(account: Account) -> dict[str, Any]:
     """Return what an account holds and has open, at this moment."""
+    if not AccountSettings.objects.filter(account_id=account.pk).exists():
+        # Signed up a moment ago: the engine has not opened the account yet.
+        return {"balances": [], "positions": [], "orders": [], "margin": None}
     return {
         "balances": balance_rows(account),
         "positions": position_rows(account),
         "orders": order_rows(account),
+        "margin": margin_row(account),
     }
 
 
-def balance_rows(account: int) -> list[Row]:
+def balance_rows(account: Account) -> list[Row]:
     """Return the account's assets; `usable` adds to what is available what lending gives back."""
-    decimals = {symbol: asset.decimals for symbol, asset in assets().items()}
-    pools = {pool.asset: pool for pool in apps.get_model("lending", "Pool").objects.all()}
+    known, by_asset = assets(), pools()
     return [
-        _balance_row(row, decimals=decimals[row.asset], pool=pools.get(row.asset))
-        for row in Balance.objects.filter(account_id=account).order_by("asset")
+        _balance_row(row, asset=known[row.asset], pool=by_asset[row.asset])
+        for row in Balance.objects.filter(account_id=account.pk).order_by("asset")
     ]
 
 
-def _balance_row(row: Balance, *, decimals: int, pool: Any) -> Row:
-    lent = owed = 0
-    if pool is not None:
-        lent = div_floor(int(row.lend_scaled) * int(pool.lend_index_ray), RAY)
-        owed = div_ceil(int(row.debt_scaled) * int(pool.debt_index_ray), RAY)
+def _balance_row(row: Balance, *, asset: Asset, pool: EnginePool) -> Row:
+    available, lent = int(row.available), pool.lend_atoms(int(row.lend_scaled))
     return {
-        "asset": row.asset,
-        "available": format_decimal(int(row.available), decimals),
-        "locked": format_decimal(int(row.locked), decimals),
-        "lent": format_decimal(lent, decimals),
-        "borrowed": format_decimal(owed, decimals),
-        "usable": format_decimal(int(row.available) + lent, decimals),
+        "asset": asset.symbol,
+        "available": format_decimal(available, asset.decimals),
+        "locked": format_decimal(int(row.locked), asset.decimals),
+        "lent": format_decimal(lent, asset.decimals),
+        "borrowed": format_decimal(pool.debt_atoms(int(row.debt_scaled)), asset.decimals),
+        "usable": format_decimal(available + lent, asset.decimals),
     }
 
 
-def position_rows(account: int) -> list[Row]:
+def position_rows(account: Account) -> list[Row]:
     """Return the account's open positions, valued at the last mark price."""
-    markets, prices = listed_markets(), prices_e8()
-    rows = Position.objects.filter(account_id=account).exclude(lots=0).order_by("market")
-    return [_position_row(row, listed=markets[row.market], prices=prices) for row in rows]
+    return [
+        {
+            "symbol": position.symbol,
+            "netQuantity": position.net_quantity,
+            "entryPrice": position.entry_price,
+            "markPrice": position.mark_price,
+            "pnlUnrealized": position.pnl_unrealized,
+            "pnlRealized": position.pnl_realized,
+        }
+        for position in positions(account.pk, user=account.user_id)
+    ]
 
 
-def _position_row(row: Position, *, listed: ListedMarket, prices: Mapping[str, int]) -> Row:
-    mark_e8 = prices.get(row.market)
-    unrealized = None
-    if mark_e8 is not None:
-        base_atoms = row.lots * listed.market.lot_atoms
-        scale = 10**listed.base.decimals * PRICE_SCALE
-        value = div_floor(base_atoms * mark_e8 * 10**listed.quote.decimals, scale)
-        unrealized = format_padded(value + int(row.quote_atoms), listed.quote.decimals)
+def margin_row(account: Account) -> Row:
+    """Return equity in USD, what of it is free, and the fractions which end in a liquidation."""
+    summary = margin_summary(account.pk)
     return {
-        "symbol": row.market,
-        "netQuantity": listed.quantity_text(row.lots),
-        "entryPrice": _entry_price(row, listed),
-        "markPrice": None if mark_e8 is None else listed.mark_text(mark_e8),
-        "pnlUnrealized": unrealized,
-        "pnlRealized": format_padded(int(row.realized_atoms), listed.quote.decimals),
+        "equity": summary.net_equity,
+        "free": summary.net_equity_available,
+        "marginFraction": summary.margin_fraction,
+        "mmf": summary.mmf,
     }
 
 
-def _entry_price(row: Position, listed: ListedMarket) -> str:
-    cost = abs(int(row.entry_quote_atoms)) * listed.price_unit * 10**ENTRY_DECIMALS
-    units = div_floor(cost, abs(row.lots) * listed.quote_atoms_per_tick)
-    return format_decimal(units, listed.price_decimals + ENTRY_DECIMALS)
-
-
-def order_rows(account: int) -> list[Row]:
+def order_rows(account: Account) -> list[Row]:
     """Return the account's resting orders, newest first."""
     return [
         {
@@ -128,11 +121,11 @@ def order_rows(account: int) -> list[Row]:
             "postOnly": order.post_only,
             "createdAt": order.created_at.isoformat(),
         }
-        for order in open_orders(account)
+        for order in open_orders(account.pk)
     ]
 
 
-def history_rows(account: int) -> list[Row]:
+def history_rows(account: Account) -> list[Row]:
     """Return the account's last orders, open and finished."""
     return [
         {
@@ -148,12 +141,13 @@ def history_rows(account: int) -> list[Row]:
             "expiryReason": order.expiry_reason,
             "createdAt": order.created_at.isoformat(),
         }
-        for order in order_history(account, page=Page(limit=HISTORY_ROWS)).rows
+        for order in order_history(account.pk, page=Page(limit=HISTORY_ROWS), wanted=Wanted()).rows
     ]
 
 
-def fill_rows(account: int) -> list[Row]:
+def fill_rows(account: Account) -> list[Row]:
     """Return the account's last fills."""
+    page = Page(limit=HISTORY_ROWS)
     return [
         {
             "tradeId": fill.trade_id,
@@ -167,5 +161,5 @@ def fill_rows(account: int) -> list[Row]:
             "isMaker": fill.is_maker,
             "timestamp": fill.at.isoformat(),
         }
-        for fill in fill_history(account, page=Page(limit=HISTORY_ROWS)).rows
+        for fill in fill_history(account.pk, page=page, wanted=Wanted(), span=Q()).rows
     ]

@@ -263,5 +263,5 @@ def account_summary(account: int) -> AccountSummary:
 
 
 def _highest_fee(fees_ppm: list[int]) -> str:
-    """Return the fee in basis points; markets may charge less than the account's rate, never more."""
+    """Return the highest fee of some markets in basis points; each may charge less, never more."""
     return format_decimal(max(fees_ppm, default=0), 2)

@@ -68,7 +68,7 @@ TABLES: tuple[dict[str, Any], ...] = (
     },
 )
 
-View = Callable[[HttpRequest, Access], HttpResponse]
+View = Callable[[HttpRequest, Account], HttpResponse]
 
 
 @require_GET
@@ -102,7 +102,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         "account_choices": choices,
         "refusal": _trade_refusal(access, listed),
         "may_borrow": access is None or access.refusal("borrow") is None,
-        "open_orders": [] if account is None else screens.order_rows(account.pk),
+        "open_orders": [] if account is None else screens.order_rows(account),
         "tables": TABLES,
         "intervals": INTERVALS,
         "shares": SHARES,
@@ -112,8 +112,8 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
     return render(request, "trading/trade.html", context)
 
 
-def with_access(view: View) -> Callable[[HttpRequest], HttpResponse]:
-    """Give `view` what the session's user may do with the account that the request names."""
+def with_account(view: View) -> Callable[[HttpRequest], HttpResponse]:
+    """Give `view` the account of the session's user which the request names."""
 
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
@@ -122,22 +122,22 @@ def with_access(view: View) -> Callable[[HttpRequest], HttpResponse]:
         account = _chosen(request, _accounts(request))
         if account is None:
             return _answer(request, _NO_ACCOUNT)
-        return view(request, access_of(account))
+        return view(request, account)
 
     return checked
 
 
-def _read(rows: Callable[[int], Any]) -> Callable[[HttpRequest], HttpResponse]:
+def _read(rows: Callable[[Account], Any]) -> Callable[[HttpRequest], HttpResponse]:
     """Return a view which answers with what `rows` says of the account."""
 
     @require_GET
     @never_cache
-    @with_access
-    def view(request: HttpRequest, access: Access) -> HttpResponse:
-        refused = access.refusal("view")
+    @with_account
+    def view(request: HttpRequest, account: Account) -> HttpResponse:
+        refused = access_of(account).refusal("view")
         if refused is not None:
             return _answer(request, forbidden(refused))
-        return JsonResponse(rows(access.account), safe=False)
+        return JsonResponse(rows(account), safe=False)
 
     return view
 
@@ -148,37 +148,37 @@ fills = _read(screens.fill_rows)
 
 
 @require_POST
-@with_access
-def order(request: HttpRequest, access: Access) -> HttpResponse:
+@with_account
+def order(request: HttpRequest, account: Account) -> HttpResponse:
     """Place the order of the ticket."""
     form = OrderForm(request.POST)
     if not form.is_valid():
         return _answer(request, invalid_request(form.first_error()))
     asked = form.order_request()
-    placed = place_order(access, asked)
+    placed = place_order(access_of(account), asked)
     if isinstance(placed, Refusal):
         return _answer(request, placed)
     return _answer(request, _placed_words(placed, catalog().markets[asked.symbol]))
 
 
 @require_POST
-@with_access
-def cancel(request: HttpRequest, access: Access) -> HttpResponse:
+@with_account
+def cancel(request: HttpRequest, account: Account) -> HttpResponse:
     """Cancel one open order."""
     asked = CancelRequest(
         symbol=request.POST.get("symbol", ""), order_id=request.POST.get("orderId", "")
     )
-    cancelled = cancel_order(access, asked)
+    cancelled = cancel_order(access_of(account), asked)
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(request, f"Order {cancelled.terms.order_id} is cancelled.")
 
 
 @require_POST
-@with_access
-def cancel_all(request: HttpRequest, access: Access) -> HttpResponse:
+@with_account
+def cancel_all(request: HttpRequest, account: Account) -> HttpResponse:
     """Cancel all open orders of the account, in every market."""
-    cancelled = cancel_all_orders(access, None)
+    cancelled = cancel_all_orders(access_of(account), None)
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(request, f"{len(cancelled.orders)} orders are cancelled.")

@@ -1,4 +1,4 @@
-"""Signed requests through Django: the same verification as at the edge, with the key read from PostgreSQL."""
+"""Signed requests through Django: verified as at the edge, with the key read from PostgreSQL."""
 
 import time
 from datetime import timedelta
@@ -13,7 +13,7 @@ from accounts.access import Access, access_of
 from accounts.api.errors import Refused, invalid_request
 from accounts.models import ApiKey, User
 
-# The list of keys shows roughly when each was used; a write for every call would cost more than it tells.
+# The list of keys shows roughly when each was used: a write for every call would tell no more.
 _LAST_USE_PRECISION = timedelta(minutes=1)
 
 
@@ -65,7 +65,7 @@ def _parameters(request: Request) -> signature.Parameters:
 def _key_holder(public_key: str) -> tuple[User, Access]:
     key = (
         ApiKey.objects.select_related("account__user")
-        .filter(public_key=public_key, revoked_at=None)
+        .filter(public_key=public_key, revoked_at=None, account__user__is_active=True)
         .first()
     )
     if key is None:

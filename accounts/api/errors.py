@@ -2,6 +2,7 @@
 
 from rest_framework.exceptions import APIException
 
+from accounts.access import Access
 from engine.commands import AnyCommand
 from engine.events import AnyEvent, CommandRejected
 from gateway.client import submit
@@ -43,3 +44,10 @@ def submit_accepted(command: AnyCommand, *, command_id: str | None = None) -> An
 def invalid_request(message: str) -> Refused:
     """Return the refusal of a request which is malformed or names what does not exist."""
     return Refused(400, "INVALID_CLIENT_REQUEST", message)
+
+
+def require(access: Access, permission: str) -> None:
+    """Refuse with FORBIDDEN and the reason unless `access` includes the permission."""
+    refusal = access.refusal(permission)
+    if refusal is not None:
+        raise Refused(403, "FORBIDDEN", refusal)

@@ -49,14 +49,18 @@ class DecimalText(serializers.Field[str, str | int | Decimal, str, Any]):
 
 @extend_schema_field({"type": "string", "example": "2026-09-01T17:54:04.094"})
 class UtcText(serializers.Field[datetime, str, str, Any]):
-    """A moment in UTC, ISO 8601 without a zone; read from a row, never from a request."""
+    """A moment in UTC, ISO 8601 without a zone unless said. Only in answers."""
 
-    def __init__(self, *, timespec: str = "milliseconds", **arguments: Any) -> None:
-        super().__init__(read_only=True, **arguments)
+    def __init__(
+        self, *, timespec: str = "milliseconds", with_zone: bool = False, **arguments: Any
+    ) -> None:
+        super().__init__(**{**arguments, "read_only": True})
         self.timespec = timespec
+        self.suffix = "Z" if with_zone else ""
 
     def to_representation(self, value: datetime) -> str:
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=self.timespec)
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return moment.isoformat(timespec=self.timespec) + self.suffix
 
 
 @extend_schema_field({"type": "integer", "format": "int64", "description": "Unix milliseconds"})

@@ -12,10 +12,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Access
-from accounts.api.errors import Refused
+from accounts.api.body import ExactJSON, OnlyJSON, SortedJSON
+from accounts.api.errors import require
 
 
 class _Endpoint(APIView):
+    content_negotiation_class = OnlyJSON
+    parser_classes = (ExactJSON,)
+    renderer_classes = (SortedJSON,)
     cache_control: ClassVar[str] = "no-store"
 
     def finalize_response(
@@ -49,13 +53,6 @@ class SignedView(_Endpoint):
     permission_classes = (MayCall,)
     instructions: ClassVar[dict[str, str]]
     permission: ClassVar[str] = "view"
-
-
-def require(access: Access, permission: str) -> None:
-    """Refuse with FORBIDDEN and the reason unless `access` includes the permission."""
-    refusal = access.refusal(permission)
-    if refusal is not None:
-        raise Refused(403, "FORBIDDEN", refusal)
 
 
 def access_from(request: Request) -> Access:

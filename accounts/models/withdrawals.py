@@ -1,4 +1,4 @@
-"""Where a withdrawal is to go. Written by `accounts.withdrawals`, before the engine is asked for the money."""
+"""Where a withdrawal is to go. Written by `accounts.withdrawals`, before the engine is asked."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ class WithdrawalInstruction(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=0)
     blockchain = models.TextField()
     address = models.TextField()
-    client_id = models.TextField(null=True)  # noqa: DJ001 -- no client id is not an empty one
+    client_id = models.TextField(null=True)
     request_digest = models.BinaryField(null=True, max_length=32)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,76 +1,41 @@
-"""The REST API's manners: how bodies are read and written, and the one shape of every refusal."""
+"""The one shape of every refusal of the REST API."""
 
-import json
 import logging
-from decimal import Decimal
 from typing import Any
 
 import msgspec
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.errors import EngineRefused, Refused
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 from trading import refusals
+from trading.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 JSON = "application/json; charset=utf-8"
-
-
-class SortedJSON(BaseRenderer):
-    """JSON with the keys of every object in alphabetical order; nothing at all for no data."""
-
-    media_type = "application/json"
-    format = "json"
-    charset = "utf-8"
-
-    def render(self, data: Any, accepted_media_type: Any = None, context: Any = None) -> bytes:
-        return b"" if data is None else msgspec.json.encode(data, order="sorted")
-
-
-class ExactJSON(BaseParser):
-    """JSON whose fractions stay decimal: a price never passes through a float."""
-
-    media_type = "application/json"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        body = stream.read()
-        if not body:
-            return {}
-        try:
-            return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-        except ValueError as error:
-            raise exceptions.ParseError(f"The body is not JSON: {error}") from error
-
-
-class OnlyJSON(BaseContentNegotiation):
-    """Read and write JSON whatever the headers ask for: clients send all sorts."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
+_NOT_FOUND = Refusal(404, "RESOURCE_NOT_FOUND", "Not Found")
+# Exceptions which always get the same answer.
+_ALWAYS: dict[type[Exception], Refusal] = {
+    exceptions.NotAuthenticated: refusals.UNAUTHORIZED,
+    exceptions.NotFound: _NOT_FOUND,
+    Http404: _NOT_FOUND,
+    RequestDataTooBig: Refusal(413, "INVALID_CLIENT_REQUEST", "The body is too large"),
+    EngineUnavailable: refusals.ENGINE_AWAY,
+    OutcomeUnknown: refusals.OUTCOME_UNKNOWN,
+}
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Answer any exception as {"code", "message"}; what nobody foresaw is logged, not shown."""
-    headers = {}
-    if isinstance(error, EngineRefused):
-        status, code = refusals.status_and_code(error.rejected.code)
-        message = error.rejected.message
-        headers["X-Reject-Code"] = error.rejected.code.value
-    else:
-        status, code, message = _describe(error)
-    if status == 500:
+    refusal = _refusal_of(error)
+    if refusal.status == 500:
         logger.error("%s failed", context["request"].path, exc_info=error)
-    return Response({"code": code, "message": message}, status=status, headers=headers)
+    headers = {refusals.REJECT_HEADER: refusal.reject} if refusal.reject else None
+    body = {"code": refusal.code, "message": refusal.message}
+    return Response(body, status=refusal.status, headers=headers)
 
 
 def not_found(request: HttpRequest) -> HttpResponse:
@@ -80,31 +45,22 @@ def not_found(request: HttpRequest) -> HttpResponse:
     return HttpResponse(body, status=404, content_type=JSON)
 
 
-def _describe(error: Exception) -> tuple[int, str, str]:
+def _refusal_of(error: Exception) -> Refusal:
     match error:
+        case EngineRefused():
+            return refusals.refusal_of(error.rejected)
+        case refusals.Refused():
+            return error.refusal
         case Refused():
-            return error.status_code, error.code, error.message
+            return Refusal(error.status_code, error.code, error.message)
         case exceptions.ValidationError():
-            return 400, "INVALID_CLIENT_REQUEST", _first_fault(error.detail)
+            return refusals.invalid_request(_first_fault(error.detail))
         case exceptions.ParseError():
-            return 400, "INVALID_CLIENT_REQUEST", str(error.detail)
+            return refusals.invalid_request(str(error.detail))
         case exceptions.MethodNotAllowed():
-            return 405, "INVALID_CLIENT_REQUEST", str(error.detail)
-        case exceptions.NotAuthenticated():
-            return 401, "UNAUTHORIZED", "Sign the request with an API key"
-        case exceptions.PermissionDenied() | PermissionDenied():
-            return 403, "FORBIDDEN", "This key may not do that"
-        case exceptions.NotFound() | Http404():
-            return 404, "RESOURCE_NOT_FOUND", "Not Found"
-        case RequestDataTooBig():
-            return 413, "INVALID_CLIENT_REQUEST", "The body is too large"
-        case EngineUnavailable():
-            return 503, "MAINTENANCE", "The exchange is restarting; nothing happened: try again"
-        case OutcomeUnknown():
-            message = "No answer in time; the request may still happen: look before you repeat it"
-            return 504, "TIMEOUT", message
-        case _:
-            return 500, "SERVER_ERROR", "Something went wrong here; it has been logged"
+            return Refusal(405, "INVALID_CLIENT_REQUEST", str(error.detail))
+    known = (refusal for kind, refusal in _ALWAYS.items() if isinstance(error, kind))
+    return next(known, refusals.SERVER_ERROR)
 
 
 def _first_fault(detail: Any, name: str = "") -> str:
@@ -117,7 +73,3 @@ def _first_fault(detail: Any, name: str = "") -> str:
     if isinstance(detail, list):
         return _first_fault(detail[0], name)
     return f"Invalid `{name}`: {detail}" if name else str(detail)
-
-
-def _refuse_constant(token: str) -> Any:
-    raise ValueError(f"{token} is not a number")

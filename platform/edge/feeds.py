@@ -12,7 +12,6 @@ from typing import Final
 
 import msgspec
 
-from accounts import signature
 from accounts.access import Access
 from edge.auth import Keys, Signed, authenticate
 from edge.http import Receive, Scope, Send

@@ -5,8 +5,8 @@ Each check raises AssertionError with the numbers that disagree.
 
 from collections import defaultdict
 
-from engine.margin import unrealized
-from engine.matching import paying_asset, reserve_of
+from engine.margin import MarginType, health, standing, unrealized
+from engine.resting import paying_asset, reserve_of
 from engine.state import Account, State
 from engine.units import RAY
 
@@ -107,7 +107,7 @@ def check_account(state: State, account: Account) -> None:
                 sums[3] += order.lots_open
             else:
                 sums[0 if order.is_bid else 1] += order.lots_open
-                sums[2] += listed.quote_atoms(order.price, order.lots_open)
+                sums[2] += order.price * order.lots_open
             continue
         assert order.locked + order.borrow == reserve_of(listed, order), f"order {order_id} holds"
         locked[paying_asset(listed, is_bid=order.is_bid)] += order.locked
@@ -123,6 +123,19 @@ def check_account(state: State, account: Account) -> None:
         assert holding.lend_scaled >= 0 <= holding.debt_scaled, f"{name} below zero"
         assert not (holding.lend_scaled and holding.debt_scaled), f"{name} lent and owed"
     for symbol, position in account.positions.items():
-        sums = [position.bids.lots, position.asks.lots, position.order_quote, position.reduce_lots]
+        ticks, reduce_lots = position.order_ticks, position.reduce_lots
+        sums = [position.bids.lots, position.asks.lots, ticks, reduce_lots]
         assert sums == perps[symbol], f"account {account.account_id} {symbol} order sums"
         assert position.reduce_lots <= abs(position.lots), f"{symbol} reduce-only exceeds position"
+    check_standing(state, account)
+
+
+def check_standing(state: State, account: Account) -> None:
+    """I8: what margin found part by part is what it finds from scratch."""
+    for symbol, holding in account.holdings.items():
+        if holding.lend_scaled or holding.debt_scaled:
+            state.pools[symbol].accrue(state.at_ns)
+    whole = health(state, account, MarginType.INITIAL)
+    found = standing(state, account)
+    expected = (whole.equity, whole.margin + whole.open_loss + whole.fee_reserve)
+    assert found == expected, f"account {account.account_id} stands at {found}, not {expected}"

@@ -31,18 +31,18 @@ class Holding:
         "debt_scaled",
         "lend_scaled",
         "locked",
-        "memo",
+        "stale",
     )
 
-    def __init__(self, account_id: AccountId, asset: str) -> None:
+    def __init__(self, account_id: AccountId, asset: str, stale: dict[object, None]) -> None:
         self.account_id = account_id
+        # Where margin looks for what changed since it last asked; see margin.standing.
+        self.stale = stale
         self.asset = asset
         self.available = LedgerAccount(f"account:{account_id}:available", asset, self)
         self.locked = LedgerAccount(f"account:{account_id}:locked", asset, self)
         self.lend_scaled = 0
         self.debt_scaled = 0
-        # Margin's memo of (atoms owned, price, collateral value).
-        self.memo = (0, 0, 0)
 
 
 class Ledger:
@@ -73,10 +73,10 @@ class Ledger:
         record = self.record
         if debit.atoms < 0:
             assert debit.name.startswith("custody:"), f"{debit.name} overdrawn"
-        if debit.holding is not None:
-            record.balances[debit.holding] = None
-        if credit.holding is not None:
-            record.balances[credit.holding] = None
+        for holding in (debit.holding, credit.holding):
+            if holding is not None:
+                record.balances[holding] = None
+                holding.stale[holding] = None
         record.events.append(
             LedgerPosted(
                 asset=debit.asset,

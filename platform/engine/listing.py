@@ -104,6 +104,7 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
             return rejected(Reject.INVALID_PRICE, f"{symbol}: {price_e8} is not a price")
     for symbol, price_e8 in command.prices_e8.items():
         state.prices[symbol].update(price_e8, state.at_ns)
+    state.price_version += 1
     marks = {
         symbol: command.prices_e8[listed.market.base]
         for symbol, listed in state.markets.items()
@@ -146,6 +147,8 @@ def update_account(state: State, command: UpdateAccount) -> Events:
         value = getattr(command, name)
         if value is not None:
             setattr(account, name, value)
+    # The leverage limit is in every part of what margin found.
+    account.standing.price_version = -1
     return (
         AccountUpdated(
             account=account.account_id,

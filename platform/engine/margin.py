@@ -5,8 +5,8 @@
     free   = equity − margin − open loss − fee reserve
 
 Initial margin (orders, borrows, withdrawals) takes the worse of index and its five-minute average,
-counts open orders at their worst, and the stricter fractions. Maintenance margin takes the index and
-positions only, so initial ≥ maintenance, always.
+counts open orders at their worst, and the stricter fractions. Maintenance
+margin takes the index and positions only, so initial ≥ maintenance, always.
 """
 
 from enum import Enum
@@ -88,96 +88,141 @@ def unrealized(position: Position, listed: ListedMarket, price_e8: int) -> int:
     return listed.notional(position.lots, price_e8) + position.quote
 
 
+class Part(NamedTuple):
+    """What one holding or position adds to an account's health, in micros."""
+
+    assets_value: int
+    liabilities_value: int
+    unrealized: int
+    margin: int
+    open_loss: int
+    fee_reserve: int
+    exposure: int
+
+
 def health(state: State, account: Account, margin_type: MarginType) -> Health:
     """Return the account's equity and what it must keep, by `margin_type`.
 
     Pools of assets that the account lends or borrows must have been accrued.
     """
     initial = margin_type is MarginType.INITIAL
-    assets_value = liabilities = margin = 0
-    for symbol, holding in account.holdings.items():
-        price = state.prices[symbol]
-        owned = holding.available.atoms + holding.locked.atoms
-        if holding.lend_scaled:
-            owned += state.pools[symbol].lend_atoms(holding.lend_scaled)
-        if owned:
-            assets_value += _collateral(
-                holding, state.assets[symbol], owned, price.low_e8 if initial else price.index_e8
-            )
-        if holding.debt_scaled or (initial and symbol in account.pending_borrow):
-            owed, kept = _debt(state, account, holding, initial=initial)
-            liabilities += owed
-            margin += kept
-    profit = open_loss = fee_reserve = exposure = 0
-    floor_ppb = div_ceil(PPB, account.leverage_limit) if initial else 0
-    for symbol, position in account.positions.items():
-        if position.idle:
-            continue
-        listed = state.markets[symbol]
-        price = state.prices[listed.market.base]
-        profit += unrealized(position, listed, price.index_e8)
-        lots = position.worst_lots() if initial else abs(position.lots)
-        high = price.high_e8 if initial else price.index_e8
-        notional, kept = _exposure(position, listed, lots=lots, price_e8=high, floor_ppb=floor_ppb)
-        exposure += notional
-        margin += kept
-        if initial:
-            open_loss += open_loss_of(position, listed, price.index_e8)
-            fee_reserve += div_ceil(position.order_quote * listed.market.taker_fee_ppm, PPM)
+    parts = [
+        _holding_part(state, account, holding, initial=initial)
+        for holding in account.holdings.values()
+    ]
+    parts += [
+        _position_part(state, account, position, initial=initial)
+        for position in account.positions.values()
+    ]
+    total = Part(*map(sum, zip(*parts, strict=True))) if parts else Part(0, 0, 0, 0, 0, 0, 0)
     return Health(
-        equity=assets_value - liabilities + profit,
-        margin=margin,
-        open_loss=open_loss + (account.spot_loss_micros if initial else 0),
-        fee_reserve=fee_reserve,
-        assets_value=assets_value,
-        liabilities_value=liabilities,
-        unrealized=profit,
-        exposure=exposure,
+        equity=total.assets_value - total.liabilities_value + total.unrealized,
+        margin=total.margin,
+        open_loss=total.open_loss + (account.spot_loss_micros if initial else 0),
+        fee_reserve=total.fee_reserve,
+        assets_value=total.assets_value,
+        liabilities_value=total.liabilities_value,
+        unrealized=total.unrealized,
+        exposure=total.exposure,
     )
 
 
-def _collateral(holding: Holding, asset: Asset, owned: int, price_e8: int) -> int:
-    """Return what is owned as collateral; asked again about the same, it answers from its memo."""
-    memo = holding.memo
-    if memo[0] == owned and memo[1] == price_e8:
-        return memo[2]
-    value = collateral_micros(asset, owned, price_e8)
-    holding.memo = (owned, price_e8, value)
-    return value
+def standing(state: State, account: Account) -> tuple[int, int]:
+    """Return initial (equity, needed) as `health` does, asking only about what has changed.
 
-
-def _debt(state: State, account: Account, holding: Holding, *, initial: bool) -> tuple[int, int]:
-    """Return what is owed and the margin for it, in micros.
-
-    Money that an order would borrow comes in as well as being owed: only its margin counts.
+    `needed` is margin + open loss + fee reserve. The cost does not grow with the number of the
+    account's orders, positions or assets, but with what moved since it was last asked.
     """
+    found = account.standing
+    stale = found.stale
+    if found.price_version != state.price_version:
+        found.price_version = state.price_version
+        found.parts.clear()
+        found.equity = found.needed = 0
+        stale.update(dict.fromkeys(account.holdings.values()))
+        stale.update(dict.fromkeys(account.positions.values()))
+    accruing: list[Holding] = []
+    for thing in stale:
+        if type(thing) is Holding:
+            new = _totals(_holding_part(state, account, thing, initial=True))
+            if thing.lend_scaled or thing.debt_scaled:
+                accruing.append(thing)
+        else:
+            assert type(thing) is Position
+            new = _totals(_position_part(state, account, thing, initial=True))
+        old = found.parts.get(thing, (0, 0))
+        found.parts[thing] = new
+        found.equity += new[0] - old[0]
+        found.needed += new[1] - old[1]
+    stale.clear()
+    for holding in accruing:
+        stale[holding] = None
+    return found.equity, found.needed + account.spot_loss_micros
+
+
+def standing_if(state: State, account: Account, changed: Holding | Position) -> tuple[int, int]:
+    """Return (equity, needed) with `changed` as it is now, whatever `standing` last found of it.
+
+    For a caller that has changed it for the sake of argument, after asking for the standing.
+    """
+    found = account.standing
+    if isinstance(changed, Holding):
+        new = _totals(_holding_part(state, account, changed, initial=True))
+    else:
+        new = _totals(_position_part(state, account, changed, initial=True))
+    old = found.parts.get(changed, (0, 0))
+    equity = found.equity + new[0] - old[0]
+    return equity, found.needed + new[1] - old[1] + account.spot_loss_micros
+
+
+def _totals(part: Part) -> tuple[int, int]:
+    return part[0] - part[1] + part[2], part[3] + part[4] + part[5]
+
+
+def _holding_part(state: State, account: Account, holding: Holding, *, initial: bool) -> Part:
     symbol = holding.asset
-    asset, price = state.assets[symbol], state.prices[symbol]
+    price, asset = state.prices[symbol], state.assets[symbol]
+    owned = holding.available.atoms + holding.locked.atoms
+    if holding.lend_scaled:
+        owned += state.pools[symbol].lend_atoms(holding.lend_scaled)
+    worth = 0
+    if owned:
+        worth = collateral_micros(asset, owned, price.low_e8 if initial else price.index_e8)
+    pending = account.pending_borrow.get(symbol, 0) if initial else 0
+    if not holding.debt_scaled and not pending:
+        return Part(worth, 0, 0, 0, 0, 0, 0)
+    # Money that an order would borrow comes in as well as being owed: only its margin counts.
     high = price.high_e8 if initial else price.index_e8
     debt = state.pools[symbol].debt_atoms(holding.debt_scaled)
-    pending = account.pending_borrow.get(symbol, 0) if initial else 0
     owed = value_ceil(debt + pending, high, asset)
     fraction = asset.borrow_imf if initial else asset.borrow_mmf
-    kept = div_ceil(owed * fraction_ppb(fraction, owed), PPB)
-    return value_ceil(debt, high, asset), kept
+    margin = div_ceil(owed * fraction_ppb(fraction, owed), PPB)
+    return Part(worth, value_ceil(debt, high, asset), 0, margin, 0, 0, 0)
 
 
-def _exposure(
-    position: Position, listed: ListedMarket, *, lots: int, price_e8: int, floor_ppb: int
-) -> tuple[int, int]:
-    """Return the notional of `lots`, rounded up, and its margin, at least `floor_ppb` of it.
-
-    `floor_ppb` is 0 for maintenance margin.
-    """
-    memo = position.memo
-    if memo[0] == lots and memo[1] == price_e8 and memo[2] == floor_ppb:
-        return memo[3], memo[4]
-    notional = -listed.notional(-lots, price_e8)
-    fraction = listed.market.imf if floor_ppb else listed.market.mmf
-    assert fraction is not None, f"{listed.market.symbol} has no margin fraction"
-    kept = div_ceil(notional * fraction_ppb(fraction, notional, at_least_ppb=floor_ppb), PPB)
-    position.memo = (lots, price_e8, floor_ppb, notional, kept)
-    return notional, kept
+def _position_part(state: State, account: Account, position: Position, *, initial: bool) -> Part:
+    listed = state.markets[position.market]
+    market = listed.market
+    price = state.prices[market.base]
+    profit = unrealized(position, listed, price.index_e8)
+    if initial:
+        fraction, lots, valued_at = market.imf, position.worst_lots(), price.high_e8
+        floor_ppb = div_ceil(PPB, account.leverage_limit)
+    else:
+        fraction, lots, valued_at = market.mmf, abs(position.lots), price.index_e8
+        floor_ppb = 0
+    assert fraction is not None, f"{market.symbol} has no margin fraction"
+    margin = notional = open_loss = fee_reserve = 0
+    if lots:
+        # Rounded up: the floor of the negative.
+        notional = -listed.notional(-lots, valued_at)
+        kept = fraction_ppb(fraction, notional, at_least_ppb=floor_ppb)
+        margin = div_ceil(notional * kept, PPB)
+    if initial and position.order_ticks:
+        open_loss = open_loss_of(position, listed, price.index_e8)
+        reserved = position.order_ticks * listed.quote_atoms_per_tick
+        fee_reserve = div_ceil(reserved * market.taker_fee_ppm, PPM)
+    return Part(0, 0, profit, margin, open_loss, fee_reserve, notional)
 
 
 def open_loss_of(position: Position, listed: ListedMarket, mark_e8: int) -> int:

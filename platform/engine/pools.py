@@ -11,7 +11,7 @@ compounds). So how often a pool is accrued in between changes no amount.
 """
 
 from engine.catalog import Asset
-from engine.interest import Base, borrow_rate, growth, lend_rate
+from engine.interest import RAY_PER_PPB, Base, borrow_rate, growth, lend_rate
 from engine.ledger import LedgerAccount
 from engine.record import Record
 from engine.units import PPB, RAY, SECOND_NS, div_ceil
@@ -35,7 +35,7 @@ class Pool:
         "debt_scaled",
         "lend_index",
         "lend_scaled",
-        "rate_ppb",
+        "rate_ray",
         "record",
         "reserve",
         "throttle_cap_ppb",
@@ -52,7 +52,7 @@ class Pool:
         self.debt_index = RAY
         self.reserve = 0
         self.accrued_at_ns = now_ns
-        self.rate_ppb = borrow_rate(asset.curve, 0)
+        self.rate_ray = borrow_rate(asset.curve, 0)
         self.throttle_started_ns = 0
         self.throttle_cap_ppb = asset.limits.throttle_bound_ppb
         self._anchor()
@@ -78,11 +78,19 @@ class Pool:
     @property
     def utilization_ppb(self) -> int:
         """The borrowed part of what is lent, rounded up; 0 for an empty pool."""
+        return self._utilization(PPB)
+
+    def _utilization(self, one: int) -> int:
         borrowed = self.borrowed_ray
         if borrowed == 0:
             return 0
         lent = self.lent_ray
-        return div_ceil(borrowed * PPB, lent) if lent else PPB
+        return div_ceil(borrowed * one, lent) if lent else one
+
+    @property
+    def rate_ppb(self) -> int:
+        """What borrowers pay per year, rounded up."""
+        return div_ceil(self.rate_ray, RAY_PER_PPB)
 
     @property
     def lend_rate_ppb(self) -> int:
@@ -109,7 +117,7 @@ class Pool:
             self.debt_scaled,
             self.anchor_debt_index,
             self.lend_scaled,
-            self.rate_ppb,
+            self.rate_ray,
             self.asset.fee_ppm,
         )
         grown = growth(base, to_ns - self.anchor_ns)
@@ -123,7 +131,7 @@ class Pool:
         self.anchor_debt_index = self.debt_index
         self.anchor_lend_index = self.lend_index
         self.anchor_reserve = self.reserve
-        self.rate_ppb = borrow_rate(self.asset.curve, self.utilization_ppb)
+        self.rate_ray = borrow_rate(self.asset.curve, self._utilization(RAY))
 
     # -- the valves ---------------------------------------------------------------------------
 
@@ -151,10 +159,14 @@ class Pool:
         needed_ray = div_ceil(self.borrowed_ray * PPB, max(self.utilization_cap(now_ns), 1))
         return max(0, min(cash, (self.lent_ray - needed_ray) // RAY))
 
-    def borrowable(self, now_ns: int) -> int:
-        """Return the most that may be borrowed now, by cash, utilization and the pool's limit."""
-        room_ray = self.lent_ray * self.utilization_cap(now_ns) // PPB - self.borrowed_ray
-        room = min(self.cash.atoms, room_ray // RAY)
+    def borrowable(self, now_ns: int, *, redeemed_atoms: int = 0) -> int:
+        """Return the most that may be borrowed now, by cash, utilization and the pool's limit.
+
+        `redeemed_atoms` is what the borrower takes back of its own lend before it borrows.
+        """
+        lent_ray = self.lent_ray - redeemed_atoms * RAY
+        room_ray = lent_ray * self.utilization_cap(now_ns) // PPB - self.borrowed_ray
+        room = min(self.cash.atoms - redeemed_atoms, room_ray // RAY)
         limit = self.asset.limits.size_limit_atoms
         if limit is not None:
             room = min(room, limit - div_ceil(self.borrowed_ray, RAY))

@@ -57,18 +57,20 @@ class Position:
         "fees",
         "lots",
         "market",
-        "memo",
         "opened_at_ns",
-        "order_quote",
+        "order_ticks",
         "position_id",
         "quote",
         "realized",
         "reduce_lots",
         "reduce_orders",
+        "stale",
     )
 
-    def __init__(self, account_id: AccountId, market: str) -> None:
+    def __init__(self, account_id: AccountId, market: str, stale: dict[object, None]) -> None:
         self.account_id = account_id
+        # Where margin looks for what changed since it last asked; see margin.standing.
+        self.stale = stale
         self.market = market
         self.lots = 0
         self.quote = 0
@@ -80,13 +82,11 @@ class Position:
         self.opened_at_ns = 0
         self.bids = OpenSide()
         self.asks = OpenSide()
-        # Σ open lots × limit price, of both sides, for the fee reserve.
-        self.order_quote = 0
-        # Resting reduce-only orders, oldest first, and their lots. They are all on the closing side.
+        # Σ open lots × limit price in ticks, of both sides, for the fee reserve.
+        self.order_ticks = 0
+        # Resting reduce-only orders, oldest first; all are on the closing side.
         self.reduce_orders: dict[OrderId, Order] = {}
         self.reduce_lots = 0
-        # Margin's memo of (lots, price, least fraction, notional, margin).
-        self.memo = (0, 0, 0, 0, 0)
 
     @property
     def idle(self) -> bool:
@@ -100,6 +100,7 @@ class Position:
 
     def trade(self, lots: int, quote_atoms: int, *, position_id: int, at_ns: int) -> None:
         """Add `lots` (negative: sold) for `quote_atoms` ≥ 0, keeping entry and realized."""
+        self.stale[self] = None
         before = self.lots
         cost = quote_atoms if lots > 0 else -quote_atoms
         self.lots += lots
@@ -120,6 +121,7 @@ class Position:
 
     def add_order(self, order: Order, lots: int) -> None:
         """Count `lots` of a resting order (negative: fewer of them) into the sums."""
+        self.stale[self] = None
         if order.terms.reduce_only:
             self.reduce_lots += lots
             if order.lots_open:
@@ -127,11 +129,17 @@ class Position:
             else:
                 del self.reduce_orders[order.terms.order_id]
             return
+        self.order_ticks += lots * order.price
         side = self.bids if order.is_bid else self.asks
         if lots > 0:
             side.add(order.price, lots)
         else:
             side.remove(order.price, -lots)
+
+    def move_quote(self, amount_atoms: int) -> None:
+        """Settle `amount_atoms` into the position's quote; negative takes from it."""
+        self.stale[self] = None
+        self.quote += amount_atoms
 
     def _open(self, position_id: int, at_ns: int, cost: int) -> None:
         self.position_id = position_id

@@ -8,7 +8,7 @@ AVERAGE_NS = 300 * SECOND_NS
 
 
 class Price:
-    """One asset's index. Initial margin values what is owned at the low, what is owed at the high."""
+    """One asset's index. Initial margin values what is owned low, what is owed high."""
 
     __slots__ = ("_area", "_samples", "high_e8", "index_e8", "low_e8", "updated_at_ns")
 

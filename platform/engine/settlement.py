@@ -101,7 +101,7 @@ def _pay(
 
 
 def _realized(state: State, holding: Holding, position: Position, amount: int) -> None:
-    position.quote -= amount
+    position.move_quote(-amount)
     state.record.positions[position] = None
     state.record.events.append(
         ProfitRealized(account=holding.account_id, market=position.market, amount_atoms=amount)

@@ -13,10 +13,10 @@ from engine.catalog import Asset, Market, MarketState
 from engine.commands import Side
 from engine.events import OrderTerms
 from engine.ledger import Holding, LedgerAccount
-from engine.matching import paying_asset
 from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
+from engine.resting import paying_asset
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
 
@@ -24,7 +24,7 @@ VERSION = 1
 
 _POOL_FIELDS = (
     "lend_scaled", "debt_scaled", "lend_index", "debt_index", "reserve", "accrued_at_ns",
-    "anchor_ns", "anchor_lend_index", "anchor_debt_index", "anchor_reserve", "rate_ppb",
+    "anchor_ns", "anchor_lend_index", "anchor_debt_index", "anchor_reserve", "rate_ray",
     "throttle_started_ns", "throttle_cap_ppb",
 )  # fmt: skip
 _POSITION_FIELDS = (
@@ -237,10 +237,7 @@ def _count(state: State, order_id: OrderId, order: Order) -> None:
     if terms.client_id is not None:
         account.client_ids[terms.client_id] = order
     if listed.is_perp:
-        position = state.position(account, listed)
-        position.add_order(order, order.lots_open)
-        if not terms.reduce_only:
-            position.order_quote += listed.quote_atoms(order.price, order.lots_open)
+        state.position(account, listed).add_order(order, order.lots_open)
         return
     account.spot_loss_micros += order.loss_micros
     if order.borrow:

@@ -14,6 +14,19 @@ from engine.units import PRICE_SCALE, AccountId, OrderId
 FIRST_ORDER_ID = 1_000_000_001
 
 
+class Standing:
+    """What margin last found of an account, part by part; only what changed is asked again."""
+
+    __slots__ = ("equity", "needed", "parts", "price_version", "stale")
+
+    def __init__(self) -> None:
+        self.price_version = -1
+        self.equity = 0
+        self.needed = 0
+        self.parts: dict[object, tuple[int, int]] = {}
+        self.stale: dict[object, None] = {}
+
+
 class Account:
     """A margin account: its settings, what it holds, its positions and live orders."""
 
@@ -31,6 +44,7 @@ class Account:
         "pending_borrow",
         "positions",
         "spot_loss_micros",
+        "standing",
     )
 
     def __init__(self, account_id: AccountId, owner: AccountId) -> None:
@@ -48,19 +62,17 @@ class Account:
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
+        self.standing = Standing()
 
     def holding(self, asset: str) -> Holding:
         """Return the account's holding of `asset`, opening it at first use."""
         holding = self.holdings.get(asset)
         if holding is None:
-            holding = self.holdings[asset] = Holding(self.account_id, asset)
+            holding = self.holdings[asset] = Holding(self.account_id, asset, self.standing.stale)
         return holding
 
     @property
-    def margined(self) -> bool:
-        """Whether anything could be lost that the account does not own outright."""
-        if self.pending_borrow or any(h.debt_scaled for h in self.holdings.values()):
-            return True
+    def has_positions(self) -> bool:
         return any(not position.idle for position in self.positions.values())
 
 
@@ -136,6 +148,7 @@ class State:
         "next_position_id",
         "orders",
         "pools",
+        "price_version",
         "prices",
         "record",
         "sequence",
@@ -151,6 +164,8 @@ class State:
         self.markets: dict[str, ListedMarket] = {}
         self.pools: dict[str, Pool] = {}
         self.prices: dict[str, Price] = {}
+        # Counts the updates of prices; not part of a snapshot.
+        self.price_version = 0
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
         self.withdrawals: dict[int, Withdrawal] = {}
@@ -180,6 +195,8 @@ class State:
         symbol = listed.market.symbol
         position = account.positions.get(symbol)
         if position is None:
-            position = account.positions[symbol] = Position(account.account_id, symbol)
+            position = account.positions[symbol] = Position(
+                account.account_id, symbol, account.standing.stale
+            )
             listed.perp_clearing().positions[account.account_id] = position
         return position

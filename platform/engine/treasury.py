@@ -165,7 +165,7 @@ def _take_out(
             available=own + room,
             requested=amount,
         )
-    if short > state.pools[asset].borrowable(state.at_ns):
+    if short and short > state.pools[asset].borrowable(state.at_ns, redeemed_atoms=room):
         return rejected(Reject.INSUFFICIENT_SUPPLY, "the pool cannot lend that much now")
     refusal = _margin_refusal(state, account, holding, amount, borrowed=short)
     if refusal:
@@ -182,8 +182,6 @@ def _margin_refusal(
     What must stay is the larger of initial margin and a tenth of all exposure, besides what open
     orders need. Weights fall with size, so the account is valued anew without the amount.
     """
-    if not (account.margined or borrowed):
-        return ()
     pool = state.pools[holding.asset]
     debt = div_ceil(borrowed * RAY, pool.debt_index)
     holding.available.atoms -= amount - borrowed
@@ -192,7 +190,7 @@ def _margin_refusal(
     holding.available.atoms += amount - borrowed
     holding.debt_scaled -= debt
     needed = max(after.margin, after.exposure // 10) + after.open_loss + after.fee_reserve
-    if after.equity >= needed:
+    if after.equity >= needed or not (after.margin or borrowed or account.has_positions):
         return ()
     return rejected(
         Reject.INSUFFICIENT_MARGIN,

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from engine.commands import Command
@@ -72,7 +73,8 @@ async def submit_async(
     """Send a command from an event loop and wait for its committed outcome; as `submit`."""
     command_id = command_id or new_command_id()
     if settings.ENGINE_ADDRESS == INLINE:
-        return await asyncio.to_thread(submit_inline, command, command_id)
+        # In the thread of the test, and so in its transaction.
+        return await sync_to_async(submit_inline)(command, command_id)
     return await _pipeline().send(command, command_id, _seconds(timeout))
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from engine.catalog import MarketState
 from engine.commands import AnyCommand, Command
-from engine.events import AnyEvent, AssetListed, Event, MarketListed
+from engine.events import AnyEvent, AssetListed, MarketListed
 
 # A command is a few hundred bytes; more than this from a caller is a mistake or an attack.
 MAX_REQUEST_BYTES = 64 * 1024
@@ -125,7 +125,7 @@ def decode_command(data: bytes | msgspec.Raw) -> AnyCommand:
         raise FrameError(f"not a command: {error}") from error
 
 
-def decode_event(data: bytes | msgspec.Raw) -> Event:
+def decode_event(data: bytes | msgspec.Raw) -> AnyEvent:
     """Return the event which `data` says."""
     return _events.decode(data)
 

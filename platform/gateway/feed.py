@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from django.conf import settings
 
@@ -17,10 +17,13 @@ _LENGTH_BYTES = 4
 _log = logging.getLogger(__name__)
 
 
-async def follow(address: str | None = None) -> AsyncIterator[FeedSnapshot | FeedBatch]:
+async def follow(
+    address: str | None = None, *, lost: Callable[[], None] | None = None
+) -> AsyncIterator[FeedSnapshot | FeedBatch]:
     """Yield the feed for ever; a connection that breaks is opened again.
 
     The first item after each connection is a FeedSnapshot: what the reader kept is replaced by it.
+    `lost` is called when a connection ends: until the next item, what the reader keeps is old.
     """
     addresses = parse_addresses(address or settings.ENGINE_ADDRESS)
     connected = True
@@ -31,6 +34,8 @@ async def follow(address: str | None = None) -> AsyncIterator[FeedSnapshot | Fee
                     connected = True
                     yield message
             except (OSError, EOFError, codec.FrameError) as error:
+                if connected and lost is not None:
+                    lost()
                 if connected:
                     _log.warning("the feed of %s is away (%s); connecting again", candidate, error)
                 connected = False

@@ -4,9 +4,9 @@ A job which runs twice, late or on two hosts therefore changes nothing: the engi
 """
 
 import logging
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from time import time
 
 from engine.commands import Command
 from engine.events import CommandRejected
@@ -24,7 +24,7 @@ def submit_each(job: str, commands: Mapping[str, Command], *, every_seconds: int
     Returns:
         How many were answered and not refused.
     """
-    period = period_name(time.time(), every_seconds)
+    period = period_name(time(), every_seconds)
     done = 0
     for subject, command in commands.items():
         try:

@@ -5,6 +5,7 @@ What is unanswered when a connection breaks is sent again on the next, in the sa
 
 import asyncio
 from collections.abc import Awaitable
+from typing import cast
 
 from engine.commands import Command
 from gateway import codec
@@ -103,13 +104,12 @@ class Pipeline:
     async def _keep_connecting(self) -> None:
         while self._line is None and self._waiting:
             for address in self._addresses:
-                line = _Line(self)
                 try:
-                    await address.open(lambda line=line: line)
+                    line = await address.open(lambda: _Line(self))
                 except OSError as error:
                     self._error = error
                     continue
-                self._line = line
+                self._line = cast(_Line, line)
                 self._unsent = list(self._waiting.values())
                 self._flush()
                 return
@@ -147,8 +147,7 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -45,13 +45,12 @@ class Address(msgspec.Struct, frozen=True):
             raise
         return connection
 
-    async def open(self, protocol: Callable[[], asyncio.Protocol]) -> None:
-        """Open a connection of the running event loop. Raises OSError."""
+    async def open(self, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+        """Open a connection of the running event loop; return its protocol. Raises OSError."""
         loop = asyncio.get_running_loop()
         if self.path is not None:
-            await loop.create_unix_connection(protocol, self.path)
-        else:
-            await loop.create_connection(protocol, self.host, self.port)
+            return (await loop.create_unix_connection(protocol, self.path))[1]
+        return (await loop.create_connection(protocol, self.host, self.port))[1]
 
 
 def parse_address(text: str) -> Address:

@@ -100,7 +100,7 @@ def list_everything() -> None:
 
 
 def demo_accounts(owners: dict[str, Account], drawn: Secrets) -> dict[str, object]:
-    """Return who may sign in and trade, as demo.json tells it. Sub-account 0 is the main account."""
+    """Return who may sign in and trade, as demo.json tells it; 0 is a main account."""
     return {
         "users": [
             {

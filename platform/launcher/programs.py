@@ -75,7 +75,10 @@ def demo(site: Site, found: Services, *, port: int, feed: str) -> list[Program]:
     line = partial(Program, environment=environment, folder=ROOT)
     return [
         line(
-            name="migrate", command=_manage("migrate", "--no-input"), needs=found.names, once=True
+            name="migrate",
+            command=_manage("migrate", "--no-input", "--skip-checks"),
+            needs=found.names,
+            once=True,
         ),
         *_core(site, line, found.names, port),
         line(

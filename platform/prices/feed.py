@@ -128,7 +128,7 @@ class Feed:
         if trouble and not known:
             log.warning("%s", trouble)
         elif known and not trouble:
-            log.info("%s: prices are moving again.", subject)
+            log.info("Prices move again: %s.", subject)
         self._troubles[subject] = trouble
 
 

@@ -4,10 +4,10 @@ A follower that does not read is cut off: it comes back and begins with a snapsh
 for it.
 """
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from engine.engine import Engine
-from engine.events import AssetListed, Event, LedgerPosted, MarketListed, PoolChanged
+from engine.events import AnyEvent, AssetListed, Event, LedgerPosted, MarketListed, PoolChanged
 from engine.state import ListedMarket
 from gateway import codec
 from sequencer.batch import Batch
@@ -76,8 +76,9 @@ def batch_frame(batch: Batch, *, after: int) -> bytes:
     return codec.frame(codec.encode(codec.FeedBatch(items)))
 
 
-def _public(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    return tuple([event for event in events if not isinstance(event, _LEFT_OUT)])
+def _public(events: tuple[Event, ...]) -> tuple[AnyEvent, ...]:
+    public = [event for event in events if not isinstance(event, _LEFT_OUT)]
+    return cast(tuple[AnyEvent, ...], tuple(public))
 
 
 def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:

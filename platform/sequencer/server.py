@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -70,8 +71,7 @@ class Connection(asyncio.Protocol):
         self._allowed_unread = MAX_UNREAD_BYTES
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
         self._hub.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -70,7 +70,8 @@ class Exchange:
         """Apply a command that must be refused and change nothing; return the code."""
         events = self.apply(command)
         assert isinstance(events[0], e.CommandRejected), events[0]
-        assert len(events) == 1, "a refusal says nothing else"
+        # Interest which was due is all that a refused command may have brought about.
+        assert all(isinstance(event, e.PoolChanged) for event in events[1:]), events
         assert events[0].message.strip(), "a refusal explains itself"
         return events[0].code
 

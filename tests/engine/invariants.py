@@ -7,7 +7,7 @@ which drifts from what it sums, and an event which does not tell what happened, 
 from collections import defaultdict
 
 from engine.commands import Side
-from engine.margin import MarginType, health
+from engine.margin import MarginType, health, standing
 from engine.state import State
 from engine.units import RAY, div_ceil
 from tests.engine.mirror import Mirror, OpenOrder
@@ -22,6 +22,7 @@ def check_all(state: State, mirror: Mirror) -> None:
     books_are_told_and_uncrossed(state, mirror)
     holds_are_explained_by_open_orders(state, mirror)
     position_sums_are_explained_by_open_orders(state, mirror)
+    kept_margin_is_margin_recomputed(state)
 
 
 def ledger_sums_to_zero(state: State, mirror: Mirror) -> None:
@@ -150,9 +151,8 @@ def position_sums_are_explained_by_open_orders(state: State, mirror: Mirror) -> 
                 assert kept.by_price == by_price, f"{account_id} {symbol} {side}"
                 assert kept.prices == sorted(by_price)
                 assert kept.lots == sum(by_price.values())
-            per_tick = mirror.quote_atoms_per_tick[symbol]
-            quote = sum(o.lots_open * (o.terms.price_ticks or 0) * per_tick for o in free)
-            assert position.order_quote == quote
+            ticks = sum(order.lots_open * (order.terms.price_ticks or 0) for order in free)
+            assert position.order_ticks == ticks
             reducing = sum(order.lots_open for order in orders if order.terms.reduce_only)
             assert position.reduce_lots == reducing <= abs(position.lots), f"{account_id} {symbol}"
             for order in orders:
@@ -160,10 +160,20 @@ def position_sums_are_explained_by_open_orders(state: State, mirror: Mirror) -> 
                 assert not order.terms.reduce_only or order.terms.side is closing
 
 
+def kept_margin_is_margin_recomputed(state: State) -> None:
+    """I8: the standing which orders ask is the health computed from scratch."""
+    for account in state.accounts.values():
+        found = health(state, account, MarginType.INITIAL)
+        needed = found.margin + found.open_loss + found.fee_reserve
+        assert standing(state, account) == (found.equity, needed), account.account_id
+
+
 def margin_is_met(state: State, account_id: int, *, slack_micros: int) -> None:
     """I9: who was allowed to take risk has the initial margin for it right after."""
     account = state.accounts[account_id]  # type: ignore[index]
-    if account.margined:
+    risky = [position for position in account.positions.values() if not position.idle]
+    owing = [holding for holding in account.holdings.values() if holding.debt_scaled]
+    if risky or owing or account.pending_borrow:
         free = health(state, account, MarginType.INITIAL).free
         assert free >= -slack_micros, f"{account_id} is {free} micros short"
         assert health(state, account, MarginType.MAINTENANCE).free >= free

@@ -162,7 +162,7 @@ def test_a_withdrawal_leaves_a_tenth_of_the_positions_behind() -> None:
 def test_interest_compounds_into_the_published_index() -> None:
     vector = VECTORS["C2"]
     index, step = RAY, int(vector["inputs"]["step_s"]) * SECOND_NS
-    rate = scaled(vector["inputs"]["rate"], PPB)
+    rate = scaled(vector["inputs"]["rate"], RAY)
     for _ in range(int(vector["inputs"]["duration_s"]) * SECOND_NS // step):
         index += growth(Base(RAY, index, 0, rate, 0), step).debt_index
     assert near(Decimal(index) / RAY, vector["expected"]["index_ratio"], vector["tolerance"])
@@ -182,11 +182,11 @@ def test_the_rate_curve_has_its_kink() -> None:
     curve = _curve(vector["inputs"])
     fee_ppm = scaled(vector["inputs"]["fee"], PPM)
     for row in vector["expected"]:
-        utilization = scaled(row["util"], PPB)
-        borrow = borrow_rate(curve, utilization)
-        assert borrow == scaled(row["borrow"], PPB)
+        borrow = borrow_rate(curve, scaled(row["util"], RAY))
+        assert borrow == scaled(row["borrow"], RAY)
         # 0.5236875 and the like: whole at 1e-9, so nothing is lost to rounding.
-        assert lend_rate(borrow, utilization, fee_ppm) == scaled(row["supply"], PPB)
+        rates = (scaled(row["borrow"], PPB), scaled(row["util"], PPB))
+        assert lend_rate(*rates, fee_ppm) == scaled(row["supply"], PPB)
 
 
 def test_a_pool_accrues_a_year_to_the_atom() -> None:
@@ -214,7 +214,7 @@ def test_a_pool_accrues_a_year_to_the_atom() -> None:
 
 def test_an_hour_of_interest_is_amount_times_rate_over_8760() -> None:
     vector = VECTORS["C11"]
-    rate = scaled(vector["inputs"]["apr"], PPB)
+    rate = scaled(vector["inputs"]["apr"], RAY)
     grown = growth(Base(RAY, RAY, 0, rate, 0), 3600 * SECOND_NS)
     hourly = Decimal(vector["inputs"]["amount"]) * grown.debt_index / RAY
     assert near(hourly, vector["expected"]["hourly"], vector["tolerance"])

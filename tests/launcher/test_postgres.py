@@ -56,7 +56,7 @@ def test_it_is_durable_listens_on_no_port_and_asks_for_the_password(site: Site) 
     try:
         with psycopg.connect(server.url) as connection:
             names = ("fsync", "synchronous_commit", "data_checksums", "listen_addresses")
-            shown = [connection.execute(f"SHOW {name}").fetchone() for name in names]  # type: ignore[call-overload]
+            shown = [connection.execute(f"SHOW {name}").fetchone() for name in names]
             locale = connection.execute(
                 "SELECT datcollate FROM pg_database WHERE datname = 'satchel'"
             )

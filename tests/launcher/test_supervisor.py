@@ -88,15 +88,16 @@ def test_a_job_runs_once_and_what_needs_it_waits_for_its_end(stage: Stage) -> No
     stage.program(
         "job", "import time, pathlib; time.sleep(.3); pathlib.Path('done').touch()", once=True
     )
+    done = stage.folder / "done"
     seen: list[bool] = []
-    stage.program(
-        "after",
-        needs=("job",),
-        answers=lambda: seen.append((stage.folder / "done").exists()) or True,
-    )
+
+    def note() -> bool:
+        seen.append(done.exists())
+        return True
+
+    stage.program("after", needs=("job",), answers=note)
     stage.supervisor.wait_until_all_answer()
-    stage.tick_until(lambda: True)
-    assert seen[0]
+    assert seen == [True]
     assert stage.pid("job") is None
 
 

@@ -147,7 +147,7 @@ class SettlementHistoryView(SignedView):
 
 
 def _wanted(query: dict[str, Any]) -> selectors.Wanted:
-    """Return the filter of orders or fills; nothing here comes from a strategy or from the house."""
+    """Return the filter of orders or fills; none come from a strategy or from the house."""
     nothing = "strategyId" in query or query.get("fillType", "User") != "User"
     return selectors.Wanted(
         order_id=query.get("orderId"),

@@ -17,6 +17,7 @@ from trading.klines import Candle
 from trading.live import LIVE, LiveMarket, merge
 from trading.reads import rows
 from trading.refusals import (
+    ENGINE_AWAY,
     INVALID_MARKET,
     Refusal,
     Refused,
@@ -114,9 +115,7 @@ async def get_ticker(words: Words) -> Answer:
 async def get_tickers(words: Words) -> Answer:
     """Show the rolling statistics of every market that has traded."""
     interval = _ticker_interval(words)
-    found = [
-        (market.listed, await _statistics(market, interval)) for market in LIVE.markets.values()
-    ]
+    found = [(market.listed, await _statistics(market, interval)) for market in _markets().values()]
     return answer([ticker_fields(listed, stats) for listed, stats in found if stats is not None])
 
 
@@ -148,13 +147,14 @@ async def get_klines(words: Words) -> Answer:
 async def get_mark_prices(words: Words) -> Answer:
     """Show mark and index prices: of perpetuals, unless a spot market is asked for."""
     symbol, kind = words.get("symbol"), words.get("marketType")
-    if symbol is not None and symbol not in LIVE.markets:
+    markets = _markets()
+    if symbol is not None and symbol not in markets:
         raise Refused(_NO_SYMBOL)
     if symbol is not None:
-        chosen = [LIVE.markets[symbol]]
+        chosen = [markets[symbol]]
     else:
         wanted = MarketKind.SPOT if kind == "SPOT" else MarketKind.PERP
-        chosen = [m for m in LIVE.markets.values() if m.listed.market.kind is wanted]
+        chosen = [m for m in markets.values() if m.listed.market.kind is wanted]
     if kind not in (None, "SPOT", "PERP"):
         chosen = []
     shown = (mark_fields(market, now_ms=time.time_ns() // 1_000_000) for market in chosen)
@@ -295,10 +295,17 @@ def _market(words: Words) -> LiveMarket:
     symbol = words.get("symbol")
     if not symbol:
         raise Refused(invalid_request("`symbol` is required"))
-    market = LIVE.markets.get(symbol)
+    market = _markets().get(symbol)
     if market is None:
         raise Refused(INVALID_MARKET)
     return market
+
+
+def _markets() -> dict[str, LiveMarket]:
+    """Return the markets. Raises Refused before the first word from the engine."""
+    if not LIVE.markets and not LIVE.connected:
+        raise Refused(ENGINE_AWAY)
+    return LIVE.markets
 
 
 def _ticker_interval(words: Words) -> str:

@@ -116,9 +116,7 @@ class MarketsView(PublicView):
             child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
         )
 
-    @extend_schema(
-        operation_id="getMarkets", parameters=[Input], responses=MarketOutput(many=True)
-    )
+    @extend_schema(operation_id="getMarkets", parameters=[Input], responses=MarketOutput(many=True))
     def get(self, request: Request) -> Response:
         query = validated(self.Input, request)
         rows = listings.market_rows(query["marketType"])
@@ -131,9 +129,7 @@ class MarketView(PublicView):
     class Input(serializers.Serializer[Any]):
         symbol = serializers.CharField()
 
-    @extend_schema(
-        operation_id="getMarket", parameters=[Input], responses={200: MarketOutput}
-    )
+    @extend_schema(operation_id="getMarket", parameters=[Input], responses={200: MarketOutput})
     def get(self, request: Request) -> Response:
         symbol = validated(self.Input, request)["symbol"]
         for row in listings.market_rows():
@@ -155,9 +151,7 @@ class OpenInterestView(PublicView):
         symbol = serializers.CharField()
         timestamp = UnixMillis(source="at")
 
-    @extend_schema(
-        operation_id="getOpenInterest", parameters=[Input], responses=Output(many=True)
-    )
+    @extend_schema(operation_id="getOpenInterest", parameters=[Input], responses=Output(many=True))
     def get(self, request: Request) -> Response:
         symbol = validated(self.Input, request).get("symbol")
         rows = selectors.open_interest(symbol)

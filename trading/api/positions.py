@@ -16,7 +16,7 @@ from trading.listings import listed_markets
 
 
 class PositionView(SignedView):
-    """Return the open positions; with `symbol` one, and the price at which it would be liquidated."""
+    """Return the open positions; with `symbol` one, and the price which would liquidate it."""
 
     instructions: ClassVar = {"GET": "positionQuery"}
 

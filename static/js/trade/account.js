@@ -1,10 +1,11 @@
 /** What the signed-in account holds and has open: polled gently, and at once after each own act. */
 
-import { cut, group } from "./decimal.js";
+import { cut, group, parse } from "./decimal.js";
 import { make, setText, stamp } from "./dom.js";
 import { get, post } from "./http.js";
 
 const POLL_MS = 2000;
+const FRACTION_DECIMALS = 12;
 const DIRECTIONS = { Bid: ["Buy", "up"], Ask: ["Sell", "down"] };
 
 function side(value) {
@@ -13,7 +14,7 @@ function side(value) {
 }
 
 function signed(value, places) {
-  const text = cut(value, places);
+  const text = places === null ? value : cut(value, places);
   const tone = text.startsWith("-") ? "down" : "up";
   return make("span", { class: /[1-9]/.test(text) ? tone : "dim" }, group(text));
 }
@@ -30,7 +31,7 @@ const TABLES = {
     key: (row) => row.symbol,
     cells: (row) => [
       make("a", { href: `/trade/${row.symbol}` }, row.symbol),
-      signed(row.netQuantity, 8),
+      signed(row.netQuantity, null),
       number(row.entryPrice),
       number(row.markPrice),
       signed(row.pnlUnrealized, 2),
@@ -46,7 +47,7 @@ const TABLES = {
       number(row.price),
       number(row.quantity),
       number(row.executedQuantity),
-      [row.postOnly ? "Post only" : row.timeInForce, row.reduceOnly ? "reduce only" : null].filter(Boolean).join(", "),
+      row.postOnly ? "Post only" : row.timeInForce,
       account.cancelButton(row),
     ],
   },
@@ -78,7 +79,7 @@ const TABLES = {
 };
 
 export class AccountTables {
-  /** `onState(state)` is called with each answer: {balances, positions, orders, equity}. */
+  /** `onState(state)` is called with each answer: {balances, positions, orders, margin}. */
   constructor({ root, paths, accountId, onState }) {
     this.root = root;
     this.paths = paths;
@@ -108,6 +109,7 @@ export class AccountTables {
     try {
       const state = await get(this.paths.account, { account: this.accountId });
       for (const name of ["balances", "positions", "orders"]) this.#show(name, state[name]);
+      this.#margin(state.margin);
       this.onState(state);
       await this.#history();
       this.notice.hidden = true;
@@ -166,6 +168,21 @@ export class AccountTables {
     const count = this.root.querySelector(`[data-table=${name}] [data-count]`);
     if (count !== null) setText(count, rows.length ? String(rows.length) : "");
     if (name === "orders") this.root.querySelector("[data-cancel-all]").disabled = rows.length === 0;
+  }
+
+  // Maintenance reaches 100 % where a liquidation begins.
+  #margin(margin) {
+    const target = this.root.querySelector("[data-margin]");
+    if (margin === null) return setText(target, "");
+    const parts = [`Equity $${group(cut(margin.equity, 2))}`, `free $${group(cut(margin.free, 2))}`];
+    if (margin.marginFraction !== null) {
+      const fraction = parse(margin.marginFraction, FRACTION_DECIMALS);
+      const kept = parse(margin.mmf, FRACTION_DECIMALS);
+      const used = fraction > 0n ? (kept * 100n) / fraction : 100n;
+      parts.push(`maintenance ${used}%`);
+      target.dataset.level = used >= 80n ? "high" : "low";
+    }
+    setText(target, parts.join(" \u00b7 "));
   }
 
   #cancelAll(button) {

@@ -1,6 +1,6 @@
 /** The order ticket: a plain form which the server checks; here it previews, fills in and reports. */
 
-import { format, group, parse, trim } from "./decimal.js";
+import { cut, format, group, parse, trim } from "./decimal.js";
 import { setText } from "./dom.js";
 import { post } from "./http.js";
 
@@ -79,7 +79,7 @@ export class Ticket {
     this.#figure("fee", fee === null ? "\u2013" : show(fee, 4));
     const available = this.#available();
     this.#figure("available", available === null ? "\u2013" : `${group(available.text)} ${available.unit}`);
-    for (const button of this.form.querySelectorAll("[data-share]")) button.disabled = available === null;
+    for (const button of this.form.querySelectorAll("[data-share]")) button.disabled = available === null || available.shared === true;
   }
 
   #figure(name, text) {
@@ -91,12 +91,16 @@ export class Ticket {
     return parse(this.fields.price.value || "-", this.market.priceDecimals);
   }
 
-  // What the next order can use: the asset it pays with, or the position it can reduce.
+  // What the next order can use: the asset it pays with, or the position it can reduce. The margin
+  // of a perpetual is shared by all that the account does, so no part of it is offered.
   #available() {
     if (this.state === null) return null;
     const { market } = this;
     if (market.kind === "PERP") {
-      if (!this.fields.reduceOnly.checked) return null;
+      if (!this.fields.reduceOnly.checked) {
+        const free = this.state.margin?.free;
+        return free === undefined ? null : { text: cut(free, 2), unit: "USD", shared: true };
+      }
       const position = this.state.positions.find((one) => one.symbol === market.symbol);
       const size = position?.netQuantity ?? "0";
       const reduces = this.#isBid === size.startsWith("-");

@@ -14,6 +14,7 @@ from bots.roster import Roster, RosterError, read_roster
 
 class Command(BaseCommand):
     help = "Run the demo's market maker and taker: outside clients of the REST API."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the roster's path."""

@@ -13,6 +13,7 @@ from launcher.demo import NotADemo, seed
 
 class Command(BaseCommand):
     help = "Make or complete the demo: listings, users, keys, money. Needs DEMO=1 and an engine."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take where its files go and where the exchange answers."""
@@ -22,9 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Seed once; at every other start only look."""
         if not settings.DEMO:
-            raise CommandError(
-                "DEMO=1 is not set: only a demo is seeded with demo users."
-            )
+            raise CommandError("DEMO=1 is not set: only a demo is seeded with demo users.")
         options["data"].mkdir(parents=True, exist_ok=True)
         try:
             seed(options["data"], port=options["port"])

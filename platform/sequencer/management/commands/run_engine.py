@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from gateway.transport import INLINE, parse_addresses
 from sequencer import process
+from sequencer.database import connect
 from sequencer.replica import Diverged
 
 # A database that restarts under its supervisor is back well within this time.
@@ -50,7 +51,7 @@ def _wait_for_database() -> None:
     deadline = time.monotonic() + DATABASE_WAIT_SECONDS
     while True:
         try:
-            process.connect("probe").close()
+            connect("probe").close()
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
                 raise CommandError(f"the database cannot be reached: {error}") from error

@@ -1,0 +1,12 @@
+"""Addresses of the accounts' part of the REST API. No trailing slashes: clients sign the path."""
+
+from django.urls import path
+
+from accounts.api import capital
+
+urlpatterns = [
+    path("api/v1/capital", capital.CapitalView.as_view()),
+    path("api/v1/wallets", capital.WalletsView.as_view()),
+    path("wapi/v1/capital/deposits", capital.DepositsView.as_view()),
+    path("wapi/v1/capital/withdrawals", capital.WithdrawalsView.as_view()),
+]

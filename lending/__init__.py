@@ -1,0 +1,1 @@
+"""Lending pools, loans and their history."""

@@ -1,0 +1,7 @@
+"""Lending as a Django app."""
+
+from django.apps import AppConfig
+
+
+class LendingConfig(AppConfig):
+    name = "lending"

@@ -1,0 +1,21 @@
+"""Every address which Django serves. Sockets and the fast paths of the API stay at the edge."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from config.rest import not_found
+
+urlpatterns = [
+    path("", include("trading.urls")),
+    path("account/", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("compliance/", include("compliance.urls")),
+    path("ops/", admin.site.urls),
+    path("", include("accounts.api.urls")),
+    path("", include("lending.api.urls")),
+    path("", include("trading.api.urls")),
+    path("openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
+    # What the API does not have is answered in its own words, not with a page.
+    re_path("^w?api/", not_found),
+]

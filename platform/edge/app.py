@@ -1,0 +1,132 @@
+"""The ASGI application: sockets, hot paths, and Django for everything else, on one port.
+
+Run: uvicorn edge.app:application --loop uvloop --http httptools --ws websockets-sansio
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from typing import Any
+
+import psycopg
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+from django.db import OperationalError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Loads the apps: the imports below need their models.
+pages = get_wsgi_application()
+
+from accounts.access import AccessBook  # noqa: E402
+from edge.feeds import Client, Feeds  # noqa: E402
+from edge.http import HotPath, Receive, Scope, Send  # noqa: E402
+from edge.market import MarketKeeper  # noqa: E402
+from edge.positions import held_positions  # noqa: E402
+from edge.routes import ROUTES  # noqa: E402
+from edge.streams import Streams, welcome_position  # noqa: E402
+from edge.topics import DEPTH_WINDOWS_MS, Topics  # noqa: E402
+from trading.live import LIVE  # noqa: E402
+
+# Pages wait for the engine and for PostgreSQL, so there are more of them than cores.
+PAGE_THREADS = 16
+RETRY_SECONDS = 0.5
+TICK_SECONDS = 0.2
+_TICK_MS = 200
+_SECOND_MS = 1_000
+_log = logging.getLogger(__name__)
+
+
+class Edge:
+    """One process of the front."""
+
+    def __init__(self) -> None:
+        self.keys = AccessBook()
+        self.topics = Topics()
+        self.streams = Streams(self.topics, LIVE)
+        self.markets = MarketKeeper(LIVE, self.streams)
+        self.feeds = Feeds(self.keys, self.topics, self._welcome)
+        self.hot = HotPath(self.keys)
+        self.pages = WSGIMiddleware(pages, workers=PAGE_THREADS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, one socket, or the process's own life."""
+        if scope["type"] == "http":
+            route = ROUTES.get((scope["method"], scope["path"]))
+            if route is not None:
+                await self.hot.serve(route, scope, receive, send)
+            else:
+                await self.pages(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self.feeds.serve(scope, receive, send)
+        else:
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._load_keys()
+        for work in (self.keys.follow, self.markets.follow, self._tick):
+            self._start(work())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _load_keys(self) -> None:
+        """Read the keys before the first request: an edge without them would refuse everybody."""
+        while True:
+            try:
+                await self.keys.load()
+            except (psycopg.OperationalError, OperationalError) as error:
+                _log.warning("PostgreSQL is away (%s); reading the keys again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Without its feed or its keys an edge would show and believe old things.
+            _log.critical("a part of the edge has ended; the process stops", exc_info=error)
+            os._exit(1)
+
+    async def _tick(self) -> None:
+        """Send what goes out by the clock: merged depth, tickers, marks, candles."""
+        elapsed_ms = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            elapsed_ms += _TICK_MS
+            for window, length_ms in DEPTH_WINDOWS_MS.items():
+                if elapsed_ms % length_ms == 0:
+                    self.streams.flush_depth(window)
+            if elapsed_ms % _SECOND_MS == 0:
+                self.streams.every_second()
+                self.feeds.drop_revoked()
+
+    def _welcome(self, client: Client, name: str, account: int) -> None:
+        if name.startswith("account.positionUpdate"):
+            self._start(self._tell_positions(client, name, account))
+
+    async def _tell_positions(self, client: Client, name: str, account: int) -> None:
+        try:
+            held = await held_positions(account)
+        except psycopg.OperationalError as error:
+            # The next change of each position will still be told.
+            _log.warning("PostgreSQL is away (%s); no positions to begin with", error)
+            return
+        for position in held:
+            names = ("account.positionUpdate", f"account.positionUpdate.{position.market}")
+            market = LIVE.markets.get(position.market)
+            if market is not None and name in names:
+                welcome_position(client, name, position, market)
+
+
+application = Edge()

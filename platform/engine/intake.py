@@ -1,0 +1,196 @@
+"""What an order must be: the checks that need no money, and the worst price it may get."""
+
+from engine.answers import Events, rejected
+from engine.catalog import MarketState
+from engine.commands import OrderType, PlaceOrder, Side, TimeInForce
+from engine.rejects import Reject
+from engine.state import Account, ListedMarket, State
+from engine.units import PPB, PRICE_SCALE, div_ceil
+
+# One account's live orders; it bounds memory and the length of a cancel-all.
+MAX_OPEN_ORDERS = 5_000
+MAX_CLIENT_ID = 2**32 - 1
+MAX_QUOTE_ATOMS = 10**24
+
+
+def intake_refusal(
+    state: State, account: Account, listed: ListedMarket, command: PlaceOrder
+) -> Events:
+    """Refuse an order for its market's state, its shape, its price or its account."""
+    return (
+        _state_refusal(listed, command)
+        or _shape_refusal(listed, command)
+        or _price_refusal(state, listed, command)
+        or _account_refusal(account, command)
+    )
+
+
+def _state_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
+    state = listed.state
+    symbol = listed.market.symbol
+    if state is MarketState.OPEN:
+        return ()
+    if state is MarketState.CLOSED:
+        return rejected(Reject.MARKET_CLOSED, f"{symbol} is closed")
+    if state is MarketState.CANCEL_ONLY:
+        return rejected(Reject.MARKET_CANCEL_ONLY, f"{symbol} accepts cancels only now")
+    if state is MarketState.LIMIT_ONLY and command.type is OrderType.MARKET:
+        return rejected(Reject.MARKET_LIMIT_ONLY, f"{symbol} accepts limit orders only now")
+    if state is MarketState.POST_ONLY and not command.post_only:
+        return rejected(Reject.MARKET_POST_ONLY, f"{symbol} accepts post-only orders only now")
+    return ()
+
+
+def _shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
+    if command.type is OrderType.LIMIT:
+        refusal = _limit_refusal(listed, command)
+    else:
+        refusal = _market_refusal(command)
+    if refusal:
+        return refusal
+    if command.reduce_only and (not listed.is_perp or command.quote_atoms is not None):
+        return rejected(
+            Reject.INVALID_ORDER, "reduce-only is for perpetuals, by quantity of the position"
+        )
+    return _quantity_refusal(listed, command)
+
+
+def _limit_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
+    price = command.price_ticks
+    if price is None or command.quote_atoms is not None:
+        return rejected(Reject.INVALID_ORDER, "a limit order needs a price and a quantity")
+    if not 0 < price <= listed.market.max_price_ticks:
+        return rejected(Reject.INVALID_PRICE, "the price is outside what the market allows")
+    if command.post_only and command.time_in_force is not TimeInForce.GTC:
+        return rejected(Reject.INVALID_ORDER, "a post-only order must be good till cancelled")
+    return ()
+
+
+def _market_refusal(command: PlaceOrder) -> Events:
+    if command.price_ticks is not None or command.post_only:
+        return rejected(Reject.INVALID_ORDER, "a market order has no price and cannot post")
+    if (command.lots is None) == (command.quote_atoms is None):
+        return rejected(Reject.INVALID_ORDER, "a market order needs a quantity or a quote quantity")
+    return ()
+
+
+def _quantity_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
+    lots, quote, market = command.lots, command.quote_atoms, listed.market
+    if quote is not None:
+        if not 0 < quote <= MAX_QUOTE_ATOMS:
+            return rejected(Reject.INVALID_QUANTITY, "the quote quantity must be above zero")
+    elif lots is None or lots <= 0:
+        return rejected(Reject.INVALID_QUANTITY, "the quantity must be above zero")
+    elif lots < market.min_lots:
+        return too_small(listed)
+    elif lots > market.max_lots:
+        return rejected(
+            Reject.QUANTITY_TOO_LARGE,
+            "the quantity is above the market's maximum",
+            max_lots=market.max_lots,
+        )
+    return ()
+
+
+def too_small(listed: ListedMarket) -> Events:
+    return rejected(
+        Reject.QUANTITY_TOO_SMALL,
+        "the quantity is below the market's minimum",
+        min_lots=listed.market.min_lots,
+    )
+
+
+def _reference_e8(state: State, listed: ListedMarket) -> int:
+    """Return the price that bands are measured from, in quote × 1e8; 0 if there is none yet."""
+    index = state.mark_e8(listed)
+    quote = state.prices[listed.market.quote].index_e8
+    if listed.is_perp:
+        return index
+    if index and quote:
+        return index * PRICE_SCALE // quote
+    last = listed.book.last_price
+    return last * listed.market.tick_e8 if last is not None else 0
+
+
+def _price_refusal(state: State, listed: ListedMarket, command: PlaceOrder) -> Events:
+    reference = _reference_e8(state, listed)
+    if listed.is_perp and not reference:
+        return rejected(Reject.NO_PRICE, f"{listed.market.symbol} has no index price yet")
+    if command.price_ticks is None or not reference:
+        return ()
+    market = listed.market
+    price = command.price_ticks * market.tick_e8 * PPB
+    if not reference * market.min_multiplier_ppb <= price <= reference * market.max_multiplier_ppb:
+        return rejected(
+            Reject.PRICE_OUT_OF_BAND,
+            "the price is too far from the market's price",
+            lowest_ticks=div_ceil(reference * market.min_multiplier_ppb, market.tick_e8 * PPB),
+            highest_ticks=reference * market.max_multiplier_ppb // (market.tick_e8 * PPB),
+        )
+    return ()
+
+
+def _account_refusal(account: Account, command: PlaceOrder) -> Events:
+    client_id = command.client_id
+    if client_id is not None:
+        if not 0 <= client_id <= MAX_CLIENT_ID:
+            return rejected(
+                Reject.INVALID_ORDER, f"a client id is a whole number up to {MAX_CLIENT_ID}"
+            )
+        if client_id in account.client_ids:
+            return rejected(
+                Reject.DUPLICATE_CLIENT_ID, f"client id {client_id} is in use by an open order"
+            )
+    if len(account.orders) >= MAX_OPEN_ORDERS:
+        return rejected(
+            Reject.ORDER_LIMIT, f"at most {MAX_OPEN_ORDERS} orders may be open; cancel some first"
+        )
+    return ()
+
+
+def limit_price(state: State, listed: ListedMarket, command: PlaceOrder) -> int | None:
+    """Return the worst price in ticks; None for a market order which meets an empty side.
+
+    A market order is an immediate limit order at the edge of the impact and price bands.
+    """
+    if command.price_ticks is not None:
+        return command.price_ticks
+    market = listed.market
+    is_bid = command.side is Side.BID
+    best = listed.book.side(not is_bid).best()
+    if best is None:
+        return None
+    reference = _reference_e8(state, listed)
+    if is_bid:
+        price = best.price * market.max_impact_ppb // PPB
+        if reference:
+            price = min(price, reference * market.max_multiplier_ppb // (market.tick_e8 * PPB))
+        return price
+    price = div_ceil(best.price * market.min_impact_ppb, PPB)
+    if reference:
+        price = max(price, div_ceil(reference * market.min_multiplier_ppb, market.tick_e8 * PPB))
+    return price
+
+
+def lots_bound(account: Account, listed: ListedMarket, command: PlaceOrder, *, price: int) -> int:
+    """Return the lots asked for, clipped if reduce-only; for a quote quantity, the most it buys."""
+    if command.lots is not None:
+        if not command.reduce_only:
+            return command.lots
+        return min(command.lots, _reducible(account, listed, command.side))
+    assert command.quote_atoms is not None, "checked by _market_refusal"
+    if command.side is Side.BID:
+        best = listed.book.asks.best()
+        assert best is not None, "checked by limit_price"
+        price = min(price, best.price)
+    bound = command.quote_atoms // (max(price, 1) * listed.quote_atoms_per_tick)
+    return min(bound, listed.market.max_lots)
+
+
+def _reducible(account: Account, listed: ListedMarket, side: Side) -> int:
+    """Return how many lots a new reduce-only order on `side` could close."""
+    position = account.positions.get(listed.market.symbol)
+    if position is None:
+        return 0
+    closes = position.lots < 0 if side is Side.BID else position.lots > 0
+    return abs(position.lots) - position.reduce_lots if closes else 0

@@ -1,0 +1,128 @@
+"""What one trade does to the money and positions of its two sides, and the fee of each."""
+
+from engine import funds
+from engine.book import Order
+from engine.events import MovementSource
+from engine.fees import fee_of
+from engine.ledger import Holding
+from engine.positions import Position
+from engine.resting import lessen_borrow
+from engine.state import Account, ListedMarket, State
+from engine.units import div_ceil
+
+
+class Party:
+    """One side of a trade, and the fee it pays."""
+
+    __slots__ = ("account", "fee", "fee_asset", "order", "rate_ppm")
+
+    def __init__(self, account: Account, order: Order, rate_ppm: int) -> None:
+        self.account = account
+        self.order = order
+        self.rate_ppm = rate_ppm
+        self.fee = 0
+        self.fee_asset = ""
+
+
+def settle_spot(
+    state: State, listed: ListedMarket, *, buyer: Party, seller: Party, lots: int, quote: int
+) -> None:
+    """Exchange quote for base. Each side's fee is taken from what it gets."""
+    base = listed.base_atoms(lots)
+    paid_quote = _draw(state, buyer, listed.market.quote, quote)
+    paid_base = _draw(state, seller, listed.market.base, base)
+    _deliver(state, seller, paid_quote, quote)
+    _deliver(state, buyer, paid_base, base)
+    for party in (buyer, seller):
+        _lessen_loss(party.account, party.order, lots)
+
+
+def _draw(state: State, party: Party, asset: str, amount: int) -> Holding:
+    """Have `amount` locked for the order: its own money first, then redeemed, then borrowed."""
+    account, order = party.account, party.order
+    holding = account.holding(asset)
+    short = amount - order.locked
+    if short > 0:
+        state.pools[asset].accrue(state.at_ns)
+        funds.raise_available(state, holding, short, MovementSource.SPOT_MARGIN)
+        funds.lock(state, holding, short)
+        order.locked += short
+        lessen_borrow(account, order, asset, short)
+    order.locked -= amount
+    return holding
+
+
+def _deliver(state: State, party: Party, payer: Holding, amount: int) -> None:
+    """Hand `amount` over from what the payer has locked, less the fee, and put it to use."""
+    holding = party.account.holding(payer.asset)
+    party.fee = fee_of(amount, party.rate_ppm)
+    party.fee_asset = payer.asset
+    net = amount - party.fee
+    if party.fee:
+        fees = state.ledger.house_account("fees", payer.asset)
+        state.ledger.transfer(payer.locked, fees, party.fee, kind="fee")
+    if net:
+        state.ledger.transfer(payer.locked, holding.available, net, kind="trade")
+        auto_repay, auto_lend = party.order.flags
+        funds.credit(state, party.account, holding, net, auto_repay=auto_repay, auto_lend=auto_lend)
+
+
+def _lessen_loss(account: Account, order: Order, lots: int) -> None:
+    """Keep the open part's share of what the order may lose, rounded up."""
+    if order.loss_micros:
+        kept = div_ceil(order.loss_micros * order.lots_open, order.lots_open + lots)
+        account.spot_loss_micros -= order.loss_micros - kept
+        order.loss_micros = kept
+
+
+def settle_perp(
+    state: State, listed: ListedMarket, *, buyer: Party, seller: Party, lots: int, quote: int
+) -> None:
+    """Move the two positions by the same lots and quote, and charge each side's fee."""
+    clearing = listed.perp_clearing()
+    for party, signed in ((buyer, lots), (seller, -lots)):
+        position = state.position(party.account, listed)
+        order = party.order
+        if order.level is not None:
+            position.add_order(order, -lots)
+        before = position.lots
+        after = before + signed
+        opens = before == 0 or (after != 0 and (before > 0) != (after > 0))
+        position.trade(signed, quote, position_id=state.next_position_id, at_ns=state.at_ns)
+        state.next_position_id += opens
+        clearing.long_lots += max(position.lots, 0) - max(before, 0)
+        party.fee = fee_of(quote, party.rate_ppm)
+        party.fee_asset = listed.market.quote
+        position.fees += party.fee
+        if party.fee:
+            _charge_fee(state, party, listed, position)
+        state.record.positions[position] = None
+
+
+def _charge_fee(state: State, party: Party, listed: ListedMarket, position: Position) -> None:
+    """Take the fee from available, then from the lend, then by borrowing.
+
+    What cannot be had so is owed in the position: its quote falls, and the house's claim on the
+    market's clearing (dust) grows by the same.
+    """
+    account, rest = party.account, party.fee
+    asset = listed.market.quote
+    holding = funds.accrue_holding(state, account, asset)
+    pool = state.pools[asset]
+    short = rest - holding.available.atoms
+    if short > 0 and holding.lend_scaled:
+        part = min(short, pool.lend_atoms(holding.lend_scaled), pool.cash.atoms)
+        if part:
+            funds.redeem(state, holding, part, MovementSource.SETTLEMENT)
+            short -= part
+    if short > 0 and account.auto_borrow_settlements and not holding.lend_scaled:
+        part = min(short, pool.cash.atoms)
+        if part:
+            funds.borrow(state, holding, part, MovementSource.SETTLEMENT)
+    paid = min(rest, holding.available.atoms)
+    if paid:
+        fees = state.ledger.house_account("fees", asset)
+        state.ledger.transfer(holding.available, fees, paid, kind="fee")
+    if rest > paid:
+        position.move_quote(paid - rest)
+        listed.perp_clearing().dust += rest - paid

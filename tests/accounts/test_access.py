@@ -1,0 +1,138 @@
+"""The edge's book of keys: from memory, and never older than the database."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+from nacl.signing import SigningKey
+
+from accounts import services
+from accounts.access import AccessBook, access_of
+from accounts.models import Account, ApiKey, User
+from compliance import defaults
+from compliance import services as compliance
+from compliance.models import BookingEntity, Customer, Licence, Rule
+
+PASSWORD = "correct horse battery"
+
+
+def customer(email: str) -> Account:
+    if not Rule.objects.exists():  # an earlier test without a transaction has emptied the tables
+        defaults.install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
+    user = services.register_user(email, PASSWORD, "CH")
+    row = Customer.objects.get(user=user)
+    compliance.approve_kyc(row, None, "Seen in person", 2, nationality="CH")
+    return Account.objects.get(user=user)
+
+
+def new_key(account: Account) -> ApiKey:
+    public = base64.b64encode(bytes(SigningKey.generate().verify_key)).decode()
+    return services.import_api_key(account, "bot", public)
+
+
+async def soon(condition: Callable[[], bool]) -> None:
+    """Wait until the book has heard of a change; fail after ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def while_followed(book: AccessBook, story: Callable[[], Awaitable[None]]) -> None:
+    """Run a story while the book follows the database."""
+    following = asyncio.create_task(book.follow())
+    try:
+        await story()
+    finally:
+        following.cancel()
+
+
+@pytest.mark.django_db
+def test_pages_read_what_an_account_may_do(live_engine: Any) -> None:
+    main = customer("alice@example.org")
+    sub = services.create_sub_account(main.user, "Grid bot")
+    access = access_of(sub)
+    assert (access.account, access.owner, access.user) == (sub.pk, main.pk, main.user.pk)
+    assert "trade_perp" in access.allowed
+    assert access.refusal("trade_perp") is None
+
+
+@pytest.mark.django_db
+def test_a_user_who_is_no_customer_may_do_nothing() -> None:
+    staff = User.objects.create_superuser("root@example.org", PASSWORD)
+    access = access_of(Account.objects.create(user=staff, name="Main"))
+    assert access.allowed == frozenset()
+    assert access.refusal("view") is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_keys_appear_and_stop_as_soon_as_the_change_commits(live_engine: Any) -> None:
+    account = customer("alice@example.org")
+    old = new_key(account)
+    book = AccessBook()
+
+    async def story() -> None:
+        await soon(lambda: book.find(old.public_key) is not None)
+        assert book.find("unknown") is None
+        key = await sync_to_async(new_key)(account)
+        await soon(lambda: book.find(key.public_key) is not None)
+        await sync_to_async(services.revoke_api_key)(key)
+        await soon(lambda: book.find(key.public_key) is None)
+        await sync_to_async(services.set_active)(account.user, active=False)
+        await soon(lambda: book.find(old.public_key) is None)
+
+    asyncio.run(while_followed(book, story))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_of_status_or_rule_reaches_every_key(live_engine: Any) -> None:
+    account = customer("alice@example.org")
+    key = new_key(account).public_key
+    row = Customer.objects.get(user=account.user)
+    book = AccessBook()
+
+    def may(permission: str) -> bool:
+        access = book.find(key)
+        return access is not None and permission in access.allowed
+
+    def ban_perps() -> None:
+        rule = Rule(jurisdiction="CH", product="perp", action="*", effect="deny")
+        rule.effective_from = timezone.now()
+        compliance.add_rule(rule, None, reason="New law today")
+
+    async def story() -> None:
+        await soon(lambda: may("trade_perp"))
+        await sync_to_async(ban_perps)()
+        await soon(lambda: not may("trade_perp"))
+        assert may("trade_spot")
+        await sync_to_async(compliance.change_status)(
+            row, None, status="withdraw_only", reason="Court order 7"
+        )
+        await soon(lambda: not may("trade_spot"))
+        assert may("withdraw")
+
+    asyncio.run(while_followed(book, story))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rule_of_the_future_begins_on_time_without_a_notice(
+    live_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key(customer("alice@example.org")).public_key
+    tomorrow = timezone.now() + timedelta(days=1)
+    rule = Rule(jurisdiction="CH", product="perp", action="*", effect="deny")
+    rule.effective_from = tomorrow
+    compliance.add_rule(rule, None, reason="New law, from tomorrow")
+    book = AccessBook()
+    asyncio.run(book.load())
+    access = book.find(key)
+    assert access is not None and "trade_perp" in access.allowed
+    monkeypatch.setattr(time, "time", tomorrow.timestamp)
+    access = book.find(key)
+    assert access is not None and "trade_perp" not in access.allowed
+    assert "not offered" in str(access.refusal("trade_perp"))

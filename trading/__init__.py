@@ -1,0 +1,1 @@
+"""Markets, orders, fills and positions."""

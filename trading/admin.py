@@ -1,0 +1,197 @@
+"""The console of trading: what is listed, orders, fills, trades, positions. Nothing is edited here."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.assets import decimals_of
+from compliance.staff import ReadOnlyAdmin
+from compliance.tables import LargeTableAdmin
+from gateway.decimals import format_decimal
+from trading.catalog import ListedMarket, catalog, refresh
+from trading.models import (
+    Asset,
+    Candle,
+    Fill,
+    Market,
+    Order,
+    Position,
+    PricePoint,
+    Settlement,
+    Trade,
+)
+
+PRICE_DECIMALS = 8
+
+
+def _market(symbol: str) -> ListedMarket:
+    """Return a market from this process's catalog, read anew if it was listed since."""
+    return catalog().markets.get(symbol) or refresh().markets[symbol]
+
+
+def price(field: str, title: str) -> Any:
+    """Return a column which shows ticks as a price."""
+    return _column(field, title, lambda row, ticks: _market(row.market).price_text(ticks))
+
+
+def quantity(field: str, title: str) -> Any:
+    """Return a column which shows lots as a quantity of the base asset."""
+    return _column(field, title, lambda row, lots: _market(row.market).quantity_text(int(lots)))
+
+
+def quote(field: str, title: str) -> Any:
+    """Return a column which shows atoms as an amount of the market's quote asset."""
+    return _column(field, title, lambda row, atoms: _market(row.market).quote_text(int(atoms)))
+
+
+def _column(field: str, title: str, write: Callable[[Any, Any], str]) -> Any:
+    @admin.display(description=title, ordering=field)
+    def show(row: Any) -> str | None:
+        value = getattr(row, field)
+        return None if value is None else write(row, value)
+
+    show.__name__ = field
+    return show
+
+
+class SpecAdmin(ReadOnlyAdmin):
+    """A listing: its terms are shown as the engine has them."""
+
+    @admin.display(description="terms")
+    def terms(self, row: Any) -> SafeString:
+        """Show the engine's own words."""
+        return format_html("<pre>{}</pre>", json.dumps(row.spec, indent=2))
+
+
+@admin.register(Asset)
+class AssetAdmin(SpecAdmin):
+    """Listed assets."""
+
+    list_display = ("symbol", "listed_at")
+    fields = ("symbol", "listed_at", "terms")
+    readonly_fields = ("terms",)
+    search_fields = ("=symbol",)
+
+
+@admin.register(Market)
+class MarketAdmin(SpecAdmin):
+    """Listed markets."""
+
+    list_display = ("symbol", "kind", "state", "base", "quote", "listed_at")
+    list_filter = ("kind", "state")
+    fields = (*list_display, "quote_atoms_per_tick", "terms")
+    readonly_fields = ("terms",)
+    search_fields = ("=symbol",)
+
+
+@admin.register(PricePoint)
+class PricePointAdmin(ReadOnlyAdmin):
+    """The latest index and mark prices."""
+
+    list_display = ("symbol", "kind", "price", "at")
+    list_filter = ("kind",)
+    search_fields = ("=symbol",)
+    readonly_fields = ("price",)
+    fields = list_display
+
+    @admin.display(description="price in USD", ordering="price_e8")
+    def price(self, row: PricePoint) -> str:
+        """Show the price."""
+        return format_decimal(int(row.price_e8), PRICE_DECIMALS)
+
+
+@admin.register(Order)
+class OrderAdmin(LargeTableAdmin):
+    """Accepted orders, open and finished."""
+
+    list_display = (
+        *("id", "account_id", "market", "side", "type", "status", "reason"),
+        price("price_ticks", "price"),
+        quantity("lots", "quantity"),
+        quantity("executed_lots", "executed"),
+        quote("executed_quote_atoms", "executed quote"),
+        "created_at",
+    )
+    list_filter = ("status", "market", "side", "type")
+    search_fields = ("=id", "=account_id", "=client_id")
+
+
+@admin.register(Fill)
+class FillAdmin(LargeTableAdmin):
+    """Each order's side of each trade."""
+
+    list_display = (
+        *("id", "at", "account_id", "order_id", "market", "trade_id", "side", "is_maker"),
+        price("price_ticks", "price"),
+        quantity("lots", "quantity"),
+        quote("quote_atoms", "quote"),
+        "fee",
+    )
+    list_filter = ("market", "is_maker")
+    search_fields = ("=id", "=order_id", "=account_id", "=sequence")
+
+    @admin.display(description="fee", ordering="fee_atoms")
+    def fee(self, row: Fill) -> str:
+        """Show the fee in its asset; a negative one is a rebate."""
+        amount = format_decimal(int(row.fee_atoms), decimals_of(row.fee_asset))
+        return f"{amount} {row.fee_asset}"
+
+
+@admin.register(Trade)
+class TradeAdmin(LargeTableAdmin):
+    """Trades as the public sees them."""
+
+    list_display = (
+        *("id", "at", "market", "trade_id", "buyer_order_id", "seller_order_id"),
+        price("price_ticks", "price"),
+        quantity("lots", "quantity"),
+        quote("quote_atoms", "quote"),
+    )
+    list_filter = ("market",)
+    search_fields = ("=trade_id", "=buyer_order_id", "=seller_order_id", "=sequence")
+
+
+@admin.register(Position)
+class PositionAdmin(LargeTableAdmin):
+    """Perpetual positions, open and closed."""
+
+    list_display = (
+        *("id", "account_id", "market"),
+        quantity("lots", "size"),
+        quote("entry_quote_atoms", "cost"),
+        quote("quote_atoms", "quote"),
+        quote("realized_atoms", "realized"),
+        quote("fees_atoms", "fees"),
+        *("opened_at", "updated_at"),
+    )
+    list_filter = ("market",)
+    search_fields = ("=id", "=account_id")
+
+
+@admin.register(Candle)
+class CandleAdmin(LargeTableAdmin):
+    """Minutes of each market's trades."""
+
+    list_display = (
+        *("id", "market", "start"),
+        price("open_ticks", "open"),
+        price("high_ticks", "high"),
+        price("low_ticks", "low"),
+        price("close_ticks", "close"),
+        quantity("lots", "volume"),
+        "trades",
+    )
+    list_filter = ("market",)
+
+
+@admin.register(Settlement)
+class SettlementAdmin(LargeTableAdmin):
+    """Profit and loss that was turned into dollars."""
+
+    list_display = ("id", "at", "account_id", "market", quote("amount_atoms", "amount"), "source")
+    list_filter = ("market", "source")
+    search_fields = ("=id", "=account_id", "=sequence")
