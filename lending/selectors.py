@@ -10,7 +10,6 @@ from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
 from engine.catalog import Asset
 from engine.events import BorrowLendKind
-from engine.interest import borrow_rate
 from engine.margin import fraction_ppb, value_ceil
 from engine.pools import Pool as EnginePool
 from engine.record import Record
@@ -89,7 +88,6 @@ def pool_of(row: Pool, asset: Asset) -> EnginePool:
     pool.debt_scaled = int(row.debt_scaled)
     pool.debt_index = int(row.debt_index_ray)
     pool.reserve = int(row.reserve_ray)
-    pool.rate_ppb = borrow_rate(asset.curve, pool.utilization_ppb)
     return pool
 
 

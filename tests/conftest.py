@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.engine_fixture import live_engine
 from tests.live import LiveExchange
+
+__all__ = ["chromium", "exchange", "live_engine"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -111,8 +111,8 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.BORROW_REQUIRES_LEND_REDEEM: (400, "BORROW_REQUIRES_LEND_REDEEM", ""),
     Reject.LEND_REQUIRES_BORROW_REPAY: (400, "LEND_REQUIRES_BORROW_REPAY", ""),
 }
-# These answers are compared letter by letter by existing clients.
-_EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER})
+# Clients compare these answers letter by letter, or the caller adds the numbers.
+_EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER, Reject.PRICE_OUT_OF_BAND})
 
 
 def refusal_of(rejected: CommandRejected) -> Refusal:

@@ -25,7 +25,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Often enough that a profit can be spent, or lent, while it is still news; markets with few
     # positions cost one command each.
     "auto-realize": _every(10, "trading.tasks.auto_realize", expires=10),
-    # Money that comes in is lent at once; this finds what cancels and settings have set free.
+    # Money that comes in is lent at once; this finds what was idle when somebody turned Auto Lend
+    # on, and what a full pool did not take.
     "auto-lend": _every(60, "lending.tasks.auto_lend", expires=60),
     # Rates follow utilization; a minute keeps the shown rates and indexes fresh. How often it runs
     # changes no amount.

@@ -101,6 +101,9 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.db("DATABASE_URL")}
+# The folder of a Unix socket stands in the query of a URL (?host=/run/postgresql); HOST is its place.
+if "host" in DATABASES["default"].get("OPTIONS", {}):
+    DATABASES["default"]["HOST"] = DATABASES["default"]["OPTIONS"].pop("host")
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -219,7 +222,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
-UNFOLD = {"SITE_TITLE": "Satchel operations", "SITE_HEADER": "Satchel"}
+UNFOLD = {
+    "SITE_TITLE": "Satchel operations",
+    "SITE_HEADER": "Satchel",
+    "DASHBOARD_CALLBACK": "sequencer.dashboard.add_figures",
+}
 
 LOGGING = {
     "version": 1,

@@ -73,10 +73,15 @@ class Ledger:
         record = self.record
         if debit.atoms < 0:
             assert debit.name.startswith("custody:"), f"{debit.name} overdrawn"
-        for holding in (debit.holding, credit.holding):
-            if holding is not None:
-                record.balances[holding] = None
-                holding.stale[holding] = None
+        giving, taking = debit.holding, credit.holding
+        if giving is not None:
+            record.balances[giving] = None
+            # Between available and locked, what is owned stays the same.
+            if giving is not taking:
+                giving.stale[giving] = None
+        if taking is not None and taking is not giving:
+            record.balances[taking] = None
+            taking.stale[taking] = None
         record.events.append(
             LedgerPosted(
                 asset=debit.asset,

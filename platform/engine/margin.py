@@ -88,16 +88,10 @@ def unrealized(position: Position, listed: ListedMarket, price_e8: int) -> int:
     return listed.notional(position.lots, price_e8) + position.quote
 
 
-class Part(NamedTuple):
-    """What one holding or position adds to an account's health, in micros."""
-
-    assets_value: int
-    liabilities_value: int
-    unrealized: int
-    margin: int
-    open_loss: int
-    fee_reserve: int
-    exposure: int
+# What one holding or position adds to an account's health, in micros: value of assets, value of
+# liabilities, unrealized profit, margin, open loss, fee reserve, exposure.
+Part = tuple[int, int, int, int, int, int, int]
+_NOTHING: Part = (0, 0, 0, 0, 0, 0, 0)
 
 
 def health(state: State, account: Account, margin_type: MarginType) -> Health:
@@ -114,16 +108,18 @@ def health(state: State, account: Account, margin_type: MarginType) -> Health:
         _position_part(state, account, position, initial=initial)
         for position in account.positions.values()
     ]
-    total = Part(*map(sum, zip(*parts, strict=True))) if parts else Part(0, 0, 0, 0, 0, 0, 0)
+    assets, liabilities, profit, margin, open_loss, fees, exposure = map(
+        sum, zip(_NOTHING, *parts, strict=True)
+    )
     return Health(
-        equity=total.assets_value - total.liabilities_value + total.unrealized,
-        margin=total.margin,
-        open_loss=total.open_loss + (account.spot_loss_micros if initial else 0),
-        fee_reserve=total.fee_reserve,
-        assets_value=total.assets_value,
-        liabilities_value=total.liabilities_value,
-        unrealized=total.unrealized,
-        exposure=total.exposure,
+        equity=assets - liabilities + profit,
+        margin=margin,
+        open_loss=open_loss + (account.spot_loss_micros if initial else 0),
+        fee_reserve=fees,
+        assets_value=assets,
+        liabilities_value=liabilities,
+        unrealized=profit,
+        exposure=exposure,
     )
 
 
@@ -190,14 +186,14 @@ def _holding_part(state: State, account: Account, holding: Holding, *, initial: 
         worth = collateral_micros(asset, owned, price.low_e8 if initial else price.index_e8)
     pending = account.pending_borrow.get(symbol, 0) if initial else 0
     if not holding.debt_scaled and not pending:
-        return Part(worth, 0, 0, 0, 0, 0, 0)
+        return worth, 0, 0, 0, 0, 0, 0
     # Money that an order would borrow comes in as well as being owed: only its margin counts.
     high = price.high_e8 if initial else price.index_e8
     debt = state.pools[symbol].debt_atoms(holding.debt_scaled)
     owed = value_ceil(debt + pending, high, asset)
     fraction = asset.borrow_imf if initial else asset.borrow_mmf
     margin = div_ceil(owed * fraction_ppb(fraction, owed), PPB)
-    return Part(worth, value_ceil(debt, high, asset), 0, margin, 0, 0, 0)
+    return worth, value_ceil(debt, high, asset), 0, margin, 0, 0, 0
 
 
 def _position_part(state: State, account: Account, position: Position, *, initial: bool) -> Part:
@@ -222,7 +218,7 @@ def _position_part(state: State, account: Account, position: Position, *, initia
         open_loss = open_loss_of(position, listed, price.index_e8)
         reserved = position.order_ticks * listed.quote_atoms_per_tick
         fee_reserve = div_ceil(reserved * market.taker_fee_ppm, PPM)
-    return Part(0, 0, profit, margin, open_loss, fee_reserve, notional)
+    return 0, 0, profit, margin, open_loss, fee_reserve, notional
 
 
 def open_loss_of(position: Position, listed: ListedMarket, mark_e8: int) -> int:

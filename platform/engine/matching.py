@@ -24,6 +24,9 @@ class Sweep(NamedTuple):
     stopped: bool  # by an order of the same owner
 
 
+NOTHING = Sweep(0, 0, stopped=False)
+
+
 def sweep(state: State, listed: ListedMarket, order: Order) -> Sweep:
     """Return what `order` would take, skipping or stopping where `match` will."""
     lots = cost = 0

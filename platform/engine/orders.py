@@ -49,9 +49,10 @@ def place_order(state: State, command: PlaceOrder) -> Events:
 def _accept(state: State, account: Account, listed: ListedMarket, order: Order) -> Events:
     """Expire an order that may not trade at all, refuse one that is not covered, or trade it."""
     terms = order.terms
-    if terms.post_only and listed.book.crosses(order.price, is_bid=order.is_bid):
+    crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
+    if terms.post_only and crosses:
         return _expired_at_once(state, order, ExpiryReason.POST_ONLY_TAKER)
-    taken = matching.sweep(state, listed, order)
+    taken = matching.sweep(state, listed, order) if crosses else matching.NOTHING
     if terms.time_in_force is TimeInForce.FOK and not _fills_whole(order, taken, listed):
         return _expired_at_once(state, order, ExpiryReason.FILL_OR_KILL)
     rests = terms.type is OrderType.LIMIT and terms.time_in_force is TimeInForce.GTC
@@ -62,7 +63,7 @@ def _accept(state: State, account: Account, listed: ListedMarket, order: Order) 
         state.next_order_id = OrderId(state.next_order_id - 1)
         return refusal
     # Past this line the order must succeed.
-    reason = matching.match(state, account, listed, order)
+    reason = matching.match(state, account, listed, order) if crosses else None
     return _finish(state, account, listed, order, reason=reason, rests=rests)
 
 

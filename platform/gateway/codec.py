@@ -5,6 +5,7 @@ Follow asks for the feed.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_FEED_BYTES = 256 * 1024 * 1024
 MAX_COMMAND_ID = 120
 _LENGTH_BYTES = 4
+_LOWEST, _HIGHEST = -(2**63), 2**64 - 1
 
 
 class FrameError(Exception):
@@ -93,17 +95,32 @@ class FeedBatch(msgspec.Struct, frozen=True, tag=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
-_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+# Not strict: an event's number may come as text, see `encode`.
+_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent, strict=False)
 _questions: msgspec.msgpack.Decoder[Request | Follow] = msgspec.msgpack.Decoder(Request | Follow)
 _answers: msgspec.msgpack.Decoder[Reply | Refusal] = msgspec.msgpack.Decoder(Reply | Refusal)
 _feed: msgspec.msgpack.Decoder[FeedSnapshot | FeedBatch] = msgspec.msgpack.Decoder(
-    FeedSnapshot | FeedBatch
+    FeedSnapshot | FeedBatch, strict=False
 )
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """Return a message as msgpack."""
-    return _encoder.encode(message)
+    """Return a message as msgpack. Numbers beyond its 64 bits (sums of atoms) travel as text."""
+    try:
+        return _encoder.encode(message)
+    except OverflowError:
+        return _encoder.encode(_with_text(msgspec.to_builtins(message)))
+
+
+def _with_text(value: Any) -> Any:
+    """Return plain data with each number beyond 64 bits as its decimal text."""
+    if isinstance(value, dict):
+        return {key: _with_text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_text(item) for item in value]
+    if isinstance(value, int) and not _LOWEST <= value <= _HIGHEST:
+        return str(value)
+    return value
 
 
 def frame(body: bytes) -> bytes:
@@ -112,7 +129,7 @@ def frame(body: bytes) -> bytes:
 
 
 def request_frame(correlation: int, command_id: str, command: Command) -> bytes:
-    """Return the frame which asks for `command`."""
+    """Return the frame which asks for `command`. Raises OverflowError for numbers over 64 bits."""
     raw = msgspec.Raw(_encoder.encode(command))
     return frame(_encoder.encode(Request(correlation, command_id, raw)))
 

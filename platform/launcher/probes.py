@@ -26,8 +26,9 @@ def engine_answers(address: str) -> bool:
 
 
 def web_answers(port: int) -> bool:
-    """Ask the edge for its status."""
-    return _get(port, "/api/v1/status") is not None
+    """Ask the edge for its status: it says Maintenance until it hears from the engine."""
+    status = _get(port, "/api/v1/status")
+    return status is not None and status["status"] == "Ok"
 
 
 def prices_answer(port: int) -> bool:

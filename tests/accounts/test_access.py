@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connections
 from django.utils import timezone
 from nacl.signing import SigningKey
 
@@ -50,6 +51,7 @@ async def while_followed(book: AccessBook, story: Callable[[], Awaitable[None]])
         await story()
     finally:
         following.cancel()
+        await sync_to_async(connections.close_all)()
 
 
 @pytest.mark.django_db
@@ -129,7 +131,12 @@ def test_a_rule_of_the_future_begins_on_time_without_a_notice(
     rule.effective_from = tomorrow
     compliance.add_rule(rule, None, reason="New law, from tomorrow")
     book = AccessBook()
-    asyncio.run(book.load())
+
+    async def load() -> None:
+        await book.load()
+        await sync_to_async(connections.close_all)()
+
+    asyncio.run(load())
     access = book.find(key)
     assert access is not None and "trade_perp" in access.allowed
     monkeypatch.setattr(time, "time", tomorrow.timestamp)

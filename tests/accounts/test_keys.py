@@ -36,8 +36,10 @@ def main_of(user: User) -> Account:
 
 
 def signed_in(user: User) -> Client:
+    """Return a browser with a session which has just given the password once more."""
     client = Client()
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     return client
 
 
@@ -67,12 +69,12 @@ def test_the_page_of_keys_asks_for_the_password_again_after_a_while(
     alice: User, settings: Settings
 ) -> None:
     client = signed_in(alice)
+    assert client.get(reverse(KEYS)).status_code == 200
     settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 0
     answer = client.get(reverse(KEYS))
     assert answer.status_code == 302
     assert reverse("account_reauthenticate") in answer["Location"]
-    form = {"name": "bot", "account": main_of(alice).pk}
-    client.post(reverse(KEYS), form)
+    client.post(reverse(KEYS), {"name": "bot", "account": main_of(alice).pk})
     assert not ApiKey.objects.exists()
 
 

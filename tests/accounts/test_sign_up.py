@@ -183,6 +183,7 @@ def test_the_pages_of_the_door_open(client: Client, live_engine: Any, page: str)
     if page.startswith("mfa"):
         services.register_user("alice@example.org", PASSWORD, "CH")
         sign_in(client)
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     answer = client.get(reverse(page))
     assert answer.status_code == 200
     # The strict content security policy leaves no room for inline code.

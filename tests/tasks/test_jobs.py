@@ -14,7 +14,6 @@ from accounts.tasks import ensure_accounts_open as ensure_accounts_open_task
 from config.schedule import BEAT_SCHEDULE
 from engine.commands import (
     Borrow,
-    CancelOrder,
     Command,
     CreditDeposit,
     OpenAccount,
@@ -23,7 +22,7 @@ from engine.commands import (
     UpdateAccount,
     UpdatePrices,
 )
-from engine.events import CommandRejected, OrderPlaced
+from engine.events import CommandRejected
 from engine.units import AccountId
 from gateway import period
 from gateway.client import submit
@@ -91,13 +90,7 @@ def test_a_job_may_not_wait_longer_than_the_period_it_stamps() -> None:
 
 
 def test_auto_lend_lends_what_is_idle_once_in_a_period(market: Any, clock: list[float]) -> None:
-    offer = PlaceOrder(
-        account=CAROL, market="BTC_USDC", side=Side.BID, price_ticks=500_000, lots=10**6
-    )
-    order = do(offer)
-    assert isinstance(order, OrderPlaced)
     do(UpdateAccount(account=CAROL, auto_lend=True))
-    do(CancelOrder(account=CAROL, market="BTC_USDC", order_id=order.terms.order_id))
     auto_lend(60)
     lent = Balance.objects.get(account_id=CAROL, asset="USDC")
     assert (lent.available, lent.lend_scaled) == (0, 10**12)

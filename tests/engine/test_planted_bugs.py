@@ -1,0 +1,139 @@
+"""Do the invariants have teeth? Each known bug, planted, must be found by the state machine."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from engine import engine as engine_module
+from engine import matching, orders, resting, snapshot
+from engine.book import Side
+from engine.ledger import Ledger
+from engine.pools import Pool
+from engine.positions import Position
+from engine.units import RAY
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tests.engine.machine import ExchangeMachine
+
+SEARCH = settings(
+    max_examples=400,
+    stateful_step_count=60,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+Patch = pytest.MonkeyPatch
+
+
+def price_improvement_is_never_released(patch: Patch) -> None:
+    release = resting.release
+
+    def forgetful(*args: Any, keep: int) -> None:
+        if keep == 0:
+            release(*args, keep=keep)
+
+    patch.setattr(resting, "release", forgetful)
+
+
+def a_cancel_keeps_what_the_order_held(patch: Patch) -> None:
+    patch.setattr(resting, "release", lambda *args, **kwargs: None)
+
+
+def fees_are_minted(patch: Patch) -> None:
+    transfer = Ledger.transfer
+
+    def minting(self: Ledger, debit: Any, credit: Any, amount: int, *, kind: str) -> None:
+        transfer(self, debit, credit, amount, kind=kind)
+        if kind == "fee":
+            debit.atoms += amount
+
+    patch.setattr(Ledger, "transfer", minting)
+
+
+def the_pool_drops_its_remainder(patch: Patch) -> None:
+    def lend(self: Pool, amount_atoms: int) -> int:
+        scaled = amount_atoms * RAY // self.lend_index
+        self.lend_scaled += scaled
+        return self._moved(scaled)
+
+    patch.setattr(Pool, "lend", lend)
+
+
+def debts_are_rounded_for_the_borrower(patch: Patch) -> None:
+    def borrow(self: Pool, amount_atoms: int) -> int:
+        scaled = amount_atoms * RAY // self.debt_index
+        self.reserve += scaled * self.debt_index - amount_atoms * RAY
+        self.debt_scaled += scaled
+        return self._moved(scaled)
+
+    patch.setattr(Pool, "borrow", borrow)
+
+
+def the_sellers_position_is_not_mirrored(patch: Patch) -> None:
+    trade = Position.trade
+
+    def one_sided(self: Position, lots: int, quote_atoms: int, **rest: Any) -> None:
+        trade(self, lots, quote_atoms if lots > 0 else quote_atoms - 1, **rest)
+
+    patch.setattr(Position, "trade", one_sided)
+
+
+def a_partial_fill_leaves_the_level_as_it_was(patch: Patch) -> None:
+    reduce = Side.reduce
+
+    def lazy(self: Side, order: Any, lots: int) -> None:
+        if lots < 0 or lots == order.lots_open:
+            reduce(self, order, lots)
+
+    patch.setattr(Side, "reduce", lazy)
+
+
+def reduce_only_orders_do_not_shrink(patch: Patch) -> None:
+    patch.setattr(matching, "shrink_reduce_only", lambda *args: None)
+
+
+def margin_is_not_asked(patch: Patch) -> None:
+    patch.setattr(orders, "perp_refusal", lambda *args, **kwargs: ())
+
+
+def margin_does_not_notice_a_settlement(patch: Patch) -> None:
+    def move_quote(self: Position, amount_atoms: int) -> None:
+        self.quote += amount_atoms
+
+    patch.setattr(Position, "move_quote", move_quote)
+
+
+def command_ids_are_forgotten(patch: Patch) -> None:
+    patch.setattr(engine_module, "_remember", lambda *args: None)
+
+
+def a_snapshot_forgets_what_an_order_has_done(patch: Patch) -> None:
+    fields = tuple(name for name in snapshot._ORDER_FIELDS if name != "executed_lots")
+    patch.setattr(snapshot, "_ORDER_FIELDS", fields)
+
+
+BUGS: tuple[Callable[[Patch], None], ...] = (
+    price_improvement_is_never_released,
+    a_cancel_keeps_what_the_order_held,
+    fees_are_minted,
+    the_pool_drops_its_remainder,
+    debts_are_rounded_for_the_borrower,
+    the_sellers_position_is_not_mirrored,
+    a_partial_fill_leaves_the_level_as_it_was,
+    reduce_only_orders_do_not_shrink,
+    margin_is_not_asked,
+    margin_does_not_notice_a_settlement,
+    command_ids_are_forgotten,
+    a_snapshot_forgets_what_an_order_has_done,
+)
+
+
+@pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
+def test_the_state_machine_finds_the_bug(
+    plant: Callable[[Patch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, KeyError, AttributeError)):
+        run_state_machine_as_test(ExchangeMachine, settings=SEARCH)

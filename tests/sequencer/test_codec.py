@@ -1,0 +1,83 @@
+"""Frames and messages survive the wire, whole or in pieces."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.commands import CancelOrder, Side
+from engine.events import BalanceChanged, CommandRejected
+from engine.rejects import Reject
+from engine.units import AccountId, OrderId
+from gateway import codec
+from tests.sequencer.market import order
+
+COMMANDS = (
+    order(5001, Side.BID, -3, 7),
+    CancelOrder(account=AccountId(5001), market="BTC_USDC", order_id=OrderId(9)),
+)
+
+
+@given(cuts=st.lists(st.integers(0, 300), max_size=12))
+def test_frames_cut_anywhere_come_out_whole(cuts: list[int]) -> None:
+    stream = b"".join(
+        codec.request_frame(number, f"id-{number}", command)
+        for number, command in enumerate(COMMANDS)
+    )
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    reader = codec.FrameReader(codec.MAX_REQUEST_BYTES)
+    questions = [
+        codec.decode_question(body)
+        for start, end in zip(edges, edges[1:], strict=False)
+        for body in reader.take(stream[start:end])
+    ]
+    commands = []
+    for number, question in enumerate(questions):
+        assert isinstance(question, codec.Request)
+        assert (question.correlation, question.command_id) == (number, f"id-{number}")
+        commands.append(codec.decode_command(question.command))
+    assert tuple(commands) == COMMANDS
+
+
+def test_a_frame_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    reader = codec.FrameReader(10)
+    with pytest.raises(codec.FrameError, match="11 bytes"):
+        list(reader.take((11).to_bytes(4, "big")))
+
+
+@given(data=st.binary(max_size=60))
+def test_noise_is_a_frame_error_and_nothing_else(data: bytes) -> None:
+    for decode in (codec.decode_question, codec.decode_command, codec.decode_answer):
+        try:
+            decode(data)
+        except codec.FrameError:
+            continue
+
+
+@given(atoms=st.integers(0, 10**30))
+def test_sums_beyond_64_bits_survive(atoms: int) -> None:
+    balance = BalanceChanged(
+        account=AccountId(5001),
+        asset="USDC",
+        available_atoms=atoms,
+        locked_atoms=0,
+        lend_scaled=0,
+        debt_scaled=-atoms,
+    )
+    assert codec.decode_event(codec.encode(balance)) == balance
+    batch = codec.FeedBatch((codec.FeedItem(1, 2, (balance,)),))
+    assert codec.decode_feed(codec.encode(batch)) == batch
+
+
+def test_a_refusals_large_numbers_are_told_as_text() -> None:
+    refusal = CommandRejected(
+        code=Reject.INSUFFICIENT_FUNDS, message="no", details={"needed": 10**25, "free": 3}
+    )
+    told = codec.decode_event(codec.encode(refusal))
+    assert isinstance(told, CommandRejected)
+    assert told.details == {"needed": str(10**25), "free": 3}
+
+
+def test_a_command_with_a_number_beyond_64_bits_is_not_sent() -> None:
+    with pytest.raises(OverflowError):
+        codec.request_frame(1, "x", msgspec.structs.replace(COMMANDS[0], lots=2**64))
