@@ -78,8 +78,11 @@ class AccessBook:
             # A dated rule began or ended: the matrix answers anew, from memory.
             access = self._grant(self._holders[public_key], now)
             self._access[public_key] = access
-        self._used[public_key] = now
         return access
+
+    def used(self, public_key: str) -> None:
+        """Remember that the key has signed a request; written down with the next heartbeat."""
+        self._used[public_key] = time.time()
 
     async def load(self) -> None:
         """Read every live key, and all rules."""

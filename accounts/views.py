@@ -91,8 +91,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
         return _transfers_page(request, form, status=503)
     except Refusal as refusal:
         # A refused request is answered for good under its id: another try needs another one.
-        form.data = form.data.copy()
-        form.data["request_id"] = str(uuid.uuid4())
+        form.data = {**request.POST.dict(), "request_id": str(uuid.uuid4())}
         form.add_error(None, refusal.message)
         return _transfers_page(request, form, status=422)
     messages.success(request, f"Transferred {data['amount']} {data['asset']}.")
@@ -102,7 +101,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def keys(request: HttpRequest) -> HttpResponse:
     """List the user's API keys, and make or upload one. The secret is shown in this answer only."""
     user = _user(request)
@@ -124,7 +123,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def revoke_key(request: HttpRequest, key: int) -> HttpResponse:
     """Stop one of the user's keys, at once."""
     row = get_object_or_404(ApiKey, pk=key, account__user=_user(request))

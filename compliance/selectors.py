@@ -1,7 +1,5 @@
 """Reads of the permission matrix and of what compliance knows of a customer."""
 
-from typing import cast
-
 from django.db.models import Model
 
 from compliance.matrix import Facts, LicenceRow, Rulebook, RuleRow
@@ -58,4 +56,4 @@ def customer_of(user: Model) -> Customer | None:
 
 def latest_kyc_request(customer: Customer) -> KycRequest | None:
     """Return the request that the customer sent last."""
-    return cast("KycRequest | None", customer.kyc_requests.order_by("-submitted_at", "-id").first())
+    return customer.kyc_requests.order_by("-submitted_at", "-id").first()

@@ -73,4 +73,8 @@ def _key_holder(public_key: str) -> tuple[User, Access]:
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _LAST_USE_PRECISION:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    return key.account.user, access_of(key.account)
+    access = access_of(key.account)
+    refused = access.refusal("view")
+    if refused is not None:
+        raise Refused(403, "FORBIDDEN", refused)
+    return key.account.user, access

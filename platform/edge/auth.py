@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from accounts import signature
 from accounts.access import Access
-from trading.refusals import INVALID_SIGNATURE, Refusal, invalid_request
+from trading.refusals import INVALID_SIGNATURE, Refusal, forbidden, invalid_request
 
 UNSIGNED = Refusal(
     401,
@@ -19,6 +19,8 @@ class Keys(Protocol):
     """Finds what a live key may do; see accounts.access.AccessBook."""
 
     def find(self, public_key: str) -> Access | None: ...
+
+    def used(self, public_key: str) -> None: ...
 
 
 class Signed(NamedTuple):
@@ -68,4 +70,9 @@ def authenticate(
         segments=segments,
         expiry=signature.signed_expiry(signed.timestamp, signed.window),
     )
-    return access if genuine else INVALID_SIGNATURE
+    if not genuine:
+        return INVALID_SIGNATURE
+    keys.used(signed.public_key)
+    # Whom the law lets not even look (docs/compliance.md) is refused through every door.
+    refused = access.refusal("view")
+    return access if refused is None else forbidden(refused)

@@ -14,8 +14,7 @@ from engine.ledger import Holding
 from engine.margin import MarginType, health
 from engine.rejects import Reject
 from engine.state import Account, State
-from engine.treasury import MAX_ATOMS
-from engine.units import RAY, div_ceil
+from engine.units import MAX_ATOMS, RAY, div_ceil
 
 Request = Lend | Redeem | Borrow | Repay
 

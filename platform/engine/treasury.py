@@ -14,9 +14,7 @@ from engine.ledger import Holding
 from engine.margin import MarginType, health
 from engine.rejects import Reject
 from engine.state import Account, State, Withdrawal
-from engine.units import RAY, div_ceil
-
-MAX_ATOMS = 10**30
+from engine.units import MAX_ATOMS, RAY, div_ceil
 
 
 def credit_deposit(state: State, command: CreditDeposit) -> Events:

@@ -25,6 +25,9 @@ PRICE_SCALE = 10**8
 SECOND_NS = 10**9
 YEAR_NS = 31_536_000 * SECOND_NS
 
+# No amount of anything listed comes near it; larger ones are mistakes.
+MAX_ATOMS = 10**30
+
 
 def div_floor(numerator: int, denominator: int) -> int:
     """Divide, rounding down: what an account gets."""

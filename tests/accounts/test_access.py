@@ -18,7 +18,7 @@ from accounts.access import AccessBook, access_of
 from accounts.models import Account, ApiKey, User
 from compliance import defaults
 from compliance import services as compliance
-from compliance.models import BookingEntity, Customer, Licence, Rule
+from compliance.models import BookingEntity, Customer, Licence, Rule, Status
 
 PASSWORD = "correct horse battery"
 
@@ -83,12 +83,16 @@ def test_keys_appear_and_stop_as_soon_as_the_change_commits(live_engine: Any) ->
         assert book.find("unknown") is None
         key = await sync_to_async(new_key)(account)
         await soon(lambda: book.find(key.public_key) is not None)
+        book.used(key.public_key)
+        # The next notice also writes down which keys were used.
         await sync_to_async(services.revoke_api_key)(key)
         await soon(lambda: book.find(key.public_key) is None)
         await sync_to_async(services.set_active)(account.user, active=False)
         await soon(lambda: book.find(old.public_key) is None)
 
     asyncio.run(while_followed(book, story))
+    used, unused = ApiKey.objects.order_by("revoked_at")
+    assert (used.last_used_at is not None, unused.last_used_at) == (True, None)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -113,7 +117,7 @@ def test_a_change_of_status_or_rule_reaches_every_key(live_engine: Any) -> None:
         await soon(lambda: not may("trade_perp"))
         assert may("trade_spot")
         await sync_to_async(compliance.change_status)(
-            row, None, status="withdraw_only", reason="Court order 7"
+            row, None, status=Status.WITHDRAW_ONLY, reason="Court order 7"
         )
         await soon(lambda: not may("trade_spot"))
         assert may("withdraw")

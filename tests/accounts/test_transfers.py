@@ -11,7 +11,7 @@ from accounts import services
 from accounts.models import Account, Balance, User
 from accounts.models.users import SUB_ACCOUNT_LIMIT
 from compliance import services as compliance
-from compliance.models import Customer
+from compliance.models import Customer, Status
 from compliance.services import Refusal
 from engine.catalog import Asset, Fraction, Haircut, RateCurve
 from engine.commands import CreditDeposit, ListAsset
@@ -139,7 +139,7 @@ def test_a_transfer_to_another_users_account_is_refused(alice: User, live_engine
 def test_a_restricted_customer_transfers_nothing(alice: User) -> None:
     main, sub = accounts_of(alice)
     row = Customer.objects.get(user=alice)
-    compliance.change_status(row, None, status="restricted", reason="Court order 7")
+    compliance.change_status(row, None, status=Status.RESTRICTED, reason="Court order 7")
     answer = signed_in(alice).post(reverse(TRANSFERS), form(main, sub, "1"))
     assert answer.status_code == 422
     assert "restricted" in answer.content.decode()

@@ -36,6 +36,7 @@ def test_a_verified_customer_may_do_what_their_country_allows(
 ) -> None:
     book = selectors.rulebook()
     number = entity_for(book, country, TODAY)
+    assert number is not None
     assert BookingEntity.objects.get(pk=number).code == entity
     facts = Facts(country=country, nationality=country, entity=number, tier=2)
     assert permissions_of(book, facts, TODAY).allowed == allowed

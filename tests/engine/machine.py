@@ -43,9 +43,22 @@ class ExchangeMachine(RuleBasedStateMachine):
         for asset, atoms in DEPOSITS.items():
             lend = c.Lend(account=CAROL, asset=asset, amount_atoms=atoms // 2)
             self.exchange.accept(lend)
+        self._open_positions_and_books()
         self.twin = Engine(load_state(dump_state(self.exchange.engine.state)))
         self.withdrawals = 0
         self.indexes: dict[str, tuple[int, int]] = {}
+
+    def _open_positions_and_books(self) -> None:
+        """Give Alice a long, Bob a short, and each book two sides with orders half filled."""
+        exchange = self.exchange
+        for market, mid in MID.items():
+            lots = LOTS[market]
+            exchange.limit(CAROL, c.Side.ASK, 4 * lots, mid + 10, market)
+            exchange.limit(CAROL, c.Side.BID, 4 * lots, mid - 10, market)
+            exchange.limit(BOB, c.Side.ASK, 3 * lots, mid, market)
+            exchange.limit(ALICE, c.Side.BID, 2 * lots, mid, market)
+            exchange.limit(BOB, c.Side.BID, lots, mid - 10, market)
+            exchange.limit(ALICE, c.Side.ASK, lots, mid - 10, market)
 
     def do(self, command: c.AnyCommand) -> e.AnyEvent:
         """Apply, check what is particular to this command, apply again and to the twin."""

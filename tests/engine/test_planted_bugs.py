@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from engine import engine as engine_module
 from engine import matching, orders, resting, snapshot
-from engine.book import Side
+from engine.book import BookSide
 from engine.ledger import Ledger
 from engine.pools import Pool
 from engine.positions import Position
@@ -31,7 +31,8 @@ def price_improvement_is_never_released(patch: Patch) -> None:
     release = resting.release
 
     def forgetful(*args: Any, keep: int) -> None:
-        if keep == 0:
+        order = args[-1]
+        if order.level is not None or not order.executed_lots:
             release(*args, keep=keep)
 
     patch.setattr(resting, "release", forgetful)
@@ -81,13 +82,13 @@ def the_sellers_position_is_not_mirrored(patch: Patch) -> None:
 
 
 def a_partial_fill_leaves_the_level_as_it_was(patch: Patch) -> None:
-    reduce = Side.reduce
+    reduce = BookSide.reduce
 
-    def lazy(self: Side, order: Any, lots: int) -> None:
+    def lazy(self: BookSide, order: Any, lots: int) -> None:
         if lots < 0 or lots == order.lots_open:
             reduce(self, order, lots)
 
-    patch.setattr(Side, "reduce", lazy)
+    patch.setattr(BookSide, "reduce", lazy)
 
 
 def reduce_only_orders_do_not_shrink(patch: Patch) -> None:

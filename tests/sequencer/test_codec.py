@@ -1,5 +1,7 @@
 """Frames and messages survive the wire, whole or in pieces."""
 
+import itertools
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -28,7 +30,7 @@ def test_frames_cut_anywhere_come_out_whole(cuts: list[int]) -> None:
     reader = codec.FrameReader(codec.MAX_REQUEST_BYTES)
     questions = [
         codec.decode_question(body)
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in itertools.pairwise(edges)
         for body in reader.take(stream[start:end])
     ]
     commands = []

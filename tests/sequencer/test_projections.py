@@ -1,0 +1,205 @@
+"""What the events say is what the tables hold."""
+
+import msgspec
+import pytest
+from django.db import connection
+
+from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, Transfer, Withdrawal
+from engine.catalog import MarketKind, MarketState
+from engine.commands import (
+    AccrueInterest,
+    CancelAllOrders,
+    CreditDeposit,
+    Lend,
+    ListAsset,
+    OpenAccount,
+    RequestWithdrawal,
+    SetMarketState,
+    SettleWithdrawal,
+    Side,
+    TransferFunds,
+    UpdateAccount,
+)
+from engine.events import AccountOpened, CommandRejected, MarketListed, MarketStateChanged
+from engine.units import AccountId
+from gateway.client import submit
+from gateway.tables import Rows
+from lending.models import BorrowLendMovement, Pool, PoolRate
+from sequencer.commit import commit_sql
+from sequencer.inline import InlineEngine
+from sequencer.models import JournalEntry
+from sequencer.projections import project
+from sequencer.verify import _TABLES, _compare
+from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
+from trading.models import Asset, Candle, Fill, Market, Order, Position, PricePoint, Trade
+from trading.projections import MARKETS
+
+A, B = AccountId(ACCOUNTS[0]), AccountId(ACCOUNTS[1])
+
+
+@pytest.fixture
+def exchange(live_engine: InlineEngine) -> InlineEngine:
+    set_up(submit)
+    return live_engine
+
+
+def test_a_trade_leaves_two_fills_one_print_one_candle_and_two_orders(
+    exchange: InlineEngine,
+) -> None:
+    submit(order(B, Side.ASK, 5, 30))
+    submit(order(B, Side.ASK, 7, 30))
+    taker = submit(order(A, Side.BID, 10, 50)).answer
+    assert not isinstance(taker, CommandRejected)
+    fills = Fill.objects.order_by("id")
+    assert [(fill.is_maker, fill.price_ticks - PRICE_TICKS, fill.lots) for fill in fills] == [
+        (fill.is_maker, price, lots)
+        for fill, (price, lots) in zip(fills, ((5, 30), (5, 30), (7, 20), (7, 20)), strict=True)
+    ]
+    assert Trade.objects.filter(market=SPOT).count() == 2
+    candle = Candle.objects.get()
+    prices = (candle.open_ticks, candle.high_ticks, candle.low_ticks, candle.close_ticks)
+    assert tuple(price - PRICE_TICKS for price in prices) == (5, 7, 5, 7)
+    assert (candle.lots, candle.trades) == (50, 2)
+    assert candle.start.second == candle.start.microsecond == 0
+    states = Order.objects.order_by("id").values_list("status", "lots_open", "executed_lots")
+    assert list(states) == [("Filled", 0, 30), ("PartiallyFilled", 10, 20), ("Filled", 0, 50)]
+
+
+def test_a_later_trade_of_the_minute_widens_its_candle(exchange: InlineEngine) -> None:
+    for ticks in (5, 9, 1):
+        submit(order(B, Side.ASK, ticks, 10))
+        submit(order(A, Side.BID, ticks, 10))
+    candles = list(Candle.objects.order_by("start"))
+    assert candles[0].open_ticks == PRICE_TICKS + 5
+    assert candles[-1].close_ticks == PRICE_TICKS + 1
+    assert max(candle.high_ticks for candle in candles) == PRICE_TICKS + 9
+    assert min(candle.low_ticks for candle in candles) == PRICE_TICKS + 1
+    assert sum(candle.trades for candle in candles) == 3
+
+
+def test_a_position_that_turns_keeps_one_row(exchange: InlineEngine) -> None:
+    submit(order(B, Side.ASK, 0, 10, PERP))
+    submit(order(A, Side.BID, 0, 10, PERP))
+    first = Position.objects.get(account_id=A).position_id
+    submit(order(B, Side.BID, 0, 25, PERP))
+    submit(order(A, Side.ASK, 0, 25, PERP))
+    turned = Position.objects.get(account_id=A)
+    assert turned.lots == -15
+    assert turned.position_id != first
+
+
+def test_settings_begin_as_the_engine_opens_them_and_keep_their_owner(
+    exchange: InlineEngine,
+) -> None:
+    child = AccountId(5050)
+    submit(OpenAccount(account=child, owner=A))
+    assert AccountSettings.objects.get(pk=child).auto_repay_borrows
+    submit(UpdateAccount(account=child, auto_lend=True, leverage_limit=3))
+    settings = AccountSettings.objects.get(pk=child)
+    assert (settings.owner_id, settings.auto_lend, settings.leverage_limit) == (A, True, 3)
+    submit(TransferFunds(source=A, destination=child, asset="USDC", amount_atoms=70))
+    transfer = Transfer.objects.get()
+    assert (transfer.source_id, transfer.destination_id, transfer.amount) == (A, child, 70)
+
+
+def test_a_withdrawal_is_pending_until_it_is_settled_or_returned(exchange: InlineEngine) -> None:
+    for number in (1, 2):
+        submit(RequestWithdrawal(account=A, asset="USDC", amount_atoms=60, withdrawal=number))
+    assert set(Withdrawal.objects.values_list("status", flat=True)) == {"pending"}
+    asked = Withdrawal.objects.get(pk=1).requested_at
+    submit(SettleWithdrawal(withdrawal=1))
+    submit(SettleWithdrawal(withdrawal=2, returned=True))
+    settled = Withdrawal.objects.get(pk=1)
+    assert (settled.status, settled.requested_at) == ("settled", asked)
+    assert settled.settled_at is not None
+    assert Withdrawal.objects.get(pk=2).status == "returned"
+    assert Balance.objects.get(account_id=A, asset="USDC").available == 10**12 - 60
+
+
+def test_an_accrual_sets_the_pools_rates_and_adds_to_their_history(exchange: InlineEngine) -> None:
+    submit(Lend(account=A, asset="USDC", amount_atoms=10**9))
+    assert Pool.objects.get(asset="USDC").cash == 10**9
+    submit(AccrueInterest(asset="USDC"))
+    pool = Pool.objects.get(asset="USDC")
+    assert pool.utilization_ppb == 0
+    assert PoolRate.objects.get().lent == 10**9
+    submit(Lend(account=B, asset="USDC", amount_atoms=10**9))
+    assert Pool.objects.get(asset="USDC").utilization_ppb == 0
+    assert BorrowLendMovement.objects.count() == 2
+
+
+def test_a_market_listed_and_closed_in_one_batch_is_closed() -> None:
+    rows = Rows()
+    listed = market(SPOT, MarketKind.SPOT)
+    events = (
+        MarketListed(market=listed, quote_atoms_per_tick=1),
+        MarketStateChanged(market=SPOT, state=MarketState.CLOSED),
+        AccountOpened(account=A, owner=A),
+    )
+    project(rows, events, sequence=1, at_ns=1)
+    row = dict(zip(MARKETS.columns, rows.by_key[MARKETS][SPOT], strict=True))
+    assert row["state"] == "Closed"
+    assert len(rows.by_key) == 2
+
+
+def test_a_markets_state_changes_in_place(exchange: InlineEngine) -> None:
+    submit(SetMarketState(market=SPOT, state=MarketState.CANCEL_ONLY))
+    states = dict(Market.objects.values_list("symbol", "state"))
+    assert states == {SPOT: "CancelOnly", PERP: "Open"}
+    assert Market.objects.get(symbol=SPOT).spec["lot_atoms"] == 1000
+    kinds = dict(PricePoint.objects.values_list("symbol", "kind"))
+    assert kinds == {"USDC": "index", "BTC": "index", PERP: "mark"}
+
+
+@pytest.mark.parametrize(
+    "name", ['"', "\\", 'a","b', "{NULL}", "NULL", "a,b", "'; DROP TABLE x; --", "é€"]
+)
+def test_text_of_any_shape_arrives_as_it_is(live_engine: InlineEngine, name: str) -> None:
+    submit(ListAsset(asset=asset("ODD", 6, name=name)), command_id='a "quoted\\" id')
+    assert Asset.objects.get(symbol="ODD").spec["name"] == name
+    assert JournalEntry.objects.get().command_id == 'a "quoted\\" id'
+
+
+def test_a_refused_command_leaves_a_journal_entry_and_nothing_else(
+    exchange: InlineEngine,
+) -> None:
+    before = (LedgerTransfer.objects.count(), Deposit.objects.count(), Order.objects.count())
+    refused = submit(CreditDeposit(account=A, asset="NONE", amount_atoms=5))
+    assert isinstance(refused.answer, CommandRejected)
+    after = (LedgerTransfer.objects.count(), Deposit.objects.count(), Order.objects.count())
+    assert after == before
+    entry = JournalEntry.objects.get(pk=refused.sequence)
+    assert msgspec.msgpack.decode(bytes(entry.answer))["code"] == "UNKNOWN_ASSET"
+
+
+def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEngine) -> None:
+    for number in range(60):
+        symbol = (SPOT, PERP)[number % 2]
+        side = (Side.BID, Side.ASK)[number // 2 % 2]
+        submit(order(ACCOUNTS[number % 3], side, number * 7 % 23 - 11, 1 + number % 9, symbol))
+    submit(Lend(account=A, asset="USDC", amount_atoms=10**9))
+    submit(CancelAllOrders(account=A))
+    assert Position.objects.exists()
+    for name, read, expected in _TABLES:
+        check = _compare(name, read(_Cursor()), expected(exchange.engine.state))
+        assert check.passed, check.text
+
+
+class _Cursor:
+    """Reads through the test's own transaction, as `verify` does through its connection."""
+
+    def execute(self, sql: str, **options: object) -> "_Cursor":
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            self.rows = cursor.fetchall()
+        return self
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        return self.rows
+
+
+def test_one_statement_is_made_for_each_set_of_tables() -> None:
+    tables = (MARKETS,)
+    assert commit_sql(tables) is commit_sql((MARKETS,))
+    assert commit_sql(()).count("INSERT") == 1
+    assert commit_sql(tables).count("INSERT") == 2
