@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -123,6 +124,7 @@ class DatedAdmin(ReadOnlyAdmin):
     """Rows that can be added and ended, and never edited."""
 
     form = ReasonForm
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     codename = ""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,7 +1,7 @@
 """The groups of staff and what each may do in the console. Installed once, by a migration.
 
-Nobody can edit money: it moves by commands only, and the one act of staff on it is to say what became
-of a withdrawal.
+Nobody can edit money: it moves by commands only, and the one act of staff on it is to say what
+became of a withdrawal.
 """
 
 from typing import Any

@@ -10,9 +10,11 @@ from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
 from engine.catalog import Asset
 from engine.events import BorrowLendKind
+from engine.interest import borrow_rate
 from engine.margin import fraction_ppb, value_ceil
 from engine.pools import Pool as EnginePool
 from engine.record import Record
+from engine.units import RAY, div_ceil
 from gateway.decimals import format_decimal
 from lending.models import BorrowLendMovement, Pool
 
@@ -88,6 +90,9 @@ def pool_of(row: Pool, asset: Asset) -> EnginePool:
     pool.debt_scaled = int(row.debt_scaled)
     pool.debt_index = int(row.debt_index_ray)
     pool.reserve = int(row.reserve_ray)
+    if pool.lend_scaled:
+        used_ray = div_ceil(pool.borrowed_ray * RAY, pool.lent_ray)
+        pool.rate_ray = borrow_rate(asset.curve, used_ray)
     return pool
 
 

@@ -27,6 +27,7 @@ def perp_refusal(
     market = listed.market
     is_new = market.symbol not in account.positions
     position = state.position(account, listed)
+    account.standing.supposed = None
     if order.terms.reduce_only or _only_reduces(position, order):
         return ()
     funds.accrue_account(state, account)
@@ -123,7 +124,8 @@ def reserve(
             equity_micros=equity,
             needed_micros=needed,
         )
-    account.standing.stale[holding] = None
+    if short:
+        account.standing.stale[holding] = None
     order.loss_micros, order.borrow, order.locked = loss, short, own
     if own:
         funds.raise_available(state, holding, own, MovementSource.SPOT_MARGIN)

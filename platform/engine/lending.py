@@ -174,6 +174,8 @@ def accrue_interest(state: State, command: AccrueInterest) -> Events:
     if pool is None:
         return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
     pool.accrue(state.at_ns)
+    # An idle pool too tells its sizes beside its rates.
+    state.record.pools[pool] = None
     return (
         InterestAccrued(
             asset=command.asset,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from engine.catalog import Asset, Fraction, Haircut
 from engine.ledger import Holding
 from engine.positions import OpenSide, Position
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, ListedMarket, Standing, State
 from engine.units import PPB, PPM, div_ceil, sqrt_ceil
 
 MICROS = 10**6
@@ -137,22 +137,17 @@ def standing(state: State, account: Account) -> tuple[int, int]:
         found.equity = found.needed = 0
         stale.update(dict.fromkeys(account.holdings.values()))
         stale.update(dict.fromkeys(account.positions.values()))
-    accruing: list[Holding] = []
-    for thing in stale:
-        if type(thing) is Holding:
-            new = _totals(_holding_part(state, account, thing, initial=True))
-            if thing.lend_scaled or thing.debt_scaled:
-                accruing.append(thing)
-        else:
-            assert type(thing) is Position
-            new = _totals(_position_part(state, account, thing, initial=True))
-        old = found.parts.get(thing, (0, 0))
-        found.parts[thing] = new
-        found.equity += new[0] - old[0]
-        found.needed += new[1] - old[1]
-    stale.clear()
-    for holding in accruing:
-        stale[holding] = None
+    if stale:
+        accruing = [
+            thing
+            for thing in stale
+            if type(thing) is Holding and (thing.lend_scaled or thing.debt_scaled)
+        ]
+        for thing in stale:
+            _take_part(found, thing, _initial_part(state, account, thing))
+        stale.clear()
+        for holding in accruing:
+            stale[holding] = None
     return found.equity, found.needed + account.spot_loss_micros
 
 
@@ -162,16 +157,34 @@ def standing_if(state: State, account: Account, changed: Holding | Position) -> 
     For a caller that has changed it for the sake of argument, after asking for the standing.
     """
     found = account.standing
-    if isinstance(changed, Holding):
-        new = _totals(_holding_part(state, account, changed, initial=True))
-    else:
-        new = _totals(_position_part(state, account, changed, initial=True))
+    found.supposed = new = _initial_part(state, account, changed)
     old = found.parts.get(changed, (0, 0))
     equity = found.equity + new[0] - old[0]
     return equity, found.needed + new[1] - old[1] + account.spot_loss_micros
 
 
-def _totals(part: Part) -> tuple[int, int]:
+def standing_came_true(account: Account, changed: Holding | Position) -> None:
+    """Keep what `standing_if` found, if it was asked: `changed` is now what was supposed then."""
+    found = account.standing
+    if found.supposed is not None:
+        _take_part(found, changed, found.supposed)
+        found.stale.pop(changed, None)
+
+
+def _take_part(found: Standing, thing: object, new: tuple[int, int]) -> None:
+    old = found.parts.get(thing, (0, 0))
+    found.parts[thing] = new
+    found.equity += new[0] - old[0]
+    found.needed += new[1] - old[1]
+
+
+def _initial_part(state: State, account: Account, thing: object) -> tuple[int, int]:
+    """Return what `thing` adds to initial (equity, needed)."""
+    if type(thing) is Position:
+        part = _position_part(state, account, thing, initial=True)
+    else:
+        assert type(thing) is Holding
+        part = _holding_part(state, account, thing, initial=True)
     return part[0] - part[1] + part[2], part[3] + part[4] + part[5]
 
 

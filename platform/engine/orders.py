@@ -14,6 +14,7 @@ from engine.events import (
     OrderTerms,
 )
 from engine.intake import intake_refusal, limit_price, lots_bound, too_small
+from engine.margin import standing_came_true
 from engine.matching import Sweep
 from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
@@ -64,7 +65,10 @@ def _accept(state: State, account: Account, listed: ListedMarket, order: Order) 
         return refusal
     # Past this line the order must succeed.
     reason = matching.match(state, account, listed, order) if crosses else None
-    return _finish(state, account, listed, order, reason=reason, rests=rests)
+    answer = _finish(state, account, listed, order, reason=reason, rests=rests)
+    if listed.is_perp and rests and not crosses and not terms.reduce_only:
+        standing_came_true(account, account.positions[terms.market])
+    return answer
 
 
 def _order(state: State, account: Account, command: PlaceOrder, *, price: int, lots: int) -> Order:

@@ -17,7 +17,7 @@ FIRST_ORDER_ID = 1_000_000_001
 class Standing:
     """What margin last found of an account, part by part; only what changed is asked again."""
 
-    __slots__ = ("equity", "needed", "parts", "price_version", "stale")
+    __slots__ = ("equity", "needed", "parts", "price_version", "stale", "supposed")
 
     def __init__(self) -> None:
         self.price_version = -1
@@ -25,6 +25,8 @@ class Standing:
         self.needed = 0
         self.parts: dict[object, tuple[int, int]] = {}
         self.stale: dict[object, None] = {}
+        # What a holding or position would add, as last asked for the sake of argument.
+        self.supposed: tuple[int, int] | None = None
 
 
 class Account:

@@ -110,20 +110,21 @@ def test_assets_and_collateral_terms_are_listed(house: object) -> None:
 
 
 def test_a_pool_shows_what_is_lent_and_borrowed_and_the_rates(alice: Trader, bob: Trader) -> None:
-    accepted(Lend(account=alice.id, asset="USDC", amount_atoms=10_000_000_000))
-    # Bob may not owe and own one asset at once: he owes SOL's counterpart, of which he has none.
-    accepted(Lend(account=alice.id, asset="SOL", amount_atoms=50_000_000_000))
-    accepted(AccrueInterest(asset="USDC"))
-    pools = {row["symbol"]: row for row in body("/api/v1/borrowLend/markets")}
-    assert pools["USDC"]["lentQuantity"] == "10000"
-    assert pools["USDC"]["borrowedQuantity"] == "0"
-    assert pools["USDC"]["utilization"] == "0"
-    assert pools["USDC"]["fee"] == "0.1"
-    assert pools["USDC"]["state"] == "Open"
-    assert pools["USDC"]["stepSize"] == "0.000001"
-    assert pools["USDC"]["assetMarkPrice"] == "1"
-    assert pools["USDC"]["optimalUtilization"] == "0.85"
-    assert pools["USDC"]["timestamp"].endswith("Z")
+    alice.deposit("BTC", 2)
+    accepted(Lend(account=alice.id, asset="BTC", amount_atoms=200_000_000))
+    accepted(Borrow(account=bob.id, asset="BTC", amount_atoms=50_000_000))
+    accepted(AccrueInterest(asset="BTC"))
+    pool = {row["symbol"]: row for row in body("/api/v1/borrowLend/markets")}["BTC"]
+    assert pool["lentQuantity"] == "2"
+    assert pool["borrowedQuantity"] in ("0.5", "0.50000001")
+    # A quarter is lent: 3 % × 0.25 / 0.75 for borrowers; lenders get a quarter of it, less 10 %.
+    assert pool["utilization"][:4] == "0.25"
+    assert pool["borrowInterestRate"][:4] == "0.01"
+    assert pool["lendInterestRate"][:7] == "0.00225"
+    assert (pool["fee"], pool["state"]) == ("0.1", "Open")
+    assert (pool["stepSize"], pool["assetMarkPrice"]) == ("0.00000001", "50000")
+    assert (pool["optimalUtilization"], pool["maxUtilization"]) == ("0.75", "0.98")
+    assert pool["timestamp"].endswith("Z")
 
 
 def test_open_interest_counts_each_pair_once(alice: Trader, bob: Trader) -> None:

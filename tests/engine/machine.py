@@ -59,6 +59,12 @@ class ExchangeMachine(RuleBasedStateMachine):
             exchange.limit(ALICE, c.Side.BID, 2 * lots, mid, market)
             exchange.limit(BOB, c.Side.BID, lots, mid - 10, market)
             exchange.limit(ALICE, c.Side.ASK, lots, mid - 10, market)
+        for asset, atoms in DEPOSITS.items():
+            exchange.accept(c.Borrow(account=BOB, asset=asset, amount_atoms=atoms // 50))
+        # An hour later no index is 1 any more, and rounding shows.
+        exchange.wait(3_600)
+        for asset in DEPOSITS:
+            exchange.accept(c.AccrueInterest(asset=asset))
 
     def do(self, command: c.AnyCommand) -> e.AnyEvent:
         """Apply, check what is particular to this command, apply again and to the twin."""
