@@ -3,6 +3,8 @@
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
@@ -20,6 +22,9 @@ from compliance.staff import ReadOnlyAdmin, audited_action
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Groups come from a migration; who is in them is decided by acts on users, which are audited.
 admin.site.unregister(Group)
+# allauth offers these for editing, second factors with their secrets: nobody may do that.
+admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
 
 
 @audited_action(permission="accounts.revoke_any_key", description="Revoke the selected keys")
@@ -70,6 +75,16 @@ class UserAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "=email")
     fields = ("email", "is_active", "is_staff", "is_superuser", "groups", "date_joined")
     actions = (block, unblock, *(_join_group(name) for name in GROUPS), leave_groups)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin):
+    """The addresses of users, and which are verified."""
+
+    console_permission = "accounts.view_user"
+    list_display = ("email", "user", "primary", "verified")
+    list_select_related = ("user",)
+    search_fields = ("=email",)
 
 
 @admin.register(Account)

@@ -119,6 +119,18 @@ class ReasonForm(forms.ModelForm):  # type: ignore[type-arg]  # two models share
         help_text="Kept in the audit trail under your name.",
     )
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse a row which could never speak."""
+        data = super().clean() or {}
+        if not self.errors:
+            row = self.instance.__class__(
+                **{name: value for name, value in data.items() if name != "reason"}
+            )
+            fault = services.row_fault(row)
+            if fault is not None:
+                raise forms.ValidationError(fault)
+        return data
+
 
 class DatedAdmin(ReadOnlyAdmin):
     """Rows that can be added and ended, and never edited."""

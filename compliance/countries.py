@@ -2,6 +2,8 @@
 
 from django_countries import countries
 
+from compliance.matrix import REST_OF_WORLD
+
 # ISO 3166-2. A region of its own in a form, where the law treats it unlike its country.
 REGIONS = {
     "UA-43": "Ukraine: Crimea and Sevastopol",
@@ -28,3 +30,8 @@ def nationality_choices() -> list[tuple[str, str]]:
 def country_name(code: str) -> str:
     """Return the name of a country or region; the code itself if it has none."""
     return REGIONS.get(code) or str(countries.name(code)) or code
+
+
+def is_jurisdiction(code: str) -> bool:
+    """Return whether a rule for `code` could ever meet a customer."""
+    return code in {"EU", REST_OF_WORLD, *REGIONS} or code in dict(countries)

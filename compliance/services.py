@@ -13,6 +13,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from compliance import audit, matrix, selectors
+from compliance.countries import REGIONS, is_jurisdiction
 from compliance.matrix import Facts, Permissions, Verdict
 from compliance.models import (
     Action,
@@ -177,8 +178,9 @@ def change_status(
 
 @transaction.atomic
 def add_rule(rule: Rule, staff: models.Model | None, *, reason: str) -> Rule:
-    """Store a new rule. It speaks from its day on."""
+    """Store a new rule. It speaks from its day on, and not before now."""
     _require_reason(reason)
+    _begin(rule)
     rule.save(force_insert=True)
     audit.record(staff, "rule.add", target=rule, reason=reason, details={"rule": str(rule)})
     announce(None)
@@ -187,8 +189,9 @@ def add_rule(rule: Rule, staff: models.Model | None, *, reason: str) -> Rule:
 
 @transaction.atomic
 def add_licence(licence: Licence, staff: models.Model | None, *, reason: str) -> Licence:
-    """Store a new licence. It holds from its day on."""
+    """Store a new licence. It holds from its day on, and not before now."""
     _require_reason(reason)
+    _begin(licence)
     licence.save(force_insert=True)
     details = {"licence": str(licence)}
     audit.record(staff, "licence.add", target=licence, reason=reason, details=details)
@@ -212,10 +215,29 @@ def end(
     announce(None)
 
 
+def row_fault(row: Rule | Licence) -> str | None:
+    """Return why a new rule or licence makes no sense, or None."""
+    if not is_jurisdiction(row.jurisdiction):
+        regions = ", ".join(REGIONS)
+        return f"Write a country in capitals (US), EU, {matrix.REST_OF_WORLD}, or one of {regions}."
+    begins = max(row.effective_from, timezone.now())
+    if row.effective_to is not None and row.effective_to <= begins:
+        return "It would end before it begins."
+    return None
+
+
 def announce(user_id: int | None) -> None:
     """Tell the edges, at commit, that a user's access has changed; None means everybody's."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [ACCESS_CHANNEL, str(user_id or "")])
+
+
+def _begin(row: Rule | Licence) -> None:
+    fault = row_fault(row)
+    if fault is not None:
+        raise Refusal("INVALID_ROW", fault)
+    # Nothing is backdated: decisions of the past keep the grounds that they had.
+    row.effective_from = max(row.effective_from, timezone.now())
 
 
 def _settle(customer: Customer) -> None:

@@ -152,7 +152,7 @@ def refresh() -> Catalog:
     ]
     rows = MarketRow.objects.order_by("listed_at", "symbol")
     markets = [
-        (msgspec.convert(row.spec, Market), row.quote_atoms_per_tick, MarketState(row.state))
+        (msgspec.convert(row.spec, Market), int(row.quote_atoms_per_tick), MarketState(row.state))
         for row in rows
     ]
     return install(assets=assets, markets=markets)

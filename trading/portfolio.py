@@ -191,7 +191,7 @@ def _add_orders(state: State, account: Account) -> None:
             if not order.reduce_only:
                 position = state.position(account, listed)
                 (position.bids if is_bid else position.asks).add(price, lots)
-                position.order_quote += listed.quote_atoms(price, lots)
+                position.order_ticks += lots * price
             continue
         paid = listed.quote_atoms(price, lots) if is_bid else listed.base_atoms(lots)
         symbol = (listed.quote if is_bid else listed.base).symbol

@@ -78,6 +78,12 @@ def reader() -> Reader:
     return _readers.setdefault(asyncio.get_running_loop(), Reader())
 
 
+async def close_readers() -> None:
+    """Close what the event loops of this process have kept open."""
+    for one in list(_readers.values()):
+        await one.close()
+
+
 async def _connect() -> psycopg.AsyncConnection[Row]:
     database = connections["default"].settings_dict
     connection = await psycopg.AsyncConnection.connect(

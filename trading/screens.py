@@ -11,8 +11,9 @@ from accounts.api.paging import Page
 from accounts.assets import assets
 from accounts.models import Account, AccountSettings, Balance
 from engine.catalog import Asset
+from engine.pools import Pool
 from gateway.decimals import format_decimal
-from lending.selectors import EnginePool, pools
+from lending.selectors import pools
 from trading.catalog import Catalog, ListedMarket
 from trading.portfolio import margin_summary, positions
 from trading.selectors import Wanted, fill_history, open_orders, order_history
@@ -69,7 +70,7 @@ def balance_rows(account: Account) -> list[Row]:
     ]
 
 
-def _balance_row(row: Balance, *, asset: Asset, pool: EnginePool) -> Row:
+def _balance_row(row: Balance, *, asset: Asset, pool: Pool) -> Row:
     available, lent = int(row.available), pool.lend_atoms(int(row.lend_scaled))
     return {
         "asset": asset.symbol,

@@ -250,18 +250,18 @@ def _placed_words(placed: OrderPlaced, listed: ListedMarket) -> str:
 
 def _answer(request: HttpRequest, outcome: Refusal | str) -> HttpResponse:
     """Answer a script with JSON, and a plain form by going back to the page with a message."""
-    refused = isinstance(outcome, Refusal)
-    if request.accepts("text/html"):
-        if refused and outcome.status == _SESSION_ENDED.status:
-            return redirect_to_login(_page_of(request))
-        (messages.error if refused else messages.success)(
-            request, outcome.message if refused else outcome
-        )
+    if not isinstance(outcome, Refusal):
+        if not request.accepts("text/html"):
+            return JsonResponse({"message": outcome})
+        messages.success(request, outcome)
         return redirect(_page_of(request))
-    if refused:
+    if not request.accepts("text/html"):
         body = {"code": outcome.code, "message": outcome.message}
         return JsonResponse(body, status=outcome.status)
-    return JsonResponse({"message": outcome})
+    if outcome is _SESSION_ENDED:
+        return redirect_to_login(_page_of(request))
+    messages.error(request, outcome.message)
+    return redirect(_page_of(request))
 
 
 def _page_of(request: HttpRequest) -> str:

@@ -11,11 +11,11 @@ from math import ceil, floor
 
 import msgspec
 
-LEVELS = 12
+LEVELS = 14
 # Levels which have drifted so much further away may stay: the walk often comes back to them.
 SPARE_LEVELS = 4
-GAP = Decimal("0.0002")
-HALF_SPREAD = Decimal("0.0001")
+GAP = Decimal("0.0001")
+HALF_SPREAD = Decimal("0.00006")
 # A full inventory moves the quotes by so much, towards the trades that bring it home.
 LEAN = Decimal("0.0008")
 # An order filled down to less than this part of its size is replaced by a full one.
@@ -50,7 +50,7 @@ def grid_ticks(price_ticks: Decimal) -> int:
     """Return the distance of levels: the largest 1, 2 or 5 × 10^k ticks within the gap.
 
     >>> grid_ticks(Decimal(867_000)), grid_ticks(Decimal(13_200)), grid_ticks(Decimal(9_996))
-    (100, 2, 1)
+    (50, 1, 1)
     """
     wanted = int(price_ticks * GAP)
     power = 10 ** max(0, len(str(wanted)) - 1)
@@ -74,7 +74,7 @@ def ladder(rules: Rules, *, index: Decimal, size: Decimal, lean: Decimal) -> dic
         for side, ticks in ((BID, best_bid - step * grid), (ASK, best_ask + step * grid)):
             if ticks <= 0 or (side == BID and lean >= 1) or (side == ASK and lean <= -1):
                 continue
-            steps = int(size / rules.step * (4 + step) * (80 + ticks * 37 % 41)) // 400
+            steps = int(size / rules.step * (8 + step) * (60 + ticks * 37 % 81)) // 800
             wanted[side, ticks] = max(smallest, steps)
     return wanted
 

@@ -12,7 +12,7 @@ from bots.roster import MarketPlan, Trader
 
 log = logging.getLogger(__name__)
 
-WAIT_SECONDS = (0.3, 1.5)
+WAIT_SECONDS = (0.2, 1.0)
 LOOK_EVERY_ORDERS = 12
 # Sizes are drawn between these parts of a market's size.
 SMALLEST, LARGEST = Decimal("0.05"), Decimal("1.5")

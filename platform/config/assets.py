@@ -15,7 +15,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class HashedStorage(CompressedManifestStaticFilesStorage):
+class HashedStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
     """Hashed names after `collectstatic`; plain names in a checkout where it has not run."""
 
     # Rewrites the imports between our own modules to their hashed names, and only there: scripts of

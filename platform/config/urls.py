@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
 from config.rest import not_found
+from config.schema import SchemaView
 
 urlpatterns = [
     path("", include("trading.urls")),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("", include("accounts.api.urls")),
     path("", include("lending.api.urls")),
     path("", include("trading.api.urls")),
-    path("openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
+    path("openapi.yaml", SchemaView.as_view(), name="openapi"),
     # What the API does not have is answered in its own words, not with a page.
     re_path("^w?api/", not_found),
 ]

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from a2wsgi import WSGIMiddleware
@@ -20,13 +20,14 @@ pages = get_wsgi_application()
 
 from accounts.access import AccessBook  # noqa: E402
 from edge.feeds import Client, Feeds  # noqa: E402
-from edge.http import HotPath, Receive, Scope, Send  # noqa: E402
+from edge.http import HotPath, Receive, Scope, Send, send_answer, wrong_method  # noqa: E402
 from edge.market import MarketKeeper  # noqa: E402
 from edge.positions import held_positions  # noqa: E402
-from edge.routes import ROUTES  # noqa: E402
+from edge.routes import METHODS, ROUTES  # noqa: E402
 from edge.streams import Streams, welcome_position  # noqa: E402
 from edge.topics import DEPTH_WINDOWS_MS, Topics  # noqa: E402
 from trading.live import LIVE  # noqa: E402
+from trading.reads import close_readers  # noqa: E402
 
 # Pages wait for the engine and for PostgreSQL, so there are more of them than cores.
 PAGE_THREADS = 16
@@ -47,7 +48,8 @@ class Edge:
         self.markets = MarketKeeper(LIVE, self.streams)
         self.feeds = Feeds(self.keys, self.topics, self._welcome)
         self.hot = HotPath(self.keys)
-        self.pages = WSGIMiddleware(pages, workers=PAGE_THREADS)
+        # The two sides of this call type the same messages in different words.
+        self.pages: Any = WSGIMiddleware(cast("Any", pages), workers=PAGE_THREADS)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +58,8 @@ class Edge:
             route = ROUTES.get((scope["method"], scope["path"]))
             if route is not None:
                 await self.hot.serve(route, scope, receive, send)
+            elif scope["path"] in METHODS:
+                await send_answer(send, wrong_method(scope["path"]))
             else:
                 await self.pages(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -73,6 +77,7 @@ class Edge:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await close_readers()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _load_keys(self) -> None:

@@ -69,9 +69,12 @@ class Client:
             self._queue.append(text)
         self._wake.set()
 
-    def push_latest(self, name: str, text: str) -> None:
-        """Queue a message which replaces an unsent one of the same stream."""
-        self._latest[name] = text
+    def push_latest(self, slot: str, text: str) -> None:
+        """Queue a message which replaces an unsent one of the same slot."""
+        if len(self._latest) >= MAX_QUEUED and slot not in self._latest:
+            self.overrun = True
+        else:
+            self._latest[slot] = text
         self._wake.set()
 
     def push_error(self, error: tuple[int, str]) -> None:
@@ -79,18 +82,21 @@ class Client:
         code, text = error
         self.push(_encode({"id": None, "error": {"code": code, "message": text}}).decode())
 
+    def take(self) -> str | None:
+        """Return the next message to send; what must arrive goes first."""
+        if self._queue:
+            return self._queue.popleft()
+        return self._latest.pop(next(iter(self._latest))) if self._latest else None
+
     async def write(self, send: Send) -> None:
         """Send what is queued, until the client is cut off for not reading."""
         while not self.overrun:
-            if self._queue:
-                text = self._queue.popleft()
-            elif self._latest:
-                text = self._latest.pop(next(iter(self._latest)))
-            else:
+            text = self.take()
+            if text is None:
                 self._wake.clear()
                 await self._wake.wait()
-                continue
-            await send({"type": "websocket.send", "text": text})
+            else:
+                await send({"type": "websocket.send", "text": text})
 
 
 class Feeds:
@@ -101,7 +107,7 @@ class Feeds:
         self.topics = topics
         # Called for each new private subscription: (client, stream, account).
         self.welcome = welcome
-        self._clients: dict[Client, None] = {}
+        self.clients: dict[Client, None] = {}
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one socket from its handshake to its end."""
@@ -111,7 +117,7 @@ class Feeds:
             return
         await send({"type": "websocket.accept"})
         client = Client()
-        self._clients[client] = None
+        self.clients[client] = None
         tasks = [
             asyncio.create_task(client.write(send)),
             asyncio.create_task(self._read(client, receive)),
@@ -129,7 +135,7 @@ class Feeds:
 
     def drop_revoked(self) -> None:
         """End private subscriptions whose key is no longer valid."""
-        for client in list(self._clients):
+        for client in list(self.clients):
             for (account, name), public_key in list(client.subscriptions.items()):
                 if public_key and not self._still_speaks(public_key, account):
                     self._leave(client, name, account)
@@ -210,7 +216,7 @@ class Feeds:
         self.topics.leave(name, client, account=account)
 
     def _forget(self, client: Client) -> None:
-        self._clients.pop(client, None)
+        self.clients.pop(client, None)
         for account, name in list(client.subscriptions):
             self._leave(client, name, account)
 

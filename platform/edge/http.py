@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import msgspec
 import psycopg
 from django.conf import settings
 
@@ -12,7 +13,7 @@ from accounts import signature
 from accounts.access import Access
 from edge import auth
 from edge.limits import MAX_BODY_BYTES, MinuteLimit
-from edge.routes import BatchRoute, Route, SignedRoute
+from edge.routes import METHODS, BatchRoute, Route, SignedRoute
 from trading.api.answers import Answer, refused
 from trading.refusals import (
     ENGINE_AWAY,
@@ -130,6 +131,14 @@ async def read_body(receive: Receive) -> bytes | None:
     if message["type"] == "http.disconnect":
         raise Disconnected
     return body if len(body) <= MAX_BODY_BYTES else None
+
+
+def wrong_method(path: str) -> Answer:
+    """Return the answer to a method which a hot path does not have."""
+    methods = ", ".join(METHODS[path])
+    refusal = Refusal(405, "INVALID_CLIENT_REQUEST", f"{path} takes {methods} only")
+    answer = refused(refusal)
+    return msgspec.structs.replace(answer, headers=((b"allow", methods.encode()),))
 
 
 async def send_answer(send: Send, answer: Answer) -> None:

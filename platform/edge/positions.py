@@ -7,7 +7,7 @@ from engine.units import AccountId
 from trading.reads import rows
 
 _OPEN: Final = (
-    "SELECT market, id, lots, quote_atoms, entry_quote_atoms, realized_atoms, fees_atoms"
+    "SELECT market, position_id, lots, quote_atoms, entry_quote_atoms, realized_atoms, fees_atoms"
     " FROM trading_position WHERE account_id = %s AND lots <> 0 ORDER BY market"
 )
 

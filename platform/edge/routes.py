@@ -43,3 +43,7 @@ ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/api/v1/ping"): market_data.get_ping,
     ("GET", "/api/v1/time"): market_data.get_time,
 }
+
+METHODS: Final[dict[str, tuple[str, ...]]] = {
+    path: tuple(method for method, other in ROUTES if other == path) for _, path in ROUTES
+}

@@ -87,7 +87,7 @@ class Streams:
             market = self.live.markets.get(topic.parts.symbol)
             day = market.day(now) if market else None
             if market is not None and day is not None:
-                topic.send(_ticker_fields(market, day), latest=True)
+                topic.send_latest(_ticker_fields(market, day))
         for topic in self.topics.of_kind("markPrice"):
             self._mark(topic)
         for topic in self.topics.of_kind("kline"):
@@ -129,7 +129,7 @@ class Streams:
             return
         listed = market.listed
         bid, ask = market.book.top()
-        topic.send(
+        topic.send_latest(
             {
                 "e": "bookTicker",
                 "E": now_us(),
@@ -140,8 +140,7 @@ class Streams:
                 "B": listed.padded_quantity(bid[1]) if bid else None,
                 "u": market.book.update_id,
                 "T": at_ns // 1_000,
-            },
-            latest=True,
+            }
         )
 
     def _trade(self, trade: TradeExecuted) -> None:
@@ -171,7 +170,7 @@ class Streams:
         listed = market.listed
         index = self.live.index_e8.get(listed.market.base)
         now = now_us()
-        topic.send(
+        topic.send_latest(
             {
                 "e": "markPrice",
                 "E": now,
@@ -182,8 +181,7 @@ class Streams:
                 "i": None if index is None else listed.mark_text(index),
                 "n": next_funding_ms(now // 1_000),
                 "T": now,
-            },
-            latest=True,
+            }
         )
 
     def _kline(self, topic: Topic, market: LiveMarket, candle: Candle, *, closed: bool) -> None:
@@ -191,14 +189,13 @@ class Streams:
         if topic.sent == said:
             return
         topic.sent = said
-        # A closed candle is said once; an open one is replaced by the next.
-        topic.send(
-            _kline_fields(market, candle, interval=topic.parts.detail, closed=closed),
-            latest=not closed,
-        )
+        # What a candle said before is worthless, what an earlier candle said is not.
+        fields = _kline_fields(market, candle, interval=topic.parts.detail, closed=closed)
+        topic.send_latest(fields, about=candle.start)
 
     def _account(self, event: Event, at_ns: int) -> None:
         """Send an event to the account it belongs to."""
+        names: tuple[str, ...]
         if isinstance(event, _ORDER_EVENTS):
             account, symbol = event.terms.account, event.terms.market
             names = ("account.orderUpdate", f"account.orderUpdate.{symbol}")

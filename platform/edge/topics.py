@@ -74,8 +74,8 @@ class Listener(Protocol):
     def push(self, text: str) -> None:
         """Queue a message which must arrive, in order."""
 
-    def push_latest(self, name: str, text: str) -> None:
-        """Queue a message which replaces an unsent one of the same stream."""
+    def push_latest(self, slot: str, text: str) -> None:
+        """Queue a message which replaces an unsent one of the same slot."""
 
 
 class Topic:
@@ -90,14 +90,18 @@ class Topic:
         self.listeners: dict[Listener, None] = {}
         self.sent: object = None
 
-    def send(self, data: dict[str, object], *, latest: bool = False) -> None:
+    def send(self, data: dict[str, object]) -> None:
         """Give a message to every listener, encoded once."""
         text = message(self.name, data)
         for listener in list(self.listeners):
-            if latest:
-                listener.push_latest(self.name, text)
-            else:
-                listener.push(text)
+            listener.push(text)
+
+    def send_latest(self, data: dict[str, object], about: int = 0) -> None:
+        """Give a message which makes an unsent one about the same thing worthless."""
+        text = message(self.name, data)
+        slot = f"{self.name}/{about}"
+        for listener in list(self.listeners):
+            listener.push_latest(slot, text)
 
 
 def message(stream: str, data: dict[str, object]) -> str:

@@ -4,7 +4,6 @@ from engine import funds
 from engine.answers import Events, rejected
 from engine.commands import AccrueInterest, AutoLend, Borrow, Lend, Redeem, Repay
 from engine.events import (
-    BorrowLendKind,
     BorrowLendMoved,
     IdleLent,
     InterestAccrued,
@@ -35,17 +34,11 @@ def _found(state: State, command: Request) -> tuple[Account, Holding]:
     return account, funds.accrue_holding(state, account, command.asset)
 
 
-def _answer(command: Request, kind: BorrowLendKind, amount: int) -> Events:
-    """Return the event that answers the caller; the same fact is recorded by funds."""
-    return (
-        BorrowLendMoved(
-            account=command.account,
-            asset=command.asset,
-            kind=kind,
-            source=MovementSource.MANUAL,
-            amount_atoms=amount,
-        ),
-    )
+def _answer(state: State) -> Events:
+    """Answer with the movement that funds has just recorded: it is told once."""
+    moved = state.record.events.pop()
+    assert isinstance(moved, BorrowLendMoved), f"{moved} is no movement"
+    return (moved,)
 
 
 def lend(state: State, command: Lend) -> Events:
@@ -71,7 +64,7 @@ def lend(state: State, command: Lend) -> Events:
     if room is not None and command.amount_atoms > room:
         return rejected(Reject.POOL_LIMIT, "the pool takes less than that now", room=room)
     funds.lend(state, holding, command.amount_atoms, MovementSource.MANUAL)
-    return _answer(command, BorrowLendKind.LEND, command.amount_atoms)
+    return _answer(state)
 
 
 def redeem(state: State, command: Redeem) -> Events:
@@ -90,7 +83,7 @@ def redeem(state: State, command: Redeem) -> Events:
             Reject.UTILIZATION_LIMIT, "the pool can give back less than that now", redeemable=room
         )
     funds.redeem(state, holding, command.amount_atoms, MovementSource.MANUAL)
-    return _answer(command, BorrowLendKind.REDEEM, command.amount_atoms)
+    return _answer(state)
 
 
 def borrow(state: State, command: Borrow) -> Events:
@@ -124,7 +117,7 @@ def borrow(state: State, command: Borrow) -> Events:
             needed_micros=after.equity - after.free,
         )
     funds.borrow(state, holding, command.amount_atoms, MovementSource.MANUAL)
-    return _answer(command, BorrowLendKind.BORROW, command.amount_atoms)
+    return _answer(state)
 
 
 def repay(state: State, command: Repay) -> Events:
@@ -144,7 +137,7 @@ def repay(state: State, command: Repay) -> Events:
             available=holding.available.atoms,
         )
     funds.repay(state, holding, amount, MovementSource.MANUAL)
-    return _answer(command, BorrowLendKind.REPAY, amount)
+    return _answer(state)
 
 
 def auto_lend(state: State, command: AutoLend) -> Events:

@@ -11,6 +11,8 @@ from launcher.failure import CannotRun
 from launcher.run import run
 from launcher.services import run_with_services
 
+INTERRUPTED = 130  # as a shell reports it: 128 + SIGINT
+
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says and return the exit code."""
@@ -19,6 +21,8 @@ def main(arguments: list[str]) -> int:
         if options.action == "services":
             return run_with_services(options.command)
         run(port=options.port, data=options.data, feed=options.feed)
+    except KeyboardInterrupt:  # before there was anything to stop in order
+        return INTERRUPTED
     except CannotRun as failure:
         print(failure, file=sys.stderr)
         return 1

@@ -67,9 +67,11 @@ def seed(data: Path, *, port: int) -> None:
             "Unset DEMO, or point DATABASE_URL at an empty database."
         )
     drawn = read_secrets(data)
+    # A database whose data folder was lost keeps its users; they get new passwords and keys.
+    is_new = not _has_key(PEOPLE[0], drawn)
     list_everything()
     owners = {person.email: _settle(person, drawn) for person in (*PEOPLE, *BOTS)}
-    _settle_staff(drawn)
+    _settle_staff(drawn, is_new=is_new)
     _write(data / "demo-accounts.json", demo_accounts(owners, drawn))
     _write(data / "bots.json", bots_roster(drawn, port=port))
     log.info("The demo stands: %s markets, %s customers.", len(MARKETS), len(PEOPLE))
@@ -135,6 +137,7 @@ def public_key(seed_base64: str) -> str:
 def _settle(person: Person, drawn: Secrets) -> Account:
     """Make a customer with an approved tier, a key and money; return the main account."""
     user = User.objects.filter(email=person.email).first()
+    is_known = user is not None
     if user is None:
         password = drawn.passwords[person.email]
         user = accounts.register_user(person.email, password, person.country)
@@ -150,11 +153,16 @@ def _settle(person: Person, drawn: Secrets) -> Account:
         )
     accounts.ensure_accounts_open()
     account = Account.objects.get(user=user, number=0)
-    key = public_key(drawn.seeds[person.email])
-    if not ApiKey.objects.filter(public_key=key).exists():
-        accounts.import_api_key(account, "demo", key)
+    if not _has_key(person, drawn):
+        if is_known:
+            _set_password(user, drawn)
+        accounts.import_api_key(account, "demo", public_key(drawn.seeds[person.email]))
     _fund(person, AccountId(account.pk))
     return account
+
+
+def _has_key(person: Person, drawn: Secrets) -> bool:
+    return ApiKey.objects.filter(public_key=public_key(drawn.seeds[person.email])).exists()
 
 
 def _fund(person: Person, account: AccountId) -> None:
@@ -173,11 +181,19 @@ def _fund(person: Person, account: AccountId) -> None:
         )
 
 
-def _settle_staff(drawn: Secrets) -> None:
-    if User.objects.filter(email=STAFF_EMAIL).exists():
-        return
-    user = User.objects.create_superuser(STAFF_EMAIL, drawn.passwords[STAFF_EMAIL])
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+def _settle_staff(drawn: Secrets, *, is_new: bool) -> None:
+    user = User.objects.filter(email=STAFF_EMAIL).first()
+    if user is None:
+        user = User.objects.create_superuser(STAFF_EMAIL, drawn.passwords[STAFF_EMAIL])
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    elif is_new:
+        _set_password(user, drawn)
+
+
+def _set_password(user: User, drawn: Secrets) -> None:
+    """Give a user the password of this data folder."""
+    user.set_password(drawn.passwords[user.email])
+    user.save(update_fields=["password"])
 
 
 def _once(command_id: str, command: Command) -> None:

@@ -68,24 +68,21 @@ class WorkerProbe:
 
 
 class BeatProbe:
-    """Celery beat takes no questions; it writes its schedule when it has read its table."""
+    """Celery beat takes no questions: it says in its log that it has read its table and begun."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._before: dict[str, int] = {}
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._seen_bytes = 0
 
     def remember(self) -> None:
-        """Note the state before a start."""
-        self._folder.mkdir(exist_ok=True)
-        self._before = self._times()
+        """Note where the log ends before a start."""
+        self._seen_bytes = self._log.stat().st_size if self._log.exists() else 0
 
     def __call__(self) -> bool:
-        """Return whether the schedule was written since `remember`."""
-        times = self._times()
-        return bool(times) and times != self._before
-
-    def _times(self) -> dict[str, int]:
-        return {file.name: file.stat().st_mtime_ns for file in self._folder.iterdir()}
+        """Return whether it has begun since `remember`."""
+        with self._log.open("rb") as log:
+            log.seek(self._seen_bytes)
+            return b"beat: Starting" in log.read()
 
 
 def _get(port: int, path: str) -> Any:

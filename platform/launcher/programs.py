@@ -22,6 +22,7 @@ STOP_ORDER = (
 # Tasks wait for the engine, so threads do; nothing is asked of other workers at the start.
 WORKER_OPTIONS = ("--pool", "threads", "--concurrency", "4", "--without-mingle", "--without-gossip")
 EDGE_GOODBYE_SECONDS = 3
+SEED_WAIT_SECONDS = "80"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,14 @@ def demo(site: Site, found: Services, *, port: int, feed: str) -> list[Program]:
             answers=probes.WorkerProbe(environment["CELERY_BROKER_URL"]),
         ),
         _beat(site, line, found.names),
-        line(name="seed", command=_manage("seed_demo"), needs=("engine",), once=True),
+        line(
+            name="seed",
+            command=_manage("seed_demo"),
+            # It starts beside the engine to save time, and waits for it as every caller does.
+            environment={**environment, "ENGINE_TIMEOUT_SECONDS": SEED_WAIT_SECONDS},
+            needs=("migrate", *found.names),
+            once=True,
+        ),
         line(
             name="feed",
             command=_manage("run_feed"),
@@ -125,7 +133,8 @@ def _core(
 
 def _beat(site: Site, line: Callable[..., Program], services_needed: tuple[str, ...]) -> Program:
     folder = site.data / "beat"
-    probe = probes.BeatProbe(folder)
+    folder.mkdir(exist_ok=True)
+    probe = probes.BeatProbe(site.logs / "beat.log")
     return line(
         name="beat",
         command=_celery("beat", "--schedule", str(folder / "schedule"), "--pidfile="),

@@ -1,9 +1,11 @@
 """`make run`: bring a demo exchange up, say where it is, keep it up, take it down."""
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from launcher.environment import (
     open_site,
     write_private,
 )
+from launcher.failure import CannotRun
 from launcher.processes import signal_group
 from launcher.supervisor import TICK_SECONDS, Supervisor
 
@@ -43,10 +46,15 @@ def run(*, port: int, data: Path, feed: str) -> None:
                 say(f"Everything answers after {time.monotonic() - began:.1f} s.\n")
                 say(describe(facts, site))
             _watch(supervisor, site)
+        except CannotRun:
+            # A full disk explains whatever failed on it.
+            check_free_space(site.data, FREE_BYTES_TO_GO_ON)
+            raise
         finally:
             say("Stopping ...")
-            supervisor.stop(programs.STOP_ORDER)
             (site.data / "demo.json").unlink(missing_ok=True)
+            supervisor.stop(programs.STOP_ORDER)
+            shutil.rmtree(site.sockets, ignore_errors=True)
         say("Everything has stopped; the data is kept.")
 
 
@@ -63,7 +71,8 @@ def supervise(site: Site, tell: Callable[[str], None]) -> Supervisor:
 
     def note_processes() -> None:
         running = {name: child.pid for name, child in supervisor.children.items() if child.pid}
-        write_private(site.data / "processes.json", json.dumps(running, indent=2) + "\n")
+        with suppress(OSError):  # a full disk must not keep anything from being stopped
+            write_private(site.data / "processes.json", json.dumps(running, indent=2) + "\n")
 
     def stop(number: int, frame: object) -> None:
         if supervisor.stopping:

@@ -9,18 +9,14 @@ from django.utils.safestring import SafeString
 
 from compliance.staff import ReadOnlyAdmin
 from compliance.tables import LargeTableAdmin
+from gateway.codec import decode_command, decode_event
 from sequencer.models import Checkpoint, JournalEntry, Leader, Snapshot
 
 
-def _words(packed: bytes) -> SafeString:
-    """Show a packed command or answer as indented JSON."""
-    return format_html("<pre>{}</pre>", json.dumps(msgspec.msgpack.decode(packed), indent=2))
-
-
-def _tag(packed: bytes) -> str:
-    """Return the name of a packed command or event."""
-    unpacked = msgspec.msgpack.decode(packed)
-    return str(unpacked["type"])
+def _words(value: msgspec.Struct) -> SafeString:
+    """Show a command or an answer as indented JSON."""
+    text = json.dumps(msgspec.to_builtins(value, str_keys=True), indent=2)
+    return format_html("<pre>{}</pre>", text)
 
 
 @admin.register(JournalEntry)
@@ -35,22 +31,22 @@ class JournalEntryAdmin(LargeTableAdmin):
     @admin.display(description="command")
     def command_name(self, row: JournalEntry) -> str:
         """Show what was asked."""
-        return _tag(row.command)
+        return type(decode_command(bytes(row.command))).__name__
 
     @admin.display(description="answer")
     def answer_name(self, row: JournalEntry) -> str:
         """Show what came of it."""
-        return _tag(row.answer)
+        return type(decode_event(bytes(row.answer))).__name__
 
     @admin.display(description="command")
     def command_words(self, row: JournalEntry) -> SafeString:
         """Show the whole command."""
-        return _words(row.command)
+        return _words(decode_command(bytes(row.command)))
 
     @admin.display(description="answer")
     def answer_words(self, row: JournalEntry) -> SafeString:
         """Show the whole answer."""
-        return _words(row.answer)
+        return _words(decode_event(bytes(row.answer)))
 
     @admin.display(description="hash chain")
     def links(self, row: JournalEntry) -> str:

@@ -43,6 +43,13 @@ def commit_sql(tables: tuple[Table, ...]) -> str:
     return f"WITH {FENCE_SQL}{writes} {journal} WHERE (SELECT open FROM fence) = 1"
 
 
+@lru_cache(maxsize=1000)
+def _numbered(tables: tuple[Table, ...]) -> str:
+    """Return the statement with $1, $2, …: psycopg would parse a long text anew each time."""
+    first, *rest = commit_sql(tables).split("%s")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+
+
 def commit_parameters(
     batch: Batch, *, epoch: int, chain: bytes
 ) -> tuple[tuple[Table, ...], list[Any], bytes]:
@@ -88,6 +95,7 @@ class Committer(threading.Thread):
         super().__init__(name="committer", daemon=True)
         self.chain = chain
         self._connection = connection
+        self._cursor = psycopg.RawCursor(connection)
         self._epoch = epoch
         self._take = take
         self._committed = committed
@@ -117,6 +125,6 @@ class Committer(threading.Thread):
 
     def _commit(self, batch: Batch) -> None:
         tables, parameters, chain = commit_parameters(batch, epoch=self._epoch, chain=self.chain)
-        cursor = self._connection.execute(commit_sql(tables), parameters, prepare=True)
+        cursor = self._cursor.execute(_numbered(tables), parameters, prepare=True)
         assert cursor.rowcount == len(batch.entries), "the journal did not take every command"
         self.chain = chain

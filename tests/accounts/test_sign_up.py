@@ -1,9 +1,11 @@
 """From the sign-up form to an open account, and who is turned away at the door."""
 
+import time
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -106,6 +108,7 @@ def test_an_email_is_verified_by_the_code_that_was_sent(
     client: Client, live_engine: Any, settings: Settings
 ) -> None:
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     answer = sign_up(client)
     assert "_auth_user_id" not in client.session
@@ -189,3 +192,28 @@ def test_the_pages_of_the_door_open(client: Client, live_engine: Any, page: str)
     # The strict content security policy leaves no room for inline code.
     assert b"<script>" not in answer.content
     assert b"style=" not in answer.content
+
+
+def test_a_second_factor_is_asked_once_it_is_active(
+    client: Client, live_engine: Any, settings: Settings
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.MFA_TOTP_TOLERANCE = 1
+    sign_up(client)
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    activate = reverse("mfa_activate_totp")
+    secret = client.get(activate).context["form"].secret
+    assert client.post(activate, {"code": "000000"}).status_code == 200
+    answer = client.post(activate, {"code": _totp(secret, time.time())})
+    assert answer.status_code == 302
+    client.post(reverse("account_logout"))
+    second_step = sign_in(client)
+    assert second_step["Location"] == reverse("mfa_authenticate")
+    assert "_auth_user_id" not in client.session
+    # Each code counts once: the next one is that of the following half minute.
+    client.post(second_step["Location"], {"code": _totp(secret, time.time() + 30)})
+    assert "_auth_user_id" in client.session
+
+
+def _totp(secret: str, at: float) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(at) // 30)))

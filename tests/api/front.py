@@ -4,8 +4,8 @@ import asyncio
 import json
 import time
 from base64 import b64encode
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -34,11 +34,10 @@ from gateway.feed import FeedBatch, FeedItem
 from gateway.transport import Outcome
 from sequencer.publish import feed_snapshot
 from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
-from trading import services
+from trading import catalog, services
 from trading.live import LIVE, LiveMarket
 
 EVERYTHING = frozenset({"view", "trade_spot", "trade_perp", "withdraw", "transfer"})
-T = TypeVar("T")
 
 
 class User:
@@ -63,6 +62,9 @@ class Keys:
 
     def find(self, public_key: str) -> Access | None:
         return self.users.get(public_key)
+
+    def used(self, public_key: str) -> None:
+        """Nothing keeps the time of last use here."""
 
 
 class Reply:
@@ -207,9 +209,9 @@ class Front:
             content = json.loads(body) if body else {}
         except ValueError:
             content = {}
-        orders = content if isinstance(content, list) else [pairs | content]
+        orders = content if isinstance(content, list) else [content]
         text = ""
-        for order in orders:
+        for order in [pairs | one for one in orders if isinstance(one, dict)] or [pairs]:
             words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in order.items()}
             text += f"instruction={instruction}&"
             text += "".join(f"{name}={words[name]}&" for name in sorted(words))
@@ -256,33 +258,20 @@ class Socket:
 
     def told(self) -> list[dict[str, Any]]:
         """Return all that waits to be read, as (decoded) frames."""
-        frames: list[str] = []
-
-        async def send(message: Any) -> None:
-            frames.append(message["text"])
-
-        async def drain() -> None:
-            writer = asyncio.create_task(self.client.write(send))
-            for _ in range(3):
-                await asyncio.sleep(0)
-            writer.cancel()
-
-        asyncio.run(drain())
-        return [json.loads(frame) for frame in frames]
+        frames = []
+        while (text := self.client.take()) is not None:
+            frames.append(json.loads(text))
+        return frames
 
     def data(self) -> list[dict[str, Any]]:
         """Return what streams told, without their names."""
         return [frame["data"] for frame in self.told()]
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end."""
-    return asyncio.run(work)
-
-
 @pytest.fixture
 def front(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Yield an edge with an engine of its own, and leave the process as it was."""
     LIVE.connected = False
+    monkeypatch.setattr(catalog, "_state", {})
     yield Front(monkeypatch)
     LIVE.markets, LIVE.index_e8, LIVE.connected = {}, {}, False

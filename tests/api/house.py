@@ -95,9 +95,7 @@ class Trader:
         headers = self.headers(instruction, list(pairs))
         return Client().get(path + query, headers=headers)
 
-    def send(
-        self, method: str, path: str, instruction: str, body: dict[str, Any]
-    ) -> HttpResponse:
+    def send(self, method: str, path: str, instruction: str, body: dict[str, Any]) -> HttpResponse:
         pairs = [(name, _signed_text(value)) for name, value in body.items()]
         return Client().generic(
             method,

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from bots import lives
 from bots.client import Client, Pace
 from bots.maker import Maker
+from bots.quotes import LEVELS
 from bots.roster import MarketPlan, Roster, RosterError, Trader, read_roster
 
 SECRET = base64.b64encode(bytes([7] * 32)).decode()
@@ -95,7 +96,7 @@ def test_the_maker_takes_away_old_orders_quotes_and_follows_the_index() -> None:
             assert exchange.orders == {}
             await maker._look()
             await maker._quote()
-            assert len(exchange.orders) == 24
+            assert len(exchange.orders) == 2 * LEVELS
             before = len(exchange.calls)
             await maker._quote()
             assert exchange.calls[before:] == ["GET /api/v1/markPrices"]
@@ -126,7 +127,7 @@ def test_an_order_that_was_filled_meanwhile_does_not_disturb_the_maker() -> None
             await maker._quote()
             await maker._look()
             await maker._quote()
-            assert len(exchange.orders) == 24
+            assert len(exchange.orders) == 2 * LEVELS
         await server.close()
 
     asyncio.run(run())
@@ -144,7 +145,7 @@ def test_a_life_that_fails_is_followed_by_another_after_a_growing_pause(
         roster = Roster(rest=str(server.make_url("")), maker=ME, taker=ME, markets=(PLAN,))
         task = asyncio.create_task(lives.live(lives.make, ME, roster, Pace(1000)))
         async with asyncio.timeout(10):
-            while len(exchange.orders) < 24:
+            while len(exchange.orders) < 2 * LEVELS:
                 await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

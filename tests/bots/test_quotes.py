@@ -52,7 +52,7 @@ def test_a_small_move_of_the_index_changes_nothing() -> None:
 
 def test_a_move_by_one_grid_step_exchanges_one_order_a_side() -> None:
     resting = {level: Resting("1", steps) for level, steps in quotes("86712.34").items()}
-    moved = change(quotes("86722.34"), resting)
+    moved = change(quotes("86717.34"), resting)
     # The ask nearest to the new index is in the way; the spare levels at the far ends may go too.
     assert sorted(level[0] for level in moved.cancel) == [ASK, BID]
     assert len(moved.place) == 1

@@ -121,6 +121,8 @@ def test_a_rule_is_added_with_a_reason_and_ended_but_not_edited() -> None:
     assert client.get(url).status_code == 200
     client.post(url, row)
     assert not Rule.objects.filter(jurisdiction="CH").exists()
+    misspelt = client.post(url, row | {"reason": "New law in force today", "jurisdiction": "ch"})
+    assert b"Write a country in capitals" in misspelt.content
     client.post(url, row | {"reason": "New law in force today"})
     rule = Rule.objects.get(jurisdiction="CH")
     assert AuditRecord.objects.get(action="rule.add").reason == "New law in force today"

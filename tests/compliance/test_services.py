@@ -132,6 +132,26 @@ def test_a_rule_ends_but_stays_to_explain_old_decisions() -> None:
         services.end(ban, None, reason="Once more, please")
 
 
+def test_a_rule_that_could_never_speak_is_refused() -> None:
+    begins = timezone.now() + timedelta(days=1)
+    fields = {"product": "perp", "action": "order", "effect": "deny", "effective_from": begins}
+    with pytest.raises(Refusal, match="in capitals"):
+        services.add_rule(Rule(jurisdiction="ch", **fields), None, reason="New law")
+    with pytest.raises(Refusal, match="in capitals"):
+        services.add_rule(Rule(jurisdiction="US-NY", **fields), None, reason="New law")
+    ended = Rule(jurisdiction="CH", **fields, effective_to=begins)
+    with pytest.raises(Refusal, match="before it begins"):
+        services.add_rule(ended, None, reason="New law")
+    assert not AuditRecord.objects.exists()
+
+
+def test_a_rule_cannot_be_backdated() -> None:
+    asked_at = timezone.now()
+    ban = Rule(jurisdiction="CH", product="perp", action="order", effect="deny")
+    ban.effective_from = asked_at - timedelta(days=30)
+    assert services.add_rule(ban, None, reason="New law").effective_from >= asked_at
+
+
 def test_a_decision_is_stored_when_the_answer_changes_and_not_each_time() -> None:
     alice = customer()
     asked = Decision.objects.filter(customer=alice, action="order", product="spot")

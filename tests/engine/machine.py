@@ -59,6 +59,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             exchange.limit(ALICE, c.Side.BID, 2 * lots, mid, market)
             exchange.limit(BOB, c.Side.BID, lots, mid - 10, market)
             exchange.limit(ALICE, c.Side.ASK, lots, mid - 10, market)
+        exchange.limit(ALICE, c.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
         for asset, atoms in DEPOSITS.items():
             exchange.accept(c.Borrow(account=BOB, asset=asset, amount_atoms=atoms // 50))
         # An hour later no index is 1 any more, and rounding shows.

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shutil
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,21 @@ import pytest
 from launcher import environment
 from launcher.environment import check_free_space, check_port, lock, open_site, unwritable
 from launcher.failure import CannotRun
+
+
+@pytest.fixture(autouse=True)
+def _socket_folders_vanish(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    made: list[Path] = []
+    make = environment._socket_folder
+
+    def remember(data: Path) -> Path:
+        made.append(make(data))
+        return made[-1]
+
+    monkeypatch.setattr(environment, "_socket_folder", remember)
+    yield
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_taken_port_is_one_sentence_with_a_way_out() -> None:

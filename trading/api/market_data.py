@@ -261,7 +261,7 @@ async def _statistics(market: LiveMarket, interval: str) -> Candle | None:
 def _buckets(interval: str, start: int, end: int) -> list[int]:
     """Return the starts of the buckets which touch [start, end], the first 1,500 of them."""
     at = klines.bucket_start(interval, start)
-    starts = []
+    starts: list[int] = []
     while at <= end and len(starts) < MAX_KLINES:
         starts.append(at)
         at = klines.bucket_end(interval, at)
@@ -271,15 +271,12 @@ def _buckets(interval: str, start: int, end: int) -> list[int]:
 def _kline(
     listed: ListedMarket, interval: str, start: int, candle: Candle | None
 ) -> dict[str, object]:
-    def price(ticks: int | None) -> str | None:
-        return None if ticks is None else listed.price_text(ticks)
-
     return {
-        "close": price(candle and candle.close_ticks),
+        "close": listed.price_text(candle.close_ticks) if candle else None,
         "end": _moment(klines.bucket_end(interval, start)),
-        "high": price(candle and candle.high_ticks),
-        "low": price(candle and candle.low_ticks),
-        "open": price(candle and candle.open_ticks),
+        "high": listed.price_text(candle.high_ticks) if candle else None,
+        "low": listed.price_text(candle.low_ticks) if candle else None,
+        "open": listed.price_text(candle.open_ticks) if candle else None,
         "quoteVolume": listed.quote_text(candle.quote_atoms if candle else 0),
         "start": _moment(start),
         "trades": str(candle.trades if candle else 0),

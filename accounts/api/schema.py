@@ -1,0 +1,26 @@
+"""How this API appears in its OpenAPI document: its names, and how requests are signed."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+
+class NamedByView(AutoSchema):
+    """Name a nested serializer after its view: AccountView.Output is AccountOutput."""
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """Join the names, without `View`, which says nothing to clients."""
+        return type(serializer).__qualname__.replace("View.", "").replace(".", "")
+
+
+class Signature(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The three headers of a signed request."""
+
+    target_class = "accounts.api.authentication.SignatureAuthentication"
+    name = ["Key", "Signature", "Timestamp"]  # type: ignore[assignment]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # type: ignore[override]
+        """Name the headers."""
+        headers = ("X-API-Key", "X-Signature", "X-Timestamp")
+        return [{"type": "apiKey", "in": "header", "name": name} for name in headers]

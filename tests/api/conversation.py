@@ -1,0 +1,144 @@
+"""What every client must be able to do on a live exchange, said once; each test file says how.
+
+The demo's market makers trade at the same time, so a trade between two given accounts is made inside
+the spread and tried again if somebody else was faster.
+"""
+
+import time
+from decimal import Decimal
+from typing import Any, Protocol
+
+FEES = {"SPOT": (Decimal("0.0008"), Decimal("0.001")), "PERP": (Decimal("0.0002"), Decimal("0.0005"))}
+UNITS = {"USDC": Decimal("1e-6"), "SOL": Decimal("1e-9"), "ETH": Decimal("1e-9")}
+ATTEMPTS = 20
+Row = dict[str, Any]
+
+
+class Trader(Protocol):
+    """One account seen through one client; amounts are the texts which the server sent."""
+
+    def depth(self, symbol: str) -> Row: ...
+    def balances(self) -> dict[str, Row]: ...
+    def place(self, symbol: str, side: str, *, price: str, quantity: str, **terms: Any) -> Row: ...
+    def open_orders(self, symbol: str) -> list[Row]: ...
+    def cancel(self, symbol: str, order_id: str) -> Row: ...
+    def fills(self, symbol: str) -> list[Row]: ...
+    def positions(self) -> list[Row]: ...
+    def settlements(self) -> list[Row]: ...
+
+
+def away_from_market(trader: Trader, symbol: str) -> str:
+    """Return a bid price far below the book but inside the price band."""
+    best = Decimal(trader.depth(symbol)["bids"][-1][0])
+    return str((best * Decimal("0.8")).quantize(Decimal("0.01")))
+
+
+def place_read_and_cancel(trader: Trader, symbol: str) -> None:
+    """Place a resting bid, find it again, cancel it; what it held is free again, to the digit."""
+    before = trader.balances()["USDC"]
+    price = away_from_market(trader, symbol)
+    placed = trader.place(symbol, "Bid", price=price, quantity="0.15")
+    assert placed["status"] == "New"
+    assert Decimal(placed["price"]) == Decimal(price)
+    assert Decimal(placed["quantity"]) == Decimal("0.15")
+    assert placed["executedQuantity"] == "0"
+    found = [row for row in trader.open_orders(symbol) if row["id"] == placed["id"]]
+    assert len(found) == 1
+    assert found[0]["price"] == placed["price"]
+    if not symbol.endswith("PERP"):
+        held = Decimal(trader.balances()["USDC"]["locked"]) - Decimal(before["locked"])
+        assert held == Decimal(price) * Decimal("0.15")
+    cancelled = trader.cancel(symbol, placed["id"])
+    assert cancelled["status"] == "Cancelled"
+    assert placed["id"] not in [row["id"] for row in trader.open_orders(symbol)]
+    assert trader.balances()["USDC"]["locked"] == before["locked"]
+
+
+def trade_and_compare(seller: Trader, buyer: Trader, symbol: str) -> None:
+    """Trade between two accounts; balances, positions and fills must agree to the last digit."""
+    for _ in range(ATTEMPTS):
+        before = _standing(seller, symbol), _standing(buyer, symbol)
+        sold, bought = _try_to_trade(seller, buyer, symbol)
+        if sold is None or bought is None:
+            continue
+        assert (sold["isMaker"], bought["isMaker"]) == (True, False)
+        for fill in (sold, bought):
+            assert fill["quantity"] == "0.2"
+            assert fill["price"] == sold["price"]
+            _check_fee(fill, symbol)
+        _check_standing(seller, symbol, before[0], sold)
+        _check_standing(buyer, symbol, before[1], bought)
+        return
+    raise AssertionError(f"no trade between the two in {ATTEMPTS} attempts")
+
+
+def _try_to_trade(seller: Trader, buyer: Trader, symbol: str) -> tuple[Row | None, Row | None]:
+    """Offer inside the spread and take it at once; return both fills of the common trade."""
+    depth = seller.depth(symbol)
+    bid, ask = Decimal(depth["bids"][-1][0]), Decimal(depth["asks"][0][0])
+    if ask - bid < Decimal("0.02"):
+        time.sleep(0.2)
+        return None, None
+    price = str(ask - Decimal("0.01"))
+    offer = seller.place(symbol, "Ask", price=price, quantity="0.2", postOnly=True)
+    if offer.get("status") != "New":
+        return None, None
+    take = buyer.place(symbol, "Bid", price=price, quantity="0.2", timeInForce="IOC")
+    sold = [row for row in seller.fills(symbol) if row["orderId"] == offer["id"]]
+    bought = [row for row in buyer.fills(symbol) if row["orderId"] == take["id"]]
+    if not sold:
+        seller.cancel(symbol, offer["id"])
+    if len(sold) == len(bought) == 1 and sold[0]["tradeId"] == bought[0]["tradeId"]:
+        return sold[0], bought[0]
+    time.sleep(0.2)
+    return None, None
+
+
+def _check_fee(fill: Row, symbol: str) -> None:
+    """The fee is the listed rate of what was received (perpetuals: of the notional), rounded up."""
+    perpetual = symbol.endswith("PERP")
+    rate = FEES["PERP" if perpetual else "SPOT"][0 if fill["isMaker"] else 1]
+    quantity, price = Decimal(fill["quantity"]), Decimal(fill["price"])
+    in_base = fill["side"] == "Bid" and not perpetual
+    asset = symbol.split("_")[0] if in_base else "USDC"
+    exact = (quantity if in_base else quantity * price) * rate
+    rounded = exact.quantize(UNITS[asset], rounding="ROUND_CEILING")
+    assert fill["feeSymbol"] == asset
+    assert Decimal(fill["fee"]) == rounded
+
+
+def _standing(trader: Trader, symbol: str) -> dict[str, Decimal]:
+    base = symbol.split("_")[0]
+    held = trader.balances()
+    totals = {
+        asset: Decimal(held[asset]["available"]) + Decimal(held[asset]["locked"])
+        for asset in (base, "USDC")
+    }
+    sizes = [Decimal(row["netQuantity"]) for row in trader.positions() if row["symbol"] == symbol]
+    settled = [
+        Decimal(row["quantity"]) for row in trader.settlements() if row["source"] == "RealizePnl"
+    ]
+    return totals | {"position": sum(sizes, Decimal(0)), "settled": sum(settled, Decimal(0))}
+
+
+def _check_standing(trader: Trader, symbol: str, before: dict[str, Decimal], fill: Row) -> None:
+    """What changed is the fill and its fee, and, for a perpetual, what was settled meanwhile."""
+    base = symbol.split("_")[0]
+    signed = Decimal(fill["quantity"]) * (1 if fill["side"] == "Bid" else -1)
+    expected = {base: before[base], "USDC": before["USDC"], "position": before["position"]}
+    expected[fill["feeSymbol"]] -= Decimal(fill["fee"])
+    if symbol.endswith("PERP"):
+        expected["position"] += signed
+    else:
+        expected[base] += signed
+        expected["USDC"] -= signed * Decimal(fill["price"])
+    for _ in range(10):
+        after = _standing(trader, symbol)
+        wanted = dict(expected)
+        wanted["USDC"] += after["settled"] - before["settled"]
+        found = {name: after[name] for name in wanted}
+        if found == wanted:
+            return
+        # A settlement may have fallen between two of the reads: read again.
+        time.sleep(0.3)
+    assert found == wanted

@@ -1,0 +1,225 @@
+"""Unmodified ccxt, class `backpack`, with nothing but its base URL changed, on a live exchange."""
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import ccxt
+import ccxt.pro
+import pytest
+
+from tests.api import conversation
+from tests.live import LiveExchange
+
+pytestmark = pytest.mark.live
+SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
+UNIFIED = {SPOT: "SOL/USDC", PERP: "SOL/USDC:USDC"}
+
+
+class CcxtTrader:
+    """An account through ccxt's unified methods; `info` holds the server's own texts."""
+
+    def __init__(self, exchange: LiveExchange, user: int) -> None:
+        facts = exchange["users"][user]
+        rest = exchange["rest"]
+        self.client = ccxt.backpack(
+            {
+                "apiKey": facts["apiKey"],
+                "secret": facts["secret"],
+                "urls": {"api": {"public": rest, "private": rest}},
+            }
+        )
+        self.client.load_markets()
+
+    def depth(self, symbol: str) -> conversation.Row:
+        """Read the book; ccxt sorts bids best first, the wire best last."""
+        book = self.client.fetch_order_book(UNIFIED[symbol])
+        return {"bids": _texts(book["bids"][::-1]), "asks": _texts(book["asks"])}
+
+    def balances(self) -> dict[str, conversation.Row]:
+        """Return each asset's texts."""
+        return dict(self.client.private_get_api_v1_capital())
+
+    def place(
+        self, symbol: str, side: str, *, price: str, quantity: str, **terms: Any
+    ) -> conversation.Row:
+        """Place a limit order."""
+        placed = self.client.create_order(
+            UNIFIED[symbol],
+            "limit",
+            "buy" if side == "Bid" else "sell",
+            float(quantity),
+            float(price),
+            terms,
+        )
+        return dict(placed["info"])
+
+    def open_orders(self, symbol: str) -> list[conversation.Row]:
+        """Return the server's rows."""
+        return [order["info"] for order in self.client.fetch_open_orders(UNIFIED[symbol])]
+
+    def cancel(self, symbol: str, order_id: str) -> conversation.Row:
+        """Cancel one order."""
+        return dict(self.client.cancel_order(order_id, UNIFIED[symbol])["info"])
+
+    def fills(self, symbol: str) -> list[conversation.Row]:
+        """Return the newest fills."""
+        return [trade["info"] for trade in self.client.fetch_my_trades(UNIFIED[symbol], limit=20)]
+
+    def positions(self) -> list[conversation.Row]:
+        """Return the open positions."""
+        return list(self.client.private_get_api_v1_position())
+
+    def settlements(self) -> list[conversation.Row]:
+        """Return the settlement history."""
+        return list(self.client.private_get_wapi_v1_history_settlement({"limit": 1000}))
+
+
+def _texts(levels: list[list[float]]) -> list[list[str]]:
+    return [[str(price), str(size)] for price, size in levels]
+
+
+@pytest.fixture(scope="module")
+def alice(exchange: LiveExchange) -> CcxtTrader:
+    return CcxtTrader(exchange, 0)
+
+
+@pytest.fixture(scope="module")
+def bob(exchange: LiveExchange) -> CcxtTrader:
+    return CcxtTrader(exchange, 1)
+
+
+def test_markets_are_listed_with_their_precision(alice: CcxtTrader) -> None:
+    markets = alice.client.load_markets(reload=True)
+    assert {"BTC/USDC", "ETH/USDC", "SOL/USDC", "USDT/USDC", "SOL/USDC:USDC"} <= set(markets)
+    assert markets["SOL/USDC"]["precision"] == {"amount": 0.01, "price": 0.01}
+    assert markets["SOL/USDC:USDC"]["swap"]
+    assert all(market["active"] for market in markets.values())
+
+
+def test_public_data_is_alive(alice: CcxtTrader) -> None:
+    book = alice.client.fetch_order_book("SOL/USDC:USDC")
+    assert book["bids"][0][0] < book["asks"][0][0]
+    assert book["bids"][0][0] == max(price for price, _ in book["bids"])
+    ticker = alice.client.fetch_ticker("SOL/USDC")
+    assert ticker["last"] > 0
+    trades = alice.client.fetch_trades("SOL/USDC", limit=10)
+    assert 0 < len(trades) <= 10
+    candles = alice.client.fetch_ohlcv("SOL/USDC", "1m", limit=5)
+    assert candles
+    assert all(low <= min(start, end) for _, start, _, low, end, _ in candles if low is not None)
+    assert alice.client.fetch_status()["status"] == "ok"
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
+def test_an_order_is_placed_read_and_cancelled(alice: CcxtTrader, symbol: str) -> None:
+    conversation.place_read_and_cancel(alice, symbol)
+
+
+def test_a_batch_places_each_order_and_cancel_all_ends_them(alice: CcxtTrader) -> None:
+    price = float(conversation.away_from_market(alice, SPOT))
+    request = {"symbol": "SOL/USDC", "type": "limit", "side": "buy", "amount": 0.1}
+    placed = alice.client.create_orders(
+        [{**request, "price": price - number} for number in range(3)]
+    )
+    assert [order["price"] for order in placed] == [price, price - 1, price - 2]
+    ids = {order["id"] for order in placed}
+    assert ids <= {order["id"] for order in alice.open_orders(SPOT)}
+    alice.client.cancel_all_orders("SOL/USDC")
+    assert not ids & {order["id"] for order in alice.open_orders(SPOT)}
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
+def test_a_trade_agrees_to_the_last_digit(
+    alice: CcxtTrader, bob: CcxtTrader, symbol: str
+) -> None:
+    conversation.trade_and_compare(alice, bob, symbol)
+
+
+@pytest.mark.parametrize(
+    ("terms", "error"),
+    [
+        ({"price": "100.001"}, ccxt.InvalidOrder),
+        ({"quantity": "0.001"}, ccxt.BadRequest),
+        ({"price": "100000"}, ccxt.InvalidOrder),
+        ({"symbol": "XRP_USDC"}, ccxt.BadRequest),
+        ({"quantity": "9999999"}, ccxt.InsufficientFunds),
+    ],
+)
+def test_a_bad_order_raises_the_class_for_its_code(
+    alice: CcxtTrader, terms: dict[str, str], error: type[Exception]
+) -> None:
+    order = {"symbol": SPOT, "side": "Bid", "orderType": "Limit", "quantity": "0.1"}
+    order["price"] = conversation.away_from_market(alice, SPOT)
+    with pytest.raises(error):
+        alice.client.private_post_api_v1_order(order | terms)
+
+
+def test_a_wrong_secret_is_refused(exchange: LiveExchange, bob: CcxtTrader) -> None:
+    stranger = CcxtTrader(exchange, 0)
+    stranger.client.secret = bob.client.secret
+    with pytest.raises((ccxt.BadRequest, ccxt.AuthenticationError)):
+        stranger.balances()
+
+
+@pytest.fixture
+def streams(exchange: LiveExchange) -> Iterator[ccxt.pro.backpack]:
+    facts = exchange["users"][0]
+    rest, ws = exchange["rest"], exchange["ws"]
+    api = {"public": rest, "private": rest, "ws": {"public": ws, "private": ws}}
+    yield ccxt.pro.backpack(
+        {"apiKey": facts["apiKey"], "secret": facts["secret"], "urls": {"api": api}}
+    )
+
+
+def test_the_watched_book_equals_the_one_read(
+    streams: ccxt.pro.backpack, alice: CcxtTrader
+) -> None:
+    async def watch() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        try:
+            async with asyncio.timeout(60):
+                for _ in range(20):
+                    book = await streams.watch_order_book("SOL/USDC:USDC")
+                trades = await streams.watch_trades("SOL/USDC:USDC")
+            return dict(book), list(trades)
+        finally:
+            await streams.close()
+
+    book, trades = asyncio.run(watch())
+    assert book["bids"][0][0] < book["asks"][0][0]
+    assert trades[-1]["price"] > 0
+    assert trades[-1]["symbol"] == "SOL/USDC:USDC"
+
+
+def test_the_life_of_an_order_is_watched(streams: ccxt.pro.backpack, alice: CcxtTrader) -> None:
+    price = conversation.away_from_market(alice, SPOT)
+
+    async def watch() -> list[tuple[str, str]]:
+        seen: list[tuple[str, str]] = []
+        try:
+            async with asyncio.timeout(30):
+                watching = asyncio.ensure_future(streams.watch_orders("SOL/USDC"))
+                await asyncio.sleep(1)
+                placed = await asyncio.to_thread(
+                    alice.place, SPOT, "Bid", price=price, quantity="0.1"
+                )
+                seen += [(o["id"], o["status"]) for o in await watching]
+                watching = asyncio.ensure_future(streams.watch_orders("SOL/USDC"))
+                await asyncio.sleep(0)
+                await asyncio.to_thread(alice.cancel, SPOT, placed["id"])
+                seen += [(o["id"], o["status"]) for o in await watching]
+            assert {order_id for order_id, _ in seen} == {placed["id"]}
+            return seen
+        finally:
+            await streams.close()
+
+    statuses = [status for _, status in asyncio.run(watch())]
+    assert (statuses[0], statuses[-1]) == ("open", "canceled")
+
+
+def test_capital_is_said_in_plain_decimals(alice: CcxtTrader) -> None:
+    for row in alice.balances().values():
+        for text in (row["available"], row["locked"]):
+            assert "e" not in text.lower()
+            assert Decimal(text) >= 0

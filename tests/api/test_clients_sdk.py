@@ -1,0 +1,116 @@
+"""Unmodified backpack-exchange-sdk with nothing but its base URL changed, on a live exchange."""
+
+from typing import Any
+
+import pytest
+from backpack_exchange_sdk import AuthenticationClient, PublicClient
+from backpack_exchange_sdk._base.errors import BackpackAPIError
+
+from tests.api import conversation
+from tests.live import LiveExchange
+
+pytestmark = pytest.mark.live
+SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
+
+
+class SdkTrader:
+    """An account through the SDK, which returns the server's JSON and raises typed errors."""
+
+    def __init__(self, exchange: LiveExchange, user: int) -> None:
+        facts = exchange["users"][user]
+        base_url = exchange["rest"] + "/"
+        self.public = PublicClient(base_url=base_url)
+        self.account = AuthenticationClient(facts["apiKey"], facts["secret"], base_url=base_url)
+
+    def depth(self, symbol: str) -> conversation.Row:
+        """Read the book."""
+        return dict(self.public.get_depth(symbol))
+
+    def balances(self) -> dict[str, conversation.Row]:
+        """Return each asset's texts."""
+        return dict(self.account.get_balances())
+
+    def place(
+        self, symbol: str, side: str, *, price: str, quantity: str, **terms: Any
+    ) -> conversation.Row:
+        """Place a limit order."""
+        return dict(
+            self.account.execute_order(
+                orderType="Limit", side=side, symbol=symbol, price=price, quantity=quantity, **terms
+            )
+        )
+
+    def open_orders(self, symbol: str) -> list[conversation.Row]:
+        """Return the open orders."""
+        return list(self.account.get_open_orders(symbol=symbol))
+
+    def cancel(self, symbol: str, order_id: str) -> conversation.Row:
+        """Cancel one order."""
+        return dict(self.account.cancel_open_order(symbol=symbol, orderId=order_id))
+
+    def fills(self, symbol: str) -> list[conversation.Row]:
+        """Return the newest fills."""
+        return list(self.account.get_fill_history(symbol=symbol, limit=20))
+
+    def positions(self) -> list[conversation.Row]:
+        """Return the open positions."""
+        return list(self.account.get_open_positions())
+
+    def settlements(self) -> list[conversation.Row]:
+        """Return the settlement history."""
+        return list(self.account.get_settlement_history(limit=1000))
+
+
+@pytest.fixture(scope="module")
+def alice(exchange: LiveExchange) -> SdkTrader:
+    return SdkTrader(exchange, 0)
+
+
+@pytest.fixture(scope="module")
+def bob(exchange: LiveExchange) -> SdkTrader:
+    return SdkTrader(exchange, 1)
+
+
+def test_public_data_is_read(alice: SdkTrader) -> None:
+    assert {SPOT, PERP} <= {market["symbol"] for market in alice.public.get_markets()}
+    assert alice.public.get_ticker(SPOT)["symbol"] == SPOT
+    assert alice.public.get_recent_trades(SPOT)
+    assert alice.public.get_mark_price(PERP)
+    assert alice.public.get_collateral()
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
+def test_an_order_is_placed_read_and_cancelled(alice: SdkTrader, symbol: str) -> None:
+    conversation.place_read_and_cancel(alice, symbol)
+
+
+def test_a_batch_with_a_bad_order_places_the_good_ones(alice: SdkTrader) -> None:
+    price = conversation.away_from_market(alice, SPOT)
+    order = {"orderType": "Limit", "side": "Bid", "symbol": SPOT, "price": price}
+    answers = alice.account.execute_batch_orders(
+        [{**order, "quantity": "0.1"}, {**order, "quantity": "0.001"}]
+    )
+    assert answers[0]["status"] == "New"
+    assert answers[1]["operation"] == "Err"
+    assert answers[1]["code"] == "INVALID_QUANTITY"
+    alice.account.cancel_open_orders(SPOT)
+    assert alice.open_orders(SPOT) == []
+
+
+@pytest.mark.parametrize("symbol", [SPOT, PERP])
+def test_a_trade_agrees_to_the_last_digit(alice: SdkTrader, bob: SdkTrader, symbol: str) -> None:
+    conversation.trade_and_compare(alice, bob, symbol)
+
+
+def test_a_number_in_exponent_form_is_signed_as_written(alice: SdkTrader) -> None:
+    with pytest.raises(BackpackAPIError) as refusal:
+        alice.account.execute_order(
+            orderType="Limit", side="Bid", symbol=SPOT, price="100", quantity=1e-05
+        )
+    assert refusal.value.code == "INVALID_QUANTITY"
+
+
+def test_an_order_without_a_price_is_refused(alice: SdkTrader) -> None:
+    with pytest.raises(BackpackAPIError) as refusal:
+        alice.account.execute_order(orderType="Limit", side="Bid", symbol=SPOT, quantity="1")
+    assert refusal.value.code in ("INVALID_ORDER", "INVALID_PRICE", "INVALID_CLIENT_REQUEST")

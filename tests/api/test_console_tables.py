@@ -1,0 +1,154 @@
+"""The console over real rows: every table opens, none can be edited, withdrawals are ended with a reason."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Balance, User, Withdrawal
+from compliance.models import AuditRecord
+from engine.commands import AccrueInterest, AutoRealize, Borrow, Lend, Side, TransferFunds
+from engine.units import AccountId
+from sequencer.models import Checkpoint, JournalEntry, Snapshot
+from tests.api.house import Trader, accepted
+from tests.api.test_rest_accounts import OUT, WITHDRAWAL
+
+OURS = {"accounts", "trading", "lending", "sequencer"}
+# These belong to the console of users (tests of compliance and accounts).
+NOT_OF_THE_ENGINE = {"User", "Account", "ApiKey"}
+
+
+def staff(group: str) -> Client:
+    user = User.objects.create_user(f"{group}@example.org", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def tables() -> Iterator[type[Model]]:
+    for model in admin.site._registry:
+        if model._meta.app_label in OURS and model.__name__ not in NOT_OF_THE_ENGINE:
+            yield model
+
+
+def live_a_little(alice: Trader, bob: Trader) -> None:
+    """Leave at least one row in every table."""
+    alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_100, lots=1_000)
+    bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_100, lots=1_000)
+    accepted(AutoRealize(market="SOL_USDC_PERP"))
+    alice.deposit("BTC", 1)
+    accepted(Lend(account=alice.id, asset="BTC", amount_atoms=100_000_000))
+    accepted(Borrow(account=bob.id, asset="BTC", amount_atoms=10_000_000))
+    accepted(AccrueInterest(asset="BTC"))
+    savings = AccountId(_savings(alice))
+    accepted(TransferFunds(source=alice.id, destination=savings, asset="SOL", amount_atoms=10**9))
+    assert alice.send("POST", OUT, "withdraw", WITHDRAWAL).status_code == 200
+    Snapshot.objects.create(sequence=1, at_ns=1, digest="00", chain=b"\0", state=b"\0")
+    Checkpoint.objects.create(sequence=1, digest="00")
+
+
+def _savings(trader: Trader) -> int:
+    from accounts.services import create_sub_account
+
+    return create_sub_account(trader.user, "Savings").pk
+
+
+def test_every_table_opens_for_reading_and_refuses_every_change(alice: Trader, bob: Trader) -> None:
+    live_a_little(alice, bob)
+    client = staff("risk")
+    opened = []
+    for model in tables():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        row = model._default_manager.first()
+        assert row is not None, f"no row of {model.__name__} to open"
+        listed = client.get(reverse(f"{name}_changelist"), {"q": "1001"})
+        assert listed.status_code == 200, model
+        assert client.get(reverse(f"{name}_changelist")).status_code == 200, model
+        change = reverse(f"{name}_change", args=[row.pk])
+        assert client.get(change).status_code == 200, model
+        assert client.post(change, {"_save": "1"}).status_code == 403, model
+        assert client.get(reverse(f"{name}_add")).status_code == 403, model
+        assert client.post(reverse(f"{name}_add"), {"_save": "1"}).status_code == 403, model
+        deletion = reverse(f"{name}_delete", args=[row.pk])
+        assert client.post(deletion, {"post": "yes"}).status_code == 403, model
+        assert model._default_manager.filter(pk=row.pk).exists()
+        opened.append(model.__name__)
+    assert len(opened) >= 20
+
+
+def test_every_table_of_the_engine_is_in_the_console() -> None:
+    shown = {model.__name__ for model in tables()}
+    stored = {
+        model.__name__
+        for label in OURS
+        for model in apps.get_app_config(label).get_models()
+        if model.__name__ not in NOT_OF_THE_ENGINE | {"WithdrawalInstruction"}
+    }
+    assert shown == stored
+
+
+def test_the_journal_shows_commands_in_words(alice: Trader) -> None:
+    alice.limit("SOL_USDC", Side.BID, ticks=9_000, lots=100)
+    last = JournalEntry.objects.order_by("-sequence")[0]
+    page = staff("auditor").get(reverse("admin:sequencer_journalentry_change", args=[last.pk]))
+    for word in ("PlaceOrder", "OrderPlaced", "SOL_USDC", "price_ticks", bytes(last.chain).hex()):
+        assert word in page.content.decode(), word
+
+
+def test_the_first_page_shows_sequence_and_proves_the_ledger(alice: Trader, bob: Trader) -> None:
+    live_a_little(alice, bob)
+    page = staff("risk").get(reverse("admin:index"))
+    assert page.context["progress"].sequence == JournalEntry.objects.count()
+    proofs = {proof.asset: proof for proof in page.context["proofs"]}
+    assert set(proofs) == {"USDC", "BTC", "SOL"}
+    assert all(proof.holds and proof.total == "0" for proof in proofs.values())
+    # Bob's fee went to the house; what came in less what is in flight to alice's address is custody.
+    assert proofs["USDC"].custody == "-200000"
+    assert [pool.asset for pool in page.context["pools"]][:1] == ["BTC"]
+    assert page.context["pools"][0].utilization.startswith("10")
+
+
+def test_the_proof_fails_when_a_balance_disagrees_with_the_ledger(alice: Trader) -> None:
+    from sequencer.dashboard import ledger_proof
+
+    assert all(proof.holds for proof in ledger_proof())
+    Balance.objects.filter(account_id=alice.id, asset="SOL").update(available=1)
+    assert {proof.asset for proof in ledger_proof() if not proof.holds} == {"SOL"}
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "left"),
+    [("settle", "settled", 99_989_500_000), ("give_back", "returned", 100_000_000_000)],
+)
+def test_staff_end_a_withdrawal_with_a_reason(
+    alice: Trader, action: str, status: str, left: int
+) -> None:
+    alice.send("POST", OUT, "withdraw", WITHDRAWAL)
+    row = Withdrawal.objects.get()
+    queue = reverse("admin:accounts_withdrawal_changelist")
+    act = {"action": action, "_selected_action": [row.pk]}
+    confirmed = act | {"confirmed": "1", "reason": "Seen on the chain"}
+    refused = staff("support").post(queue, confirmed)
+    assert Withdrawal.objects.get().status == "pending", refused.content
+    treasury = staff("treasury")
+    assert b'name="reason"' in treasury.post(queue, act).content
+    treasury.post(queue, confirmed)
+    assert Withdrawal.objects.get().status == status
+    assert Balance.objects.get(account_id=alice.id, asset="USDC").available == left
+    record = AuditRecord.objects.get(action=f"console.{action}")
+    assert JournalEntry.objects.filter(command_id=f"audit:{record.pk}").exists()
+    treasury.post(queue, confirmed)
+    assert Balance.objects.get(account_id=alice.id, asset="USDC").available == left
+
+
+def test_somebody_who_is_not_staff_does_not_get_in(alice: Trader) -> None:
+    client = Client()
+    client.force_login(alice.user)
+    answer = client.get(reverse("admin:index"))
+    assert answer.status_code in (302, 403)

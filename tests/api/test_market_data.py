@@ -1,0 +1,283 @@
+"""What the public sees over the hot path: books, trades, candles, tickers, marks."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from engine.catalog import MarketState
+from engine.commands import SetMarketState
+from tests.api.front import Front, front
+from tests.api.test_orders import committed
+from trading import klines
+from trading.api.market_data import MAX_KLINES
+from trading.klines import INTERVALS, bucket_end, bucket_start
+from trading.live import LIVE
+from trading.models import Candle, Trade
+
+__all__ = ["committed", "front"]
+HOT = "/api/v1/"
+SOL = "SOL_USDC"
+
+
+def test_both_sides_of_a_book_ascend_and_share_the_streams_counter(front: Front) -> None:
+    socket = front.socket()
+    socket.subscribe(f"depth.{SOL}")
+    for price in ("99.5", "98", "99"):
+        front.order(front.alice, price=price, quantity="1.50")
+    for price in ("101", "100.25"):
+        front.order(front.alice, side="Ask", price=price)
+    book = front.get(f"{HOT}depth", symbol=SOL).json
+    assert list(book) == ["asks", "bids", "lastUpdateId", "timestamp"]
+    assert book["bids"] == [["98", "1.5"], ["99", "1.5"], ["99.5", "1.5"]]
+    assert book["asks"] == [["100.25", "1"], ["101", "1"]]
+    assert book["lastUpdateId"] == str(socket.data()[-1]["u"])
+    assert abs(book["timestamp"] - time.time() * 1e6) < 60e6
+    best = front.get(f"{HOT}depth", symbol=SOL, limit="5").json
+    assert best["bids"][-1] == ["99.5", "1.5"]
+
+
+def test_a_depth_is_cut_to_the_best_levels(front: Front) -> None:
+    for cents in range(9000, 9007):
+        front.order(front.alice, price=f"{cents / 100}")
+    bids = front.get(f"{HOT}depth", symbol=SOL, limit="5").json["bids"]
+    assert [price for price, _ in bids] == ["90.02", "90.03", "90.04", "90.05", "90.06"]
+
+
+def test_the_book_in_memory_is_the_engines(front: Front) -> None:
+    for number in range(30):
+        side, price = ("Bid", 97 + number % 5) if number % 2 else ("Ask", 100 - number % 4)
+        front.order(front.alice if number % 3 else front.bob, side=side, price=str(price))
+    book, depth = LIVE.markets[SOL].book, front.engine.depth(SOL)
+    assert book.update_id == depth.update_id
+    assert sorted(book.bids.items(), reverse=True) == list(depth.bids)
+    assert sorted(book.asks.items()) == list(depth.asks)
+    assert book.top() == (
+        depth.bids[0] if depth.bids else None,
+        depth.asks[0] if depth.asks else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code", "part"),
+    [
+        ("depth", {}, "INVALID_CLIENT_REQUEST", "`symbol` is required"),
+        ("depth", {"symbol": "X"}, "INVALID_CLIENT_REQUEST", "Invalid market symbol"),
+        ("depth", {"symbol": SOL, "limit": "7"}, "INVALID_CLIENT_REQUEST", "5, 10, 20, 50"),
+        ("trades", {"symbol": SOL, "limit": "x"}, "INVALID_CLIENT_REQUEST", "whole number"),
+        ("trades", {"symbol": SOL, "limit": "1001"}, "INVALID_CLIENT_REQUEST", "at most 1000"),
+        ("trades/history", {"symbol": SOL, "offset": "-1"}, "INVALID_CLIENT_REQUEST", "whole"),
+        ("ticker", {"symbol": SOL, "interval": "1m"}, "INVALID_CLIENT_REQUEST", "1d or 1w"),
+        ("klines", {"symbol": SOL, "interval": "2m"}, "INVALID_CLIENT_REQUEST", "`interval`"),
+        ("klines", {"symbol": SOL, "interval": "1m"}, "INVALID_CLIENT_REQUEST", "`startTime`"),
+        (
+            "klines",
+            {"symbol": SOL, "interval": "1m", "startTime": "9", "endTime": "8"},
+            "INVALID_RANGE",
+            "after",
+        ),
+        (
+            "klines",
+            {"symbol": SOL, "interval": "1m", "startTime": "1", "priceType": "Mark"},
+            "NOT_IMPLEMENTED",
+            "priceType",
+        ),
+        ("markPrices", {"symbol": "X"}, "INVALID_CLIENT_REQUEST", "Symbol not found"),
+    ],
+)
+def test_a_question_without_sense_is_refused(
+    front: Front, path: str, query: dict[str, object], code: str, part: str
+) -> None:
+    status, told, message = front.request("GET", HOT + path, query=query).refusal()
+    assert (status, told) == (400, code)
+    assert part in message
+
+
+def test_a_closed_market_has_no_depth(front: Front) -> None:
+    front.accepted(SetMarketState(market=SOL, state=MarketState.CLOSED))
+    refusal = front.get(f"{HOT}depth", symbol=SOL).refusal()
+    assert refusal == (404, "RESOURCE_NOT_FOUND", "Not Found")
+
+
+def test_trades_are_told_newest_first(front: Front) -> None:
+    front.order(front.alice, side="Ask", price="100", quantity="2")
+    front.order(front.bob, price="100", quantity="0.50")
+    front.order(front.bob, price="98")
+    front.order(front.alice, side="Ask", price="98", quantity="0.25")
+    trades = front.get(f"{HOT}trades", symbol=SOL, limit="2").json
+    assert list(trades[0]) == [
+        "id",
+        "isBuyerMaker",
+        "price",
+        "quantity",
+        "quoteQuantity",
+        "timestamp",
+    ]
+    told = [(one["id"], one["isBuyerMaker"], one["price"], one["quantity"]) for one in trades]
+    assert told == [(2, True, "98", "0.25"), (1, False, "100", "0.5")]
+    assert trades[0]["quoteQuantity"] == "24.5"
+
+
+def test_a_ticker_sums_the_last_day_and_is_absent_before_any_trade(front: Front) -> None:
+    assert front.get(f"{HOT}ticker", symbol=SOL).status == 204
+    assert front.get(f"{HOT}tickers").json == []
+    for price in ("100", "104", "96", "102"):
+        front.order(front.alice, side="Ask", price=price)
+        front.order(front.bob, price=price)
+    ticker = front.get(f"{HOT}ticker", symbol=SOL).json
+    assert ticker == {
+        "firstPrice": "100",
+        "high": "104",
+        "lastPrice": "102",
+        "low": "96",
+        "priceChange": "2",
+        "priceChangePercent": "0.02",
+        "quoteVolume": "402",
+        "symbol": SOL,
+        "trades": "4",
+        "volume": "4",
+    }
+    assert list(ticker) == sorted(ticker)
+    assert front.get(f"{HOT}tickers").json == [ticker]
+
+
+def test_a_day_forgets_what_is_older_but_keeps_the_last_price(front: Front) -> None:
+    front.order(front.alice, side="Ask", price="100")
+    front.order(front.bob, price="100")
+    market = LIVE.markets[SOL]
+    now = int(time.time())
+    day = market.day(now + 2 * klines.DAY)
+    assert day is not None
+    assert (day.open_ticks, day.close_ticks, day.lots, day.trades) == (10_000, 10_000, 0, 0)
+
+
+def test_marks_are_of_perpetuals_unless_asked(front: Front) -> None:
+    marks = front.get(f"{HOT}markPrices").json
+    assert [mark["symbol"] for mark in marks] == ["BTC_USDC_PERP", "SOL_USDC_PERP"]
+    assert marks[1] | {"nextFundingTimestamp": 0} == {
+        "fundingRate": "0",
+        "indexPrice": "100",
+        "markPrice": "100",
+        "nextFundingTimestamp": 0,
+        "symbol": "SOL_USDC_PERP",
+    }
+    wait_ms = marks[1]["nextFundingTimestamp"] - time.time() * 1000
+    assert 0 < wait_ms <= 3_600_000
+    assert front.get(f"{HOT}markPrices", symbol=SOL).json[0]["fundingRate"] is None
+
+
+def test_the_system_says_how_it_is(front: Front) -> None:
+    assert front.get(f"{HOT}ping").body == b"pong"
+    told = front.get(f"{HOT}time")
+    assert told.headers["content-type"].startswith("text/plain")
+    assert abs(int(told.body) - time.time() * 1000) < 60_000
+    assert front.get(f"{HOT}status").json == {"message": None, "status": "Ok"}
+    front.keeper.lost()
+    assert front.get(f"{HOT}status").json["status"] == "Maintenance"
+
+
+@pytest.mark.parametrize(
+    ("interval", "at", "start", "end"),
+    [
+        ("1s", "2026-11-23 05:31:07", "2026-11-23 05:31:07", "2026-11-23 05:31:08"),
+        ("3m", "2026-11-23 05:31:07", "2026-11-23 05:30:00", "2026-11-23 05:33:00"),
+        ("12h", "2026-11-23 05:31:07", "2026-11-23 00:00:00", "2026-11-23 12:00:00"),
+        ("1w", "2026-11-25 05:31:07", "2026-11-23 00:00:00", "2026-11-30 00:00:00"),
+        ("1month", "2026-12-31 23:59:59", "2026-12-01 00:00:00", "2027-01-01 00:00:00"),
+    ],
+)
+def test_buckets_begin_where_the_calendar_says(
+    interval: str, at: str, start: str, end: str
+) -> None:
+    begins = bucket_start(interval, seconds_of(at))
+    assert (begins, bucket_end(interval, begins)) == (seconds_of(start), seconds_of(end))
+
+
+def seconds_of(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+@pytest.mark.usefixtures("committed")
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_candles_of_every_interval_add_up(front: Front, interval: str) -> None:
+    last = datetime(2026, 10, 5, 14, 30, tzinfo=UTC)
+    moments = [last - timedelta(minutes=minutes) for minutes in (47, 46, 1, 0)]
+    for number, at in enumerate(moments, start=1):
+        ticks = 10_000 + 100 * number
+        store_trade(number, at, ticks)
+    start = int(moments[0].timestamp())
+    rows = front.get(
+        f"{HOT}klines",
+        symbol=SOL,
+        interval=interval,
+        startTime=start,
+        endTime=int(last.timestamp()),
+    ).json
+    assert list(rows[0]) == [
+        "close",
+        "end",
+        "high",
+        "low",
+        "open",
+        "quoteVolume",
+        "start",
+        "trades",
+        "volume",
+    ]
+    assert rows[0]["start"] == text_of(bucket_start(interval, start))
+    assert all(one["end"] == two["start"] for one, two in pairwise(rows))
+    traded = [row for row in rows if row["open"] is not None]
+    assert (traded[0]["open"], rows[0]["open"]) == ("101", "101")
+    if interval == "1s":
+        # The first 1,500 seconds are told: the other two trades come later.
+        assert (len(rows), len(traded)) == (MAX_KLINES, 2)
+        return
+    assert traded[-1]["close"] == "104"
+    assert sum(int(row["trades"]) for row in rows) == 4
+    assert sum(float(row["volume"]) for row in rows) == 4
+    empty = [row for row in rows if row["open"] is None]
+    assert all((row["volume"], row["high"], row["trades"]) == ("0", None, "0") for row in empty)
+
+
+def text_of(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def store_trade(number: int, at: datetime, ticks: int) -> None:
+    quote = Decimal(100 * ticks * 100)
+    Trade.objects.create(
+        market=SOL,
+        trade_id=number,
+        sequence=number,
+        at=at,
+        price_ticks=ticks,
+        lots=100,
+        quote_atoms=quote,
+        buyer_order_id=1,
+        seller_order_id=2,
+        buyer_is_maker=False,
+    )
+    Candle.objects.create(
+        market=SOL,
+        start=at.replace(second=0),
+        open_ticks=ticks,
+        high_ticks=ticks,
+        low_ticks=ticks,
+        close_ticks=ticks,
+        lots=Decimal(100),
+        quote_atoms=quote,
+        trades=1,
+    )
+
+
+@pytest.mark.usefixtures("committed")
+def test_older_trades_are_read_page_by_page(front: Front) -> None:
+    for number in range(1, 6):
+        store_trade(number, datetime(2026, 10, 5, 14, number, tzinfo=UTC), 10_000 + number)
+    page = front.get(f"{HOT}trades/history", symbol=SOL, limit="2", offset="1").json
+    assert [(one["id"], one["price"], one["quoteQuantity"]) for one in page] == [
+        (4, "100.04", "100.04"),
+        (3, "100.03", "100.03"),
+    ]

@@ -1,0 +1,153 @@
+"""Signing up, verification, keys and the phone, in a browser on a live exchange."""
+
+import re
+import secrets
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import OpenPage, SignIn
+from tests.live import LiveExchange
+
+pytestmark = [pytest.mark.live, pytest.mark.browser]
+
+ALICE = "alice@demo.example"
+PASSWORD = "a-long-and-odd-password-7"
+MAIL_SECONDS = 20.0
+
+
+def test_a_new_customer_signs_up_and_sees_which_step_is_missing(
+    open_page: OpenPage, exchange: LiveExchange
+) -> None:
+    page = open_page()
+    email = f"new-{secrets.token_hex(4)}@customer.example"
+    page.goto("/accounts/signup/")
+    page.select_option("[name=country]", "DE")
+    page.fill("[name=email]", email)
+    page.fill("[name=password1]", PASSWORD)
+    page.press("[name=password1]", "Enter")
+    page.wait_for_selector("[name=code]")
+    page.fill("[name=code]", _mailed_code(exchange.data / "mail", email))
+    page.press("[name=code]", "Enter")
+    page.wait_for_url("**/")
+    expect(page.locator("#ticket [data-refusal]")).to_contain_text(
+        re.compile("verif", re.IGNORECASE)
+    )
+    expect(page.locator("#ticket [data-submit]")).to_be_disabled()
+    page.locator("#ticket").get_by_role("link", name="See the steps").click()
+    expect(page.get_by_role("heading", name="Verify your identity")).to_be_visible()
+
+
+def test_a_resident_of_a_refused_country_is_told_so_and_not_stored(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/accounts/signup/")
+    page.select_option("[name=country]", "CN")
+    page.fill("[name=email]", f"cn-{secrets.token_hex(4)}@customer.example")
+    page.fill("[name=password1]", PASSWORD)
+    page.press("[name=password1]", "Enter")
+    expect(page.locator(".errorlist, .error").first).to_be_visible()
+    expect(page.locator("[name=code]")).to_have_count(0)
+
+
+def test_a_key_is_made_and_its_secret_shown_once(
+    open_page: OpenPage, sign_in: SignIn, exchange: LiveExchange
+) -> None:
+    page = open_page()
+    sign_in(page, ALICE)
+    page.goto("/account/keys")
+    # Keys move money: the password is asked for once more.
+    page.fill("[name=password]", _password(exchange, ALICE))
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/account/keys")
+    name = f"bot {secrets.token_hex(3)}"
+    page.fill("[name=name]", name)
+    page.get_by_role("button", name="Add the key").click()
+    secret = page.locator("#api-secret").inner_text()
+    assert re.fullmatch(r"[A-Za-z0-9+/]{43}=", secret)
+    page.goto("/account/keys")
+    expect(page.get_by_text(name)).to_be_visible()
+    assert secret not in page.content()
+
+
+def test_signing_out_hides_the_account(open_page: OpenPage, sign_in: SignIn) -> None:
+    page = open_page()
+    sign_in(page, ALICE)
+    page.goto("/")
+    page.locator(".user summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/")
+    expect(page.locator("#ticket").get_by_role("link", name="Sign in to trade")).to_be_visible()
+    expect(page.locator(".user")).to_have_count(0)
+
+
+def test_on_a_phone_each_part_has_its_tab_and_nothing_scrolls_sideways(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = open_page(phone=True)
+    sign_in(page, ALICE)
+    parts = {"chart": ".chart-panel", "book": "#book", "trade": "#ticket", "positions": "#tables"}
+    for symbol in ("BTC_USDC", "BTC_USDC_PERP"):
+        page.goto(f"/trade/{symbol}")
+        expect(page.locator("#book .bid-level[data-price]").first).not_to_be_empty()
+        for name in parts:
+            page.locator(f"[data-screen={name}]").click()
+            for other, selector in parts.items():
+                expect(page.locator(selector)).to_be_visible(visible=other == name)
+            assert _overflow(page) == 0, f"{symbol} {name}"
+
+
+def test_on_a_phone_the_other_pages_do_not_scroll_sideways(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = open_page(phone=True)
+    visited = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+    for path in visited:
+        page.goto(path)
+        assert _overflow(page) == 0, path
+    sign_in(page, ALICE)
+    for path in ("/account/", "/account/transfers", "/account/keys", "/compliance/verify/"):
+        answer = page.goto(path)
+        assert answer is not None and answer.ok, path
+        assert _overflow(page) == 0, path
+
+
+def test_the_theme_is_chosen_and_kept(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/")
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    page.locator("[data-theme-toggle]").click()
+    light = page.evaluate(background)
+    assert light != dark
+    page.goto("/trade/SOL_USDC")
+    assert page.evaluate(background) == light
+
+
+def test_an_unknown_market_is_a_page_which_leads_back(open_page: OpenPage) -> None:
+    page = open_page()
+    answer = page.request.get("/trade/NO_SUCH_MARKET")
+    assert answer.status == 404
+    assert "Back to the markets" in answer.text()
+
+
+def _password(exchange: LiveExchange, email: str) -> str:
+    return next(str(user["password"]) for user in exchange["users"] if user["email"] == email)
+
+
+def _overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def _mailed_code(folder: Path, email: str) -> str:
+    """Return the confirmation code which the exchange has mailed to `email`."""
+    end = time.monotonic() + MAIL_SECONDS
+    while time.monotonic() < end:
+        for file in sorted(folder.glob("*"), key=lambda one: one.stat().st_mtime, reverse=True):
+            mail = file.read_text(encoding="utf-8")
+            code = re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", mail, re.MULTILINE)
+            if f"To: {email}" in mail and code:
+                return code[1]
+        time.sleep(0.2)
+    raise AssertionError(f"no mail with a code for {email} in {folder}")

@@ -1,0 +1,226 @@
+"""The trading page in a browser, on a live exchange whose market makers keep it moving."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import OpenPage, SignIn
+
+pytestmark = [pytest.mark.live, pytest.mark.browser]
+
+ALICE, ERIN = "alice@demo.example", "erin@demo.example"
+MOVES_WITHIN_MS = 30_000
+
+
+def test_a_visitor_sees_live_markets_and_is_asked_to_sign_in(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/")
+    expect(page.locator(".demo")).to_have_text(
+        "Demo: prices are a random walk, money is play money."
+    )
+    expect(page.locator("#ticker [data-state]")).to_have_text("Live")
+    expect(page.locator("#ticker [data-last]")).to_have_text(re.compile(r"^[\d,]+\.\d$"))
+    expect(page.locator("#book .bid-level[data-price]").first).not_to_be_empty()
+    expect(page.locator("[data-chart] canvas").first).to_be_visible()
+    expect(page.locator("#markets [data-market]")).to_have_count(7)
+    expect(page.locator("#ticket [data-submit]")).to_have_count(0)
+    expect(page.locator("#ticket").get_by_role("link", name="Sign in to trade")).to_be_visible()
+    expect(page.get_by_role("link", name="Charts by TradingView")).to_be_visible()
+
+
+def test_the_book_moves_by_itself_and_is_never_crossed(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/trade/BTC_USDC_PERP")
+    expect(page.locator("#book .ask-level[data-price]").first).not_to_be_empty()
+    first = page.locator("#book").inner_text()
+    page.wait_for_function(
+        "before => document.querySelector('#book').innerText !== before",
+        arg=first,
+        timeout=MOVES_WITHIN_MS,
+    )
+    best = {
+        side: Decimal(str(page.locator(f"#book .{side}-level").first.get_attribute("data-price")))
+        for side in ("bid", "ask")
+    }
+    assert best["bid"] < best["ask"]
+
+
+def test_the_market_list_is_searched_and_filtered(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/")
+    shown = page.locator("#markets [data-market]:visible")
+    page.get_by_role("button", name="Perp", exact=True).click()
+    expect(shown).to_have_count(3)
+    page.keyboard.press("/")
+    page.keyboard.type("eth")
+    expect(shown).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/trade/ETH_USDC_PERP")
+
+
+def test_a_limit_order_rests_is_listed_and_is_cancelled(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = _trading(open_page, sign_in)
+    price = _far_below(page)
+    _limit(page, price=price, quantity="0.01")
+    expect(page.locator("#ticket [data-result]")).to_contain_text(f"rests in the book at {price}")
+    row = _order_row(page, price)
+    expect(row).to_contain_text("Buy")
+    expect(row).to_contain_text("0.01")
+    page.locator("#tab-balances").click()
+    expect(page.locator("tr[data-key=USDC] td").nth(2)).not_to_have_text("0")
+    page.locator("#tab-orders").click()
+    row.get_by_role("button", name="Cancel").click()
+    expect(row).to_have_count(0)
+    page.locator("#tab-history").click()
+    expect(page.locator("#table-history tbody tr").first).to_contain_text("Cancelled")
+
+
+def test_a_market_order_fills_and_moves_the_balance_by_exactly_what_it_bought(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = _trading(open_page, sign_in)
+    before = _held(page, "BTC")
+    page.locator("#ticket .types").get_by_text("Market").click()
+    page.fill("#quantity", "0.01")
+    expect(page.locator("#ticket [data-value]")).to_contain_text("USDC")
+    page.locator("[data-submit]").click()
+    expect(page.locator("#ticket [data-result]")).to_contain_text("Bought 0.01 BTC for")
+    page.locator("#tab-fills").click()
+    fill = page.locator("#table-fills tbody tr").first
+    expect(fill).to_contain_text("BTC_USDC")
+    expect(fill).to_contain_text("Taker")
+    page.locator("#tab-balances").click()
+    fees = Decimal("0.01") * Decimal("0.001")
+    held = str(before + Decimal("0.01") - fees)
+    expect(page.locator("tr[data-key=BTC] td").nth(1)).to_have_text(held.rstrip("0"))
+
+
+def test_a_market_order_may_say_what_to_spend(open_page: OpenPage, sign_in: SignIn) -> None:
+    page = _trading(open_page, sign_in)
+    page.locator("#ticket .types").get_by_text("Market").click()
+    page.select_option("#ticket [name=unit]", "quote")
+    page.fill("#quantity", "500")
+    page.locator("[data-submit]").click()
+    expect(page.locator("#ticket [data-result]")).to_contain_text("Bought")
+
+
+def test_refusals_are_said_in_words_and_change_nothing(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = _trading(open_page, sign_in)
+    error = page.locator("#ticket [data-error]")
+    _limit(page, price="50000.05", quantity="0.01")
+    expect(error).to_contain_text(re.compile("decimal|tick", re.IGNORECASE))
+    _limit(page, price=_far_below(page), quantity="0.000001")
+    expect(error).to_contain_text(re.compile("decimal|step|minimum", re.IGNORECASE))
+    _limit(page, price=_far_below(page), quantity="900")
+    expect(error).to_contain_text(re.compile(r"USDC|funds|margin", re.IGNORECASE))
+    _limit(page, price="", quantity="1", native=False)
+    expect(error).to_have_text("Enter a price.")
+    expect(page.locator("#ticket [data-result]")).to_be_hidden()
+    page.locator("#tab-orders").click()
+    expect(page.locator("#table-orders tbody tr")).to_have_count(0)
+
+
+def test_a_level_of_the_book_fills_the_price_and_a_share_the_quantity(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = _trading(open_page, sign_in)
+    page.locator("#ticket .types").get_by_text("Market").click()
+    # The book moves: ask the page itself for the price which its own click chooses.
+    chosen = page.evaluate(
+        "() => { const row = document.querySelectorAll('.bid-level')[3];"
+        " const price = row.dataset.price; row.click(); return price; }"
+    )
+    assert Decimal(page.input_value("#price")) == Decimal(chosen)
+    expect(page.locator("#ticket [name=orderType][value=Limit]")).to_be_checked()
+    expect(page.locator("[data-share='50']")).to_be_enabled()
+    page.locator("[data-share='50']").click()
+    spent = Decimal(page.input_value("#quantity")) * Decimal(chosen)
+    available = _held(page, "USDC")
+    assert available * Decimal("0.49") < spent < available * Decimal("0.5")
+
+
+def test_cancel_all_asks_first(open_page: OpenPage, sign_in: SignIn) -> None:
+    page = _trading(open_page, sign_in)
+    price = _far_below(page)
+    _limit(page, price=price, quantity="0.01")
+    row = _order_row(page, price)
+    expect(row).to_have_count(1)
+    page.get_by_role("button", name="Cancel all orders").click()
+    page.get_by_role("button", name="Keep them").click()
+    expect(row).to_have_count(1)
+    page.get_by_role("button", name="Cancel all orders").click()
+    page.get_by_role("button", name="Cancel all", exact=True).click()
+    expect(row).to_have_count(0)
+
+
+def test_orders_are_placed_and_cancelled_without_scripts(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = open_page(scripts=False)
+    sign_in(page, ALICE)
+    page.goto("/trade/ETH_USDC")
+    page.fill("#price", "1900")
+    page.fill("#quantity", "0.1")
+    page.locator("[data-submit]").click()
+    expect(page.locator(".messages")).to_contain_text("rests in the book at 1900")
+    page.locator("noscript form", has_text="1900").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".messages")).to_contain_text("is cancelled")
+    page.fill("#price", "1900")
+    page.fill("#quantity", "100000000")
+    page.locator("[data-submit]").click()
+    expect(page.locator(".messages .error")).to_be_visible()
+
+
+def test_a_resident_of_the_united_states_trades_spot_and_no_perp(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = open_page()
+    sign_in(page, ERIN)
+    page.goto("/trade/BTC_USDC_PERP")
+    expect(page.locator("[data-refusal]")).to_contain_text(re.compile("perpetual", re.IGNORECASE))
+    expect(page.locator("[data-submit]")).to_be_disabled()
+    page.goto("/trade/BTC_USDC")
+    expect(page.locator("[data-submit]")).to_be_enabled()
+
+
+def _trading(open_page: OpenPage, sign_in: SignIn) -> Page:
+    page = open_page()
+    sign_in(page, ALICE)
+    page.goto("/trade/BTC_USDC")
+    expect(page.locator("#book .bid-level[data-price]").first).not_to_be_empty()
+    expect(page.locator("tr[data-key=USDC]")).to_have_count(1)
+    return page
+
+
+def _limit(page: Page, *, price: str, quantity: str, native: bool = True) -> None:
+    """Fill in and send a limit order; `native` False skips the browser's own check of the form."""
+    page.locator("#ticket .types").get_by_text("Limit").click()
+    page.fill("#price", price)
+    page.fill("#quantity", quantity)
+    if not native:
+        page.eval_on_selector("#ticket form", "form => { form.noValidate = true; }")
+    with page.expect_response("**/trade/order"):
+        page.locator("[data-submit]").click()
+
+
+def _far_below(page: Page) -> str:
+    """Return a price which will rest: two thirds of the last, in whole dollars."""
+    last = page.locator("#ticker [data-last]").inner_text().replace(",", "")
+    return str(int(Decimal(last) * 2 / 3))
+
+
+def _order_row(page: Page, price: str) -> Locator:
+    page.locator("#tab-orders").click()
+    return page.locator("#table-orders tbody tr", has_text=f"{int(price):,}")
+
+
+def _held(page: Page, asset: str) -> Decimal:
+    """Return what is available of an asset, as the table shows it."""
+    cell = page.locator(f"tr[data-key={asset}] td").nth(1)
+    return Decimal(str(cell.text_content()).replace(",", ""))

@@ -1,0 +1,113 @@
+"""The sequencer itself: bounds, time, and what it does with a broken invariant."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.commands import CreditDeposit, Side
+from engine.engine import Engine
+from engine.units import AccountId
+from gateway import codec
+from sequencer import loop
+from sequencer.loop import BUSY, Asked, Sequencer
+from tests.sequencer.market import ACCOUNTS, order, set_up
+
+
+class Caller:
+    """Somebody who keeps what is answered."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, int]] = []
+
+    def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
+        self.answers.append((correlation, sequence))
+
+    def flush(self) -> None:
+        pass
+
+
+def with_sequencer(use: Callable[[Sequencer, Caller], None]) -> None:
+    """Run `use` on a sequencer whose batches are taken by hand."""
+
+    async def run() -> None:
+        sequencer = Sequencer(
+            Engine(), committed=lambda batch: None, repeated=lambda asked, known: None
+        )
+        use(sequencer, Caller())
+
+    asyncio.run(run())
+
+
+def asked(command: Any, caller: Caller, number: int) -> Asked:
+    return Asked(f"id-{number}", command, codec.encode(command), caller, number)
+
+
+DEPOSIT = CreditDeposit(account=AccountId(ACCOUNTS[0]), asset="USDC", amount_atoms=1)
+
+
+def test_what_does_not_fit_is_refused_and_what_waits_keeps_its_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "MAX_BATCH", 3)
+    monkeypatch.setattr(loop, "MAX_PENDING", 2)
+
+    def use(sequencer: Sequencer, caller: Caller) -> None:
+        refusals = [sequencer.accept(asked(DEPOSIT, caller, number)) for number in range(6)]
+        assert refusals == [None] * 5 + [BUSY]
+        first = sequencer.take(0)
+        assert first is not None
+        sequencer._apply_pending()
+        second = sequencer.take(0)
+        assert second is not None
+        assert [len(first.entries), len(second.entries)] == [3, 2]
+        assert caller.answers == [], "nothing is answered before its commit"
+        sequencer._answer(first)
+        sequencer._answer(second)
+        assert caller.answers == [(number, number + 1) for number in range(5)]
+        assert sequencer.idle
+        assert sequencer.take(0) is None
+
+    with_sequencer(use)
+
+
+def test_time_never_runs_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([5_000_000_123, 9_000_000_000, 4_000_000_000])
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
+
+    def use(sequencer: Sequencer, caller: Caller) -> None:
+        for number in range(3):
+            sequencer.accept(asked(DEPOSIT, caller, number))
+        batch = sequencer.take(0)
+        assert batch is not None
+        stamped = [entry.at_ns for entry in batch.entries]
+        assert stamped == [5_000_000_000, 9_000_000_000, 9_000_000_000]
+
+    with_sequencer(use)
+
+
+def test_a_broken_invariant_stops_the_process_before_anything_is_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Stopped(BaseException):
+        pass
+
+    def stop(reason: str) -> None:
+        raise Stopped(reason)
+
+    monkeypatch.setattr(loop, "stop_process", stop)
+
+    def use(sequencer: Sequencer, caller: Caller) -> None:
+        numbers = iter(range(1000))
+        set_up(lambda command: sequencer.accept(asked(command, caller, next(numbers))))
+        applied = sequencer.take(0)
+        assert applied is not None
+        sequencer.engine.state.orders = None  # type: ignore[assignment]
+        with pytest.raises(Stopped, match="broke an invariant"):
+            sequencer.accept(asked(order(ACCOUNTS[0], Side.BID, 0, 1), caller, 2000))
+        assert sequencer.take(0) is None
+        assert caller.answers == []
+
+    with_sequencer(use)
