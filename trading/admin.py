@@ -1,4 +1,4 @@
-"""The console of trading: what is listed, orders, fills, trades, positions. Nothing is edited here."""
+"""The console of trading: listings, orders, fills, trades, positions. Nothing is edited here."""
 
 import json
 from collections.abc import Callable

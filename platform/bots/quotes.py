@@ -53,7 +53,7 @@ def grid_ticks(price_ticks: Decimal) -> int:
     (50, 1, 1)
     """
     wanted = int(price_ticks * GAP)
-    power = 10 ** max(0, len(str(wanted)) - 1)
+    power = int(10 ** max(0, len(str(wanted)) - 1))
     return max([1] + [n * power for n in (1, 2, 5) if n * power <= wanted])
 
 

@@ -106,7 +106,7 @@ def add_fast_paths(endpoints: list[Endpoint]) -> list[Endpoint]:
 
 
 def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Describe the one shape of every refusal (a postprocessing hook)."""
+    """Describe the one shape of every refusal, and the bodies of DELETE (a postprocessing hook)."""
     result["components"].setdefault("schemas", {})["ApiError"] = {
         "type": "object",
         "required": ["code", "message"],
@@ -117,7 +117,24 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     for path in result["paths"].values():
         for operation in path.values():
             operation["responses"]["default"] = refused
+    for fast in FAST_PATHS:
+        if fast.method == "DELETE" and fast.body:
+            content = {"application/json": {"schema": _members(fast.body())}}
+            body = {"required": True, "content": content}
+            result["paths"][fast.path]["delete"]["requestBody"] = body
     return result
+
+
+def _members(form: serializers.Serializer[Any]) -> dict[str, Any]:
+    """Return the JSON schema of a flat body: OpenAPI's tools leave the bodies of DELETE out."""
+    numbers = {n for n, field in form.fields.items() if isinstance(field, serializers.IntegerField)}
+    return {
+        "type": "object",
+        "properties": {
+            name: {"type": "integer" if name in numbers else "string"} for name in form.fields
+        },
+        "required": [name for name, field in form.fields.items() if field.required],
+    }
 
 
 def _view(fast: FastPath) -> Callable[..., Any]:

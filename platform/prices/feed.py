@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 # Ticks between two looks at what is listed: a new asset has its price within so many seconds.
 LISTED_EVERY_TICKS = 30
 SUBMIT_TIMEOUT_SECONDS = 5.0
+# A source which is silent for so long is said to be; at the start it needs a few seconds.
+MISSING_TICKS = 10
 
 
 class Source(Protocol):
@@ -59,6 +61,7 @@ class Feed:
         self._committed_e8: dict[str, int] = {}
         self._gate = Gate({})
         self._troubles: dict[str, str] = {}
+        self._missing_ticks = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick once a second until `stop` is set."""
@@ -110,16 +113,23 @@ class Feed:
 
     def _admitted(self, proposed: Mapping[str, int]) -> dict[str, int]:
         prices = {USDC: PRICE_SCALE} if USDC in self._listed else {}
+        missing: list[str] = []
         for symbol in self._listed:
             if symbol == USDC:
                 continue
             if symbol not in proposed:
-                self._say(symbol, f"{symbol} has no agreed price; the last one holds.")
+                missing.append(symbol)
                 continue
             refusal = self._gate.admit(symbol, proposed[symbol])
             self._say(symbol, refusal or "")
             if refusal is None:
                 prices[symbol] = proposed[symbol]
+        self._missing_ticks = self._missing_ticks + 1 if missing else 0
+        if not missing or self._missing_ticks > MISSING_TICKS:
+            names = ", ".join(missing)
+            self._say(
+                "source", f"No agreed price of {names}: the last ones hold." if missing else ""
+            )
         return prices
 
     def _say(self, subject: str, trouble: str) -> None:

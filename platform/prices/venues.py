@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT_MS = 5_000
 # One poll a venue in this time: within every venue's public limits.
 POLL_SECONDS = 2.0
+# What parsing an unexpected answer can raise: that venue is left out, the others go on.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -27,11 +29,12 @@ class Venue(msgspec.Struct, frozen=True):
     quote: str
 
 
+# Venues whose one call for all tickers tells bid, ask and last.
 VENUES: Final = (
     Venue("kraken", "USD"),
-    Venue("coinbase", "USD"),
     Venue("bitstamp", "USD"),
-    Venue("gemini", "USD"),
+    Venue("bitfinex", "USD"),
+    Venue("cryptocom", "USD"),
     Venue("okx", "USDT"),
     Venue("kucoin", "USDT"),
 )
@@ -47,6 +50,7 @@ class VenueSource:
         self._assets = assets
         self._quotes: dict[tuple[str, str], tuple[Venue, Quote]] = {}
         self._silent: set[str] = set()
+        self._heard = False
         self._venues = venues
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -94,12 +98,12 @@ class VenueSource:
             await exchange.load_markets()
             listed = [symbol for symbol in symbols if symbol in exchange.markets]
             tickers = await exchange.fetch_tickers(listed)
-        except (failure, OSError, TimeoutError) as error:
+        except (failure, OSError, TimeoutError, *MALFORMED) as error:
             if venue.name not in self._silent:
                 self._silent.add(venue.name)
-                reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-                log.warning("%s does not answer (%s); it is left out.", venue.name, reason)
+                self._say_silence(venue, error)
             return
+        self._heard = True
         if venue.name in self._silent:
             self._silent.discard(venue.name)
             log.info("%s answers again.", venue.name)
@@ -107,6 +111,13 @@ class VenueSource:
             quote = read_ticker(venue.name, ticker, now_ms=time.time_ns() // 1_000_000)
             if quote is not None:
                 self._quotes[venue.name, symbol.split("/")[0]] = (venue, quote)
+
+    def _say_silence(self, venue: Venue, error: Exception) -> None:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        if len(self._silent) == len(self._venues):
+            log.warning("No venue answers (%s): the last prices hold until one does.", reason)
+        elif self._heard:
+            log.warning("%s does not answer (%s); it is left out.", venue.name, reason)
 
 
 def read_ticker(venue: str, ticker: Mapping[str, Any], *, now_ms: int) -> Quote | None:

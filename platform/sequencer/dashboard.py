@@ -1,4 +1,4 @@
-"""The console's first page: how far the engine is, the pools by use, and the proof of the ledger."""
+"""The console's first page: how far the engine is, the pools, and the proof of the ledger."""
 
 import time
 from datetime import UTC, datetime

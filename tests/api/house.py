@@ -1,4 +1,4 @@
-"""A small exchange for the REST tests: alice and bob with keys, markets, money, and a client that signs."""
+"""A small exchange for the REST tests: alice and bob with keys, money, and a client that signs."""
 
 import json
 import time

@@ -103,7 +103,7 @@ def test_public_data_is_alive(alice: CcxtTrader) -> None:
     assert book["bids"][0][0] < book["asks"][0][0]
     assert book["bids"][0][0] == max(price for price, _ in book["bids"])
     ticker = alice.client.fetch_ticker("SOL/USDC")
-    assert ticker["last"] > 0
+    assert ticker["last"] > 0, ticker
     trades = alice.client.fetch_trades("SOL/USDC", limit=10)
     assert 0 < len(trades) <= 10
     candles = alice.client.fetch_ohlcv("SOL/USDC", "1m", limit=5)

@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
+from edge.http import wrong_method
 from engine.catalog import MarketState
 from engine.commands import SetMarketState
-from engine.events import OrderTerms
+from engine.events import CommandRejected, OrderTerms
+from engine.rejects import Reject
 from engine.snapshot import digest
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 from tests.api.front import Front, front
 from trading import services
 from trading.models import Order
 from trading.reads import close_readers
-from trading.refusals import Refusal
+from trading.refusals import Refusal, refusal_of
 
 __all__ = ["front"]
 ORDER = "/api/v1/order"
@@ -424,3 +426,19 @@ def test_a_mistake_of_ours_shows_no_traceback(
     assert (status, code) == (500, "SERVER_ERROR")
     assert "secret detail" not in message
     assert "secret detail" in caplog.text
+
+
+def test_a_hot_path_names_the_methods_it_takes() -> None:
+    answer = wrong_method("/api/v1/orders")
+    assert answer.status == 405
+    assert answer.headers == ((b"allow", b"POST, GET, DELETE"),)
+    assert json.loads(answer.body)["code"] == "INVALID_CLIENT_REQUEST"
+
+
+@pytest.mark.parametrize("reject", Reject)
+def test_every_reject_of_the_engine_has_an_answer(reject: Reject) -> None:
+    refusal = refusal_of(CommandRejected(code=reject, message="Say what to do"))
+    assert refusal.status in (400, 403, 409)
+    assert refusal.code.isupper()
+    assert refusal.message
+    assert refusal.reject == reject

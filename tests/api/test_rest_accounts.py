@@ -1,4 +1,4 @@
-"""Signed rows of the contract: who is asking, balances, settings, margin, positions, history, money."""
+"""Signed rows of the contract: who asks, balances, settings, margin, positions, history, money."""
 
 from typing import Any
 

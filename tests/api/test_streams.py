@@ -1,5 +1,6 @@
 """Streams: what a subscriber is told, in what order, and what an unruly one is told."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from edge import feeds
 from edge.feeds import Client
-from engine.commands import UpdatePrices
+from engine.commands import PlaceOrder, Side, UpdatePrices
 from tests.api.front import Front, Socket, front
 from trading.live import LIVE
 
@@ -333,3 +334,47 @@ def test_trades_which_the_database_gave_are_not_counted_twice(front: Front) -> N
     again = market.trades[-1]
     assert market.add_trade(again) == []
     assert (len(market.trades), market.latest["1d"].trades) == (1, 1)
+
+
+def test_a_socket_is_served_from_its_handshake_to_its_end(front: Front) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def talk() -> None:
+        said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        said.put_nowait({"type": "websocket.connect"})
+        frame = json.dumps({"method": "SUBSCRIBE", "params": [f"trade.{SOL}"]})
+        said.put_nowait({"type": "websocket.receive", "text": frame})
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+            if message["type"] == "websocket.send":
+                said.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+        serving = asyncio.create_task(front.feeds.serve({"path": "/"}, said.get, send))
+        while front.topics.find(f"trade.{SOL}") is None:
+            await asyncio.sleep(0)
+        front.command(bid_and_ask[0])
+        front.command(bid_and_ask[1])
+        await asyncio.wait_for(serving, 5)
+
+    bid_and_ask = [
+        PlaceOrder(account=user.account, market=SOL, side=side, price_ticks=10_000, lots=100)
+        for user, side in ((front.alice, Side.ASK), (front.bob, Side.BID))
+    ]
+    asyncio.run(talk())
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send"]
+    assert json.loads(sent[1]["text"])["data"]["e"] == "trade"
+    assert front.topics.find(f"trade.{SOL}") is None, "who has left is forgotten"
+
+
+def test_sockets_are_at_the_root_only(front: Front) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    asyncio.run(front.feeds.serve({"path": "/stream"}, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from nacl.signing import VerifyKey
 
-from bots.client import ApiAway, ApiRefused, Client, Pace, signing_text
+from bots.client import ApiAway, ApiRefused, Client, Fields, Pace, signing_text
 
 SECRET = base64.b64encode(bytes([7] * 32)).decode()
 PUBLIC_KEY = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
@@ -31,7 +31,7 @@ def talk(handler: Handler, conversation: Callable[[Client], Awaitable[None]]) ->
 
 
 def test_the_signed_text_is_that_of_the_contract() -> None:
-    order = {"orderType": "Limit", "price": "141", "quantity": "12", "postOnly": True}
+    order: Fields = {"orderType": "Limit", "price": "141", "quantity": "12", "postOnly": True}
     assert signing_text("orderExecute", [order, order], timestamp_ms=5) == (
         "instruction=orderExecute&orderType=Limit&postOnly=true&price=141&quantity=12"
         "&instruction=orderExecute&orderType=Limit&postOnly=true&price=141&quantity=12"

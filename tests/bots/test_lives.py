@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from bots import lives
 from bots.client import Client, Pace
-from bots.maker import Maker
+from bots.maker import Maker, make
 from bots.quotes import LEVELS
 from bots.roster import MarketPlan, Roster, RosterError, Trader, read_roster
 
@@ -102,7 +102,7 @@ def test_the_maker_takes_away_old_orders_quotes_and_follows_the_index() -> None:
             assert exchange.calls[before:] == ["GET /api/v1/markPrices"]
             exchange.index = "86752.34"
             await maker._quote()
-            prices = {side: [] for side in ("Bid", "Ask")}
+            prices: dict[str, list[Decimal]] = {"Bid": [], "Ask": []}
             for order in exchange.orders.values():
                 prices[order["side"]].append(Decimal(order["price"]))
             assert max(prices["Bid"]) < Decimal("86752.34") < min(prices["Ask"])
@@ -143,7 +143,7 @@ def test_a_life_that_fails_is_followed_by_another_after_a_growing_pause(
         exchange.fail_next = 5
         server = await serve(exchange)
         roster = Roster(rest=str(server.make_url("")), maker=ME, taker=ME, markets=(PLAN,))
-        task = asyncio.create_task(lives.live(lives.make, ME, roster, Pace(1000)))
+        task = asyncio.create_task(lives.live(make, ME, roster, Pace(1000)))
         async with asyncio.timeout(10):
             while len(exchange.orders) < 2 * LEVELS:
                 await asyncio.sleep(0.01)

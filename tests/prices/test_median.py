@@ -99,5 +99,5 @@ def test_a_venue_that_does_not_answer_is_said_once_and_no_price_is_made_up(
 
     assert asyncio.run(ask()) == {}
     assert [record.message for record in caplog.records] == [
-        "kraken does not answer (no route); it is left out."
+        "No venue answers (no route): the last prices hold until one does."
     ]

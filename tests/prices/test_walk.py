@@ -8,7 +8,9 @@ from prices.walk import PATHS, step
 HOME = {symbol: path.home_e8 for symbol, path in PATHS.items()}
 
 
-def walk(seconds: int, *, seed: str = "test", start: dict[str, int] | None = None) -> list[dict]:
+def walk(
+    seconds: int, *, seed: str = "test", start: dict[str, int] | None = None
+) -> list[dict[str, int]]:
     prices, seen = start or HOME, []
     for second in range(1_795_000_000, 1_795_000_000 + seconds):
         prices = step(PATHS, seed=seed, second=second, last_e8=prices)

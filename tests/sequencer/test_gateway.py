@@ -4,6 +4,7 @@ import asyncio
 import socket
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.commands import CancelOrder, CreditDeposit, Side
@@ -86,7 +87,7 @@ def test_noise_ends_its_own_connection_and_no_other(engine: EngineProcess, noise
 def test_a_command_that_is_none_is_refused_on_a_line_that_goes_on(engine: EngineProcess) -> None:
     reader = codec.FrameReader(codec.MAX_ANSWER_BYTES)
     with parse_address(engine.address).connect(5) as line:
-        line.sendall(codec.frame(codec.encode(codec.Request(5, "x", codec.msgspec.Raw(b"\x80")))))
+        line.sendall(codec.frame(codec.encode(codec.Request(5, "x", msgspec.Raw(b"\x80")))))
         (refusal,) = [codec.decode_answer(body) for body in reader.take(line.recv(4096))]
         assert isinstance(refusal, codec.Refusal)
         assert refusal.correlation == 5

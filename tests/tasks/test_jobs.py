@@ -2,6 +2,7 @@
 
 import logging
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -93,7 +94,8 @@ def test_auto_lend_lends_what_is_idle_once_in_a_period(market: Any, clock: list[
     do(UpdateAccount(account=CAROL, auto_lend=True))
     auto_lend(60)
     lent = Balance.objects.get(account_id=CAROL, asset="USDC")
-    assert (lent.available, lent.lend_scaled) == (0, 10**12)
+    assert not lent.available
+    assert lent.lend_scaled == 10**12
     assert BorrowLendMovement.objects.get(account_id=CAROL).source == "AutoLend"
     before = balances()
     auto_lend(60)
@@ -190,9 +192,8 @@ def test_the_nightly_search_finds_nothing_in_a_sound_database_and_an_orphan_in_a
 ) -> None:
     do(PlaceOrder(account=ALICE, market="BTC_USDC", side=Side.BID, price_ticks=500_000, lots=10))
     assert set(find_orphans().values()) == {0}
-    Balance.objects.create(
-        account_id=999, asset="USDC", available=1, locked=0, lend_scaled=0, debt_scaled=0
-    )
+    amounts = dict.fromkeys(("available", "locked", "lend_scaled", "debt_scaled"), Decimal(1))
+    Balance.objects.create(account_id=999, asset="USDC", **amounts)
     assert find_orphans()["balances of no account"] == 1
 
 
