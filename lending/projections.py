@@ -60,11 +60,7 @@ def pool_changed(rows: Rows, event: events.PoolChanged, sequence: int, at_ns: in
 
 
 def borrow_lend_moved(rows: Rows, event: events.BorrowLendMoved, sequence: int, at_ns: int) -> None:
-    """Append the movement. One that was asked for comes twice: as the answer, and as a fact."""
-    if event.source is events.MovementSource.MANUAL:
-        if rows.notes.get("asked for") == sequence:
-            return
-        rows.notes["asked for"] = sequence
+    """Append the movement."""
     names = (event.account, event.asset, event.kind, event.source)
     rows.add(MOVEMENTS, (sequence, at_ns, *names, event.amount_atoms))
 

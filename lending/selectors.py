@@ -218,7 +218,7 @@ def _loan_row(
 
 def _net_moved(account: int) -> dict[str, int]:
     """Return what the account has put into each pool, less what it has taken out."""
-    inward = {BorrowLendKind.LEND: 1, BorrowLendKind.REPAY: 1}
+    inward = (BorrowLendKind.LEND.value, BorrowLendKind.REPAY.value)
     net: dict[str, int] = {}
     sums = (
         BorrowLendMovement.objects.filter(account_id=account)
@@ -226,6 +226,6 @@ def _net_moved(account: int) -> dict[str, int]:
         .annotate(total=Sum("amount"))
     )
     for row in sums:
-        sign = inward.get(row["kind"], -1)
+        sign = 1 if row["kind"] in inward else -1
         net[row["asset"]] = net.get(row["asset"], 0) + sign * int(row["total"])
     return net

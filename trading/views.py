@@ -31,7 +31,7 @@ SHARES = (25, 50, 75, 100)
 SCREENS = (("chart", "Chart"), ("book", "Book"), ("trade", "Trade"), ("positions", "Positions"))
 _SESSION_KEY = "trading_account"
 _SESSION_ENDED = Refusal(401, "UNAUTHORIZED", "Your session has ended. Sign in again to trade.")
-_NO_ACCOUNT = forbidden("This sign-in has no trading account.")
+_NO_ACCOUNT = forbidden("This sign-in has no such trading account.")
 TABLES: tuple[dict[str, Any], ...] = (
     {
         "name": "balances",

@@ -58,7 +58,7 @@ class DepositsView(SignedView):
         institutionBic = serializers.CharField(**NOTHING)
         platformMemo = serializers.CharField(**NOTHING)
         quantity = DecimalText()
-        source = serializers.CharField()
+        source = serializers.CharField()  # type: ignore[assignment]
         status = serializers.CharField()
         symbol = serializers.CharField()
         toAddress = serializers.CharField(**NOTHING)

@@ -18,9 +18,9 @@ class Signature(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
     """The three headers of a signed request."""
 
     target_class = "accounts.api.authentication.SignatureAuthentication"
-    name = ["Key", "Signature", "Timestamp"]  # type: ignore[assignment]
+    name = ["Key", "Signature", "Timestamp"]
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # type: ignore[override]
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         """Name the headers."""
         headers = ("X-API-Key", "X-Signature", "X-Timestamp")
         return [{"type": "apiKey", "in": "header", "name": name} for name in headers]

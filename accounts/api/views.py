@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, QueryDict
-from django.http.response import HttpResponseBase
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -23,7 +22,7 @@ class _Endpoint(APIView):
     cache_control: ClassVar[str] = "no-store"
 
     def finalize_response(
-        self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer.headers.setdefault("Cache-Control", self.cache_control)
@@ -43,7 +42,7 @@ class MayCall(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.auth is None:
             return False
-        require(request.auth, view.permission)
+        require(access_from(request), view.permission)
         return True
 
 
@@ -57,7 +56,8 @@ class SignedView(_Endpoint):
 
 def access_from(request: Request) -> Access:
     """Return who signed the request."""
-    access: Access = request.auth
+    access: Any = request.auth
+    assert isinstance(access, Access), "only signed views know who asks"
     return access
 
 

@@ -90,7 +90,7 @@ class BorrowLendHistoryView(SignedView):
         positionId = serializers.CharField(source="position_id")
         positionQuantity = DecimalText(**NOTHING)
         quantity = DecimalText()
-        source = serializers.CharField()
+        source = serializers.CharField()  # type: ignore[assignment]
         spotMarginOrderId = serializers.CharField(**NOTHING)
         symbol = serializers.CharField()
         timestamp = UtcText(source="at")

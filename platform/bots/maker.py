@@ -25,6 +25,8 @@ LOOK_EVERY_CYCLES = 3
 BATCH_LIMIT = 50
 # Above so many cancels in one market, cancelling all of it is fewer requests.
 CANCEL_LIMIT = 8
+# Whoever stops the bots may be stopping the exchange as well: do not wait for it.
+GOODBYE_SECONDS = 3.0
 
 
 class Maker:
@@ -156,7 +158,8 @@ async def make(client: Client, me: Trader, plans: tuple[MarketPlan, ...]) -> Non
         await maker.run()
     except asyncio.CancelledError:
         try:
-            await maker.end()
-        except (ApiAway, ApiRefused) as error:
-            log.info("The quotes stay: %s", error)
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await maker.end()
+        except (ApiAway, ApiRefused, TimeoutError) as error:
+            log.info("The quotes stay: %s", str(error) or "the exchange does not answer")
         raise

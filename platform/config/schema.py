@@ -127,14 +127,14 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 def _members(form: serializers.Serializer[Any]) -> dict[str, Any]:
     """Return the JSON schema of a flat body: OpenAPI's tools leave the bodies of DELETE out."""
-    numbers = {n for n, field in form.fields.items() if isinstance(field, serializers.IntegerField)}
-    return {
-        "type": "object",
-        "properties": {
-            name: {"type": "integer" if name in numbers else "string"} for name in form.fields
-        },
-        "required": [name for name, field in form.fields.items() if field.required],
-    }
+    members = {}
+    required = []
+    for name, field in form.fields.items():
+        is_number = isinstance(field, serializers.IntegerField)
+        members[name] = {"type": "integer" if is_number else "string"}
+        if field.required:
+            required.append(name)
+    return {"type": "object", "properties": members, "required": required}
 
 
 def _view(fast: FastPath) -> Callable[..., Any]:
@@ -154,4 +154,6 @@ def _view(fast: FastPath) -> Callable[..., Any]:
         responses={200: fast.answer},
     )(described)
     parent = SignedView if fast.instruction else PublicView
-    return type(f"Fast_{fast.name}", (parent,), {fast.method.lower(): method}).as_view()
+    view: Any = type(f"Fast_{fast.name}", (parent,), {fast.method.lower(): method})
+    callback: Callable[..., Any] = view.as_view()
+    return callback

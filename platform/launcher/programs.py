@@ -155,5 +155,10 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 def _edge(port: int) -> tuple[str, ...]:
     where = ("--host", HOST, "--port", str(port), "--no-access-log")
     how = ("--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio")
+    # The rhythm which the API's clients expect. Compressing each message would cost more CPU
+    # than the bytes are worth.
+    pings = ("--ws-ping-interval", "60", "--ws-ping-timeout", "120")
+    plain = ("--ws-per-message-deflate", "false")
     goodbye = ("--timeout-graceful-shutdown", str(EDGE_GOODBYE_SECONDS))
-    return (sys.executable, "-m", "uvicorn", "edge.app:application", *where, *how, *goodbye)
+    uvicorn = (sys.executable, "-m", "uvicorn", "edge.app:application")
+    return (*uvicorn, *where, *how, *pings, *plain, *goodbye)

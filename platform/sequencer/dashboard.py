@@ -113,14 +113,21 @@ def ledger_proof() -> list[Proof]:
     with connection.cursor() as cursor:
         cursor.execute(_PROOF)
         rows = cursor.fetchall()
-    return [
-        Proof(
-            asset,
-            *(format_decimal(int(amount), decimals_of(asset)) for amount in amounts),
-            holds=not (amounts[-1] or accounts_differ or pool_differs),
-        )
-        for asset, *amounts, accounts_differ, pool_differs in rows
-    ]
+    return [_proof(*row) for row in rows]
+
+
+def _proof(asset: str, *figures: int) -> Proof:
+    custody, accounts, pool, house, total, accounts_differ, pool_differs = map(int, figures)
+    decimals = decimals_of(asset)
+    return Proof(
+        asset=asset,
+        custody=format_decimal(custody, decimals),
+        accounts=format_decimal(accounts, decimals),
+        pool=format_decimal(pool, decimals),
+        house=format_decimal(house, decimals),
+        total=format_decimal(total, decimals),
+        holds=not (total or accounts_differ or pool_differs),
+    )
 
 
 def _percent(ppb: int | None) -> str:

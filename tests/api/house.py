@@ -6,7 +6,6 @@ from base64 import b64decode, b64encode
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
 from django.test import Client
 from nacl.signing import SigningKey
 
@@ -90,12 +89,12 @@ class Trader:
             "X-Window": "5000",
         } | {name.replace("_", "-"): value for name, value in other.items()}
 
-    def get(self, path: str, instruction: str, *pairs: tuple[str, str]) -> HttpResponse:
+    def get(self, path: str, instruction: str, *pairs: tuple[str, str]) -> Any:
         query = f"?{urlencode(pairs)}" if pairs else ""
         headers = self.headers(instruction, list(pairs))
         return Client().get(path + query, headers=headers)
 
-    def send(self, method: str, path: str, instruction: str, body: dict[str, Any]) -> HttpResponse:
+    def send(self, method: str, path: str, instruction: str, body: dict[str, Any]) -> Any:
         pairs = [(name, _signed_text(value)) for name, value in body.items()]
         return Client().generic(
             method,

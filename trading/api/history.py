@@ -125,13 +125,15 @@ class SettlementHistoryView(SignedView):
     instructions: ClassVar = {"GET": "settlementHistoryQueryAll"}
 
     class Input(SortedPageInput):
-        source = serializers.ChoiceField(choices=SETTLEMENT_SOURCES, required=False)
+        source = serializers.ChoiceField(  # type: ignore[assignment]
+            choices=SETTLEMENT_SOURCES, required=False
+        )
 
     class Output(serializers.Serializer[Any]):
         engineSequence = serializers.IntegerField(source="engine_sequence")
         positionId = serializers.CharField(**NOTHING)
         quantity = DecimalText()
-        source = serializers.CharField()
+        source = serializers.CharField()  # type: ignore[assignment]
         subaccountId = serializers.IntegerField(source="subaccount", allow_null=True)
         timestamp = UtcText(source="at")
         userId = serializers.IntegerField(source="user")

@@ -29,11 +29,11 @@ const TABLES = {
   },
   positions: {
     key: (row) => row.symbol,
-    cells: (row) => [
+    cells: (row, account) => [
       make("a", { href: `/trade/${row.symbol}` }, row.symbol),
       signed(row.netQuantity, null),
-      number(row.entryPrice),
-      number(row.markPrice),
+      account.price(row.symbol, row.entryPrice),
+      account.price(row.symbol, row.markPrice),
       signed(row.pnlUnrealized, 2),
       signed(row.pnlRealized, 2),
     ],
@@ -80,9 +80,10 @@ const TABLES = {
 
 export class AccountTables {
   /** `onState(state)` is called with each answer: {balances, positions, orders, margin}. */
-  constructor({ root, paths, accountId, onState }) {
+  constructor({ root, paths, markets, accountId, onState }) {
     this.root = root;
     this.paths = paths;
+    this.markets = markets;
     this.accountId = accountId;
     this.onState = onState;
     this.shown = {};
@@ -117,6 +118,12 @@ export class AccountTables {
       setText(this.notice, refusal.message);
       this.notice.hidden = false;
     }
+  }
+
+  /** A price with the decimals of its market: averages and marks lie between ticks. */
+  price(symbol, value) {
+    const market = this.markets.find((one) => one.symbol === symbol);
+    return number(market === undefined ? value : cut(value, market.priceDecimals));
   }
 
   /** Make the button which cancels one order. */

@@ -38,7 +38,7 @@ export class Chart {
       priceLineVisible: false,
     });
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
-    this.chart.timeScale().applyOptions({ timeVisible: true, secondsVisible: false, rightOffset: 6 });
+    this.chart.timeScale().applyOptions({ timeVisible: true, secondsVisible: false, rightOffset: 4, barSpacing: 9 });
     this.applyTheme();
     for (const button of buttons) {
       button.addEventListener("click", () => this.#choose(button.dataset.interval));

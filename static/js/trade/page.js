@@ -77,6 +77,7 @@ function start() {
   const tables = new AccountTables({
     root: find("#tables"),
     paths: page.paths,
+    markets,
     accountId: page.account,
     onState: (state) => {
       const here = state.orders.filter((order) => order.symbol === market.symbol && order.price);

@@ -1,0 +1,303 @@
+"""The trading page and its session's requests: who may ask, what is answered, what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import services as accounts
+from accounts.models import Account
+from engine.commands import Lend, OrderType, Side, TimeInForce
+from sequencer.inline import InlineEngine
+from tests.api.house import Trader, accepted, open_house
+from trading.catalog import refresh
+from trading.forms import OrderForm
+from trading.services import OrderRequest
+
+MARKET = "SOL_USDC"
+JSON = {"accept": "application/json"}
+LIMIT = {
+    "symbol": MARKET,
+    "side": "Bid",
+    "orderType": "Limit",
+    "price": "90",
+    "quantity": "2",
+    "unit": "base",
+    "execution": "GTC",
+}
+
+
+@pytest.fixture
+def house(live_engine: InlineEngine) -> tuple[Trader, Trader]:
+    return open_house()
+
+
+@pytest.fixture
+def alice(house: tuple[Trader, Trader]) -> Trader:
+    return house[0]
+
+
+@pytest.fixture
+def bob(house: tuple[Trader, Trader]) -> Trader:
+    return house[1]
+
+
+def signed_in(trader: Trader, **options: Any) -> Client:
+    client = Client(**options)
+    client.force_login(trader.user)
+    return client
+
+
+def read(client: Client, **query: str) -> dict[str, Any]:
+    answer = client.get("/trade/account", query, headers=JSON)
+    assert answer.status_code == 200, answer.content
+    state: dict[str, Any] = json.loads(answer.content)
+    return state
+
+
+def page_data(client: Client, path: str = "/") -> dict[str, Any]:
+    data: dict[str, Any] = client.get(path).context["page_data"]
+    return data
+
+
+# -- seeing ----------------------------------------------------------------------------------------
+
+
+def test_a_visitor_sees_the_markets_and_no_account(alice: Trader) -> None:
+    page = page_data(Client(), f"/trade/{MARKET}")
+    assert page["symbol"] == MARKET
+    assert page["account"] is None
+    assert MARKET in [market["symbol"] for market in page["markets"]]
+
+
+def test_an_exchange_without_markets_says_so(live_engine: InlineEngine) -> None:
+    # The process still knows what other tests listed.
+    refresh()
+    assert b"No markets yet" in Client().get("/").content
+
+
+def test_an_unknown_market_is_not_found(alice: Trader) -> None:
+    assert Client().get("/trade/NO_SUCH").status_code == 404
+
+
+def test_a_demo_says_that_it_is_one_and_an_exchange_does_not(alice: Trader, settings: Any) -> None:
+    said = b"Demo: prices are a random walk, money is play money."
+    settings.DEMO = True
+    assert said in Client().get("/").content
+    settings.DEMO = False
+    assert said not in Client().get("/").content
+
+
+def test_the_page_runs_under_a_policy_without_inline_scripts_and_styles(alice: Trader) -> None:
+    answer = signed_in(alice).get(f"/trade/{MARKET}")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    html = answer.content.decode()
+    assert "<script>" not in html
+    assert " style=" not in html
+    assert " onclick=" not in html
+
+
+def test_the_state_is_what_the_engine_holds(alice: Trader, bob: Trader) -> None:
+    alice.limit(MARKET, Side.BID, ticks=9_000, lots=100)
+    alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_000, lots=1_000)
+    bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_000, lots=1_000)
+    state = read(signed_in(alice))
+    usdc = next(row for row in state["balances"] if row["asset"] == "USDC")
+    assert usdc["locked"] == "90"
+    assert [(row["symbol"], row["price"], row["quantity"]) for row in state["orders"]] == [
+        (MARKET, "90", "1")
+    ]
+    assert [(row["symbol"], row["netQuantity"]) for row in state["positions"]] == [
+        ("SOL_USDC_PERP", "10")
+    ]
+    assert float(state["margin"]["equity"]) > float(state["margin"]["free"]) > 0
+    fills = json.loads(signed_in(alice).get("/trade/fills", headers=JSON).content)
+    assert [(row["symbol"], row["isMaker"]) for row in fills] == [("SOL_USDC_PERP", True)]
+    history = json.loads(signed_in(alice).get("/trade/history", headers=JSON).content)
+    assert [row["status"] for row in history] == ["Filled", "New"]
+
+
+def test_what_is_lent_stands_beside_what_is_available(alice: Trader) -> None:
+    accepted(Lend(account=alice.id, asset="USDC", amount_atoms=40_000 * 10**6))
+    row = next(row for row in read(signed_in(alice))["balances"] if row["asset"] == "USDC")
+    assert (row["available"], row["lent"], row["usable"]) == ("60000", "40000", "100000")
+
+
+# -- who may ask -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/trade/account", "/trade/history", "/trade/fills"])
+def test_without_a_session_nothing_private_is_read(alice: Trader, path: str) -> None:
+    answer = Client().get(path, headers=JSON)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "UNAUTHORIZED"
+
+
+@pytest.mark.parametrize("path", ["/trade/order", "/trade/cancel", "/trade/cancel-all"])
+def test_without_a_session_a_form_leads_to_the_sign_in(alice: Trader, path: str) -> None:
+    answer = Client().post(path, LIMIT)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/accounts/login/")
+
+
+def test_an_account_of_someone_else_is_neither_read_nor_traded(alice: Trader, bob: Trader) -> None:
+    client = signed_in(alice)
+    stranger = {"account": str(bob.id)}
+    assert client.get("/trade/account", stranger, headers=JSON).status_code == 403
+    assert client.post("/trade/order", LIMIT | stranger, headers=JSON).status_code == 403
+    assert read(signed_in(bob))["orders"] == []
+
+
+def test_an_order_of_someone_else_is_not_cancelled(alice: Trader, bob: Trader) -> None:
+    bob.limit(MARKET, Side.BID, ticks=9_000, lots=100)
+    order_id = read(signed_in(bob))["orders"][0]["id"]
+    answer = signed_in(alice).post(
+        "/trade/cancel", {"symbol": MARKET, "orderId": order_id}, headers=JSON
+    )
+    assert (answer.status_code, answer.json()["message"]) == (400, "Order not found")
+    assert len(read(signed_in(bob))["orders"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/trade/order", "/trade/cancel", "/trade/cancel-all"])
+def test_another_site_cannot_make_the_browser_trade(alice: Trader, path: str) -> None:
+    client = signed_in(alice, enforce_csrf_checks=True)
+    assert client.post(path, LIMIT, headers=JSON).status_code == 403
+    assert read(signed_in(alice))["orders"] == []
+
+
+def test_the_chosen_sub_account_is_remembered(alice: Trader) -> None:
+    sub = accounts.create_sub_account(alice.user, "Strategy")
+    client = signed_in(alice)
+    assert page_data(client)["account"] == alice.id
+    assert page_data(client, f"/?account={sub.pk}")["account"] == sub.pk
+    assert page_data(client)["account"] == sub.pk
+    assert read(client)["balances"] == []
+
+
+def test_a_customer_without_verification_is_told_the_step_on_the_page_and_by_the_order(
+    alice: Trader,
+) -> None:
+    newcomer = Trader("newcomer", tier=0)
+    client = signed_in(newcomer)
+    refusal = client.get(f"/trade/{MARKET}").context["refusal"]
+    assert "erify" in refusal
+    answer = client.post("/trade/order", LIMIT, headers=JSON)
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"code": "FORBIDDEN", "message": refusal},
+    )
+
+
+def test_staff_without_an_account_see_the_page(alice: Trader) -> None:
+    client = signed_in(alice)
+    Account.objects.filter(user=alice.user).update(user=Trader("heir").user, number=5, name="x")
+    assert page_data(client)["account"] is None
+
+
+# -- trading ---------------------------------------------------------------------------------------
+
+
+def test_a_limit_order_rests_and_is_cancelled(alice: Trader) -> None:
+    client = signed_in(alice)
+    placed = client.post("/trade/order", LIMIT, headers=JSON)
+    assert placed.status_code == 200
+    assert placed.json()["message"].endswith("rests in the book at 90.")
+    [order] = read(client)["orders"]
+    cancelled = client.post(
+        "/trade/cancel", {"symbol": MARKET, "orderId": order["id"]}, headers=JSON
+    )
+    assert cancelled.json() == {"message": f"Order {order['id']} is cancelled."}
+    assert read(client)["orders"] == []
+
+
+def test_cancel_all_takes_every_market(alice: Trader) -> None:
+    alice.limit(MARKET, Side.BID, ticks=9_000, lots=100)
+    alice.limit("SOL_USDC_PERP", Side.BID, ticks=9_000, lots=100)
+    answer = signed_in(alice).post("/trade/cancel-all", {}, headers=JSON)
+    assert answer.json() == {"message": "2 orders are cancelled."}
+
+
+def test_what_a_market_order_did_is_said_in_one_sentence(alice: Trader, bob: Trader) -> None:
+    bob.limit(MARKET, Side.ASK, ticks=10_000, lots=300)
+    market = LIMIT | {"orderType": "Market", "price": ""}
+    client = signed_in(alice)
+    whole = client.post("/trade/order", market, headers=JSON).json()["message"]
+    assert whole == "Bought 2 SOL for 200 USDC."
+    rest = client.post("/trade/order", market, headers=JSON).json()["message"]
+    assert rest.startswith("Bought 1 SOL for 100 USDC; the rest has ended: ")
+
+
+def test_a_form_without_scripts_comes_back_with_a_message(alice: Trader) -> None:
+    answer = signed_in(alice).post("/trade/order", LIMIT, follow=True)
+    assert answer.redirect_chain == [(f"/trade/{MARKET}", 302)]
+    assert [message.level_tag for message in answer.context["messages"]] == ["success"]
+    assert "rests in the book" in answer.content.decode()
+    refused = signed_in(alice).post("/trade/order", LIMIT | {"quantity": "9000000"}, follow=True)
+    assert [message.level_tag for message in refused.context["messages"]] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"price": ""}, "Enter a price."),
+        ({"quantity": ""}, "Enter a quantity."),
+        ({"side": "Up"}, "side: Select a valid choice. Up is not one of the available choices."),
+        ({"symbol": "NOPE"}, "Invalid market symbol"),
+        ({"price": "90.001"}, "Price decimal too long: at most 2 decimals"),
+        ({"price": "NaN"}, "Price must be a plain positive decimal number"),
+        ({"quantity": "-2"}, "Quantity must be a plain positive decimal number"),
+    ],
+)
+def test_a_bad_ticket_is_refused_in_words(
+    alice: Trader, change: dict[str, str], message: str
+) -> None:
+    answer = signed_in(alice).post("/trade/order", LIMIT | change, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["message"] == message
+    assert read(signed_in(alice))["orders"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, {}),
+        ({"execution": "POST_ONLY"}, {"post_only": True}),
+        ({"execution": "IOC"}, {"time_in_force": TimeInForce.IOC}),
+        ({"execution": "FOK"}, {"time_in_force": TimeInForce.FOK}),
+        ({"reduceOnly": "on"}, {"reduce_only": True}),
+        ({"autoBorrow": "on"}, {"auto_borrow": True}),
+        ({"price": "1,090.5", "quantity": ".5"}, {"price": "1090.5", "quantity": "0.5"}),
+        (
+            {"orderType": "Market", "execution": "POST_ONLY"},
+            {"order_type": OrderType.MARKET, "price": None},
+        ),
+        (
+            {"orderType": "Market", "unit": "quote"},
+            {
+                "order_type": OrderType.MARKET,
+                "price": None,
+                "quantity": None,
+                "quote_quantity": "2",
+            },
+        ),
+        # Only a market order is measured in the quote asset.
+        ({"unit": "quote"}, {}),
+    ],
+)
+def test_the_ticket_says_what_the_customer_chose(
+    change: dict[str, str], expected: dict[str, Any]
+) -> None:
+    form = OrderForm(LIMIT | change)
+    assert form.is_valid(), form.errors
+    plain: dict[str, Any] = {
+        "symbol": MARKET,
+        "side": Side.BID,
+        "order_type": OrderType.LIMIT,
+        "price": "90",
+        "quantity": "2",
+        "auto_borrow": False,
+    }
+    assert form.order_request() == OrderRequest(**(plain | expected))
