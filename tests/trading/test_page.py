@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts import services as accounts
-from accounts.models import Account
+from accounts.models import User
 from engine.commands import Lend, OrderType, Side, TimeInForce
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house
@@ -191,10 +191,12 @@ def test_a_customer_without_verification_is_told_the_step_on_the_page_and_by_the
     )
 
 
-def test_staff_without_an_account_see_the_page(alice: Trader) -> None:
-    client = signed_in(alice)
-    Account.objects.filter(user=alice.user).update(user=Trader("heir").user, number=5, name="x")
-    assert page_data(client)["account"] is None
+def test_staff_see_the_page_and_have_nothing_to_trade_with(alice: Trader) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("ops@example.org", "long-password-1"))
+    page = client.get(f"/trade/{MARKET}").content
+    assert b"This sign-in has no trading account" in page
+    assert client.post("/trade/order", LIMIT, headers=JSON).status_code == 403
 
 
 # -- trading ---------------------------------------------------------------------------------------
