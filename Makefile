@@ -15,7 +15,7 @@ STATIC_FILES := $(shell find static platform/config/assets.py platform/config/se
 # The settings want to see these; what runs with them connects to nothing.
 NO_SERVICES := SECRET_KEY=none DATABASE_URL=postgresql:///none REDIS_URL=redis://none
 # Two `make` at once on a fresh clone: one builds, the other waits, both go on.
-BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --no-print-directory
+BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-directory
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 

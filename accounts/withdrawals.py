@@ -40,6 +40,8 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
     if the account cannot spare the money.
     """
     require(access, "withdraw")
+    if request.auto_borrow:
+        require(access, "borrow")
     instruction = _instruction(access.account, request)
     command = RequestWithdrawal(
         account=AccountId(access.account),

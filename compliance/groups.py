@@ -1,7 +1,7 @@
 """The groups of staff and what each may do in the console. Installed once, by a migration.
 
 Nobody can edit money: it moves by commands only, and the one act of staff on it is to say what
-became of a withdrawal.
+became of a withdrawal. Risk says what a book accepts.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ _DECIDE = [
 ]
 GROUPS: dict[str, list[tuple[str, str, str]]] = {
     "support": [_READ, *_CUSTOMERS, ("accounts", "apikey", "revoke_any_key")],
-    "risk": [_READ, *_CUSTOMERS, *_RULES],
+    "risk": [_READ, *_CUSTOMERS, *_RULES, ("trading", "market", "set_market_state")],
     "treasury": [_READ, *_CUSTOMERS, ("accounts", "withdrawal", "settle_withdrawal")],
     "compliance": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL, *_DECIDE],
     "auditor": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL],

@@ -5,13 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.assets import decimals_of
-from compliance.staff import ReadOnlyAdmin
+from compliance.models import AuditRecord
+from compliance.staff import ReadOnlyAdmin, audited_action
 from compliance.tables import LargeTableAdmin
+from engine.catalog import MarketState
 from gateway.decimals import format_decimal
+from trading import market_states
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.models import (
     Asset,
@@ -77,6 +81,41 @@ class AssetAdmin(SpecAdmin):
     search_fields = ("=symbol",)
 
 
+def _set_state(row: Market, record: AuditRecord, state: MarketState) -> str:
+    market_states.set_market_state(row.symbol, state, command_id=f"audit:{record.pk}")
+    return f"{row.symbol} is {state.value} now."
+
+
+@audited_action(permission="trading.set_market_state", description="Open: accept every order")
+def open_book(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
+    """Have a book accept every order."""
+    return _set_state(row, record, MarketState.OPEN)
+
+
+@audited_action(permission="trading.set_market_state", description="Post-only: no order may take")
+def post_only(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
+    """Have a book accept orders which rest only."""
+    return _set_state(row, record, MarketState.POST_ONLY)
+
+
+@audited_action(permission="trading.set_market_state", description="Limit-only: no market orders")
+def limit_only(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
+    """Have a book refuse market orders."""
+    return _set_state(row, record, MarketState.LIMIT_ONLY)
+
+
+@audited_action(permission="trading.set_market_state", description="Cancel-only: no new orders")
+def cancel_only(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
+    """Have a book accept cancels only."""
+    return _set_state(row, record, MarketState.CANCEL_ONLY)
+
+
+@audited_action(permission="trading.set_market_state", description="Close: no new orders")
+def close_book(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
+    """Close a book; its orders rest and can be cancelled."""
+    return _set_state(row, record, MarketState.CLOSED)
+
+
 @admin.register(Market)
 class MarketAdmin(SpecAdmin):
     """Listed markets."""
@@ -86,6 +125,7 @@ class MarketAdmin(SpecAdmin):
     fields = (*list_display, "quote_atoms_per_tick", "terms")
     readonly_fields = ("terms",)
     search_fields = ("=symbol",)
+    actions = (open_book, post_only, limit_only, cancel_only, close_book)
 
 
 @admin.register(PricePoint)

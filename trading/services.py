@@ -147,7 +147,7 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     listed = catalog().markets.get(request.symbol)
     if listed is None:
         return INVALID_MARKET
-    forbids = access.refusal("trade_perp" if listed.is_perp else "trade_spot")
+    forbids = _forbids(access, request, is_perp=listed.is_perp)
     if forbids is not None:
         return forbidden(forbids)
     try:
@@ -173,6 +173,19 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
         auto_borrow=request.auto_borrow is True,
         auto_borrow_repay=request.auto_borrow_repay,
     )
+
+
+def _forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
+    """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
+    if is_perp:
+        return None if request.reduce_only else access.refusal("trade_perp")
+    asked = {
+        "trade_spot": True,
+        "borrow": request.auto_borrow is True,
+        "lend": request.auto_lend is True,
+    }
+    refusals = (access.refusal(permission) for permission, is_asked in asked.items() if is_asked)
+    return next((refusal for refusal in refusals if refusal is not None), None)
 
 
 def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refusal:

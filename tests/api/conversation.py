@@ -8,7 +8,10 @@ import time
 from decimal import Decimal
 from typing import Any, Protocol
 
-FEES = {"SPOT": (Decimal("0.0008"), Decimal("0.001")), "PERP": (Decimal("0.0002"), Decimal("0.0005"))}
+FEES = {
+    "SPOT": (Decimal("0.0008"), Decimal("0.001")),
+    "PERP": (Decimal("0.0002"), Decimal("0.0005")),
+}
 UNITS = {"USDC": Decimal("1e-6"), "SOL": Decimal("1e-9"), "ETH": Decimal("1e-9")}
 ATTEMPTS = 20
 Row = dict[str, Any]
@@ -100,7 +103,7 @@ def _check_fee(fill: Row, symbol: str) -> None:
     rate = FEES["PERP" if perpetual else "SPOT"][0 if fill["isMaker"] else 1]
     quantity, price = Decimal(fill["quantity"]), Decimal(fill["price"])
     in_base = fill["side"] == "Bid" and not perpetual
-    asset = symbol.split("_")[0] if in_base else "USDC"
+    asset = symbol.split("_", maxsplit=1)[0] if in_base else "USDC"
     exact = (quantity if in_base else quantity * price) * rate
     rounded = exact.quantize(UNITS[asset], rounding="ROUND_CEILING")
     assert fill["feeSymbol"] == asset
@@ -108,7 +111,7 @@ def _check_fee(fill: Row, symbol: str) -> None:
 
 
 def _standing(trader: Trader, symbol: str) -> dict[str, Decimal]:
-    base = symbol.split("_")[0]
+    base = symbol.split("_", maxsplit=1)[0]
     held = trader.balances()
     totals = {
         asset: Decimal(held[asset]["available"]) + Decimal(held[asset]["locked"])
@@ -123,7 +126,7 @@ def _standing(trader: Trader, symbol: str) -> dict[str, Decimal]:
 
 def _check_standing(trader: Trader, symbol: str, before: dict[str, Decimal], fill: Row) -> None:
     """What changed is the fill and its fee, and, for a perpetual, what was settled meanwhile."""
-    base = symbol.split("_")[0]
+    base = symbol.split("_", maxsplit=1)[0]
     signed = Decimal(fill["quantity"]) * (1 if fill["side"] == "Bid" else -1)
     expected = {base: before[base], "USDC": before["USDC"], "position": before["position"]}
     expected[fill["feeSymbol"]] -= Decimal(fill["fee"])

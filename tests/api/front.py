@@ -37,7 +37,9 @@ from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
 from trading import catalog, services
 from trading.live import LIVE, LiveMarket
 
-EVERYTHING = frozenset({"view", "trade_spot", "trade_perp", "withdraw", "transfer"})
+EVERYTHING = frozenset(
+    {"view", "trade_spot", "trade_perp", "lend", "borrow", "withdraw", "transfer"}
+)
 
 
 class User:

@@ -49,7 +49,9 @@ class SignedClient:
             "Content-Type": "application/json",
         }
 
-    def call(self, method: str, path: str, params: dict[str, Any] | None = None, **when: Any) -> Any:
+    def call(
+        self, method: str, path: str, params: dict[str, Any] | None = None, **when: Any
+    ) -> Any:
         """Sign and send; return the parsed body, or its text where it is not JSON."""
         params = params or {}
         pairs = [f"{name}={_text(value)}" for name, value in sorted(params.items())]

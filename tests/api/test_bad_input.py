@@ -128,9 +128,12 @@ def test_another_accounts_order_is_unknown(exchange: LiveExchange, erin: SignedC
         # Not even whether such an order exists can be told from the answer.
         missing = erin.call(method, "/api/v1/order", named | {"orderId": "1"})
         assert missing == answer
-    assert dave.call("DELETE", "/api/v1/order", {"symbol": "SOL_USDC", "orderId": order["id"]})[
-        "status"
-    ] == "Cancelled"
+    assert (
+        dave.call("DELETE", "/api/v1/order", {"symbol": "SOL_USDC", "orderId": order["id"]})[
+            "status"
+        ]
+        == "Cancelled"
+    )
 
 
 def test_a_client_id_in_use_is_refused(erin: SignedClient) -> None:

@@ -138,9 +138,7 @@ def test_a_batch_places_each_order_and_cancel_all_ends_them(alice: CcxtTrader) -
 
 
 @pytest.mark.parametrize("symbol", [SPOT, PERP])
-def test_a_trade_agrees_to_the_last_digit(
-    alice: CcxtTrader, bob: CcxtTrader, symbol: str
-) -> None:
+def test_a_trade_agrees_to_the_last_digit(alice: CcxtTrader, bob: CcxtTrader, symbol: str) -> None:
     conversation.trade_and_compare(alice, bob, symbol)
 
 

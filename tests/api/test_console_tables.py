@@ -13,12 +13,23 @@ from django.urls import reverse
 from accounts.models import Balance, User, Withdrawal
 from accounts.services import create_sub_account
 from compliance.models import AuditRecord
-from engine.commands import AccrueInterest, AutoRealize, Borrow, Lend, Side, TransferFunds
+from engine.commands import (
+    AccrueInterest,
+    AutoRealize,
+    Borrow,
+    Lend,
+    PlaceOrder,
+    Side,
+    TransferFunds,
+)
+from engine.events import CommandRejected
 from engine.units import AccountId
+from gateway.client import submit
 from sequencer.dashboard import ledger_proof
 from sequencer.models import Checkpoint, JournalEntry, Snapshot
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import OUT, WITHDRAWAL
+from trading.models import Market
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
 # These belong to the console of users (tests of compliance and accounts).
@@ -144,6 +155,30 @@ def test_staff_end_a_withdrawal_with_a_reason(
     assert JournalEntry.objects.filter(command_id=f"audit:{record.pk}").exists()
     treasury.post(queue, confirmed)
     assert Balance.objects.get(account_id=alice.id, asset="USDC").available == left
+
+
+def test_risk_closes_a_book_with_a_reason_and_opens_it_again(alice: Trader) -> None:
+    books = reverse("admin:trading_market_changelist")
+
+    def act(who: Client, name: str) -> None:
+        chosen = {"action": name, "_selected_action": ["SOL_USDC_PERP"]}
+        who.post(books, chosen | {"confirmed": "1", "reason": "The index is being repaired"})
+
+    act(staff("support"), "cancel_only")
+    assert Market.objects.get(pk="SOL_USDC_PERP").state == "Open"
+    risk = staff("risk")
+    act(risk, "cancel_only")
+    assert Market.objects.get(pk="SOL_USDC_PERP").state == "CancelOnly"
+    order = PlaceOrder(
+        account=alice.id, market="SOL_USDC_PERP", side=Side.BID, price_ticks=10_100, lots=1_000
+    )
+    refused = submit(order).answer
+    assert isinstance(refused, CommandRejected)
+    assert refused.code == "MARKET_CANCEL_ONLY"
+    act(risk, "open_book")
+    assert Market.objects.get(pk="SOL_USDC_PERP").state == "Open"
+    records = AuditRecord.objects.filter(action__in=("console.cancel_only", "console.open_book"))
+    assert records.count() == 2
 
 
 def test_somebody_who_is_not_staff_does_not_get_in(alice: Trader) -> None:

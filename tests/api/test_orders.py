@@ -371,6 +371,11 @@ def test_who_may_not_trade_perpetuals_may_trade_spot_and_cancel(front: Front) ->
     assert front.order(user).status == 200
     body = {"symbol": "SOL_USDC_PERP"}
     assert front.send("DELETE", ORDERS, user, body).status == 200
+    # Nobody is kept in a position: what is missing here is only the position.
+    refusal = front.order(user, symbol="SOL_USDC_PERP", reduceOnly=True).refusal()
+    assert refusal[0] == 400
+    for flag in ("autoBorrow", "autoLend"):
+        assert front.order(user, **{flag: True}).refusal()[:2] == (403, "FORBIDDEN")
 
 
 def test_a_paused_market_takes_cancels_only(front: Front) -> None:

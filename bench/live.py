@@ -1,0 +1,199 @@
+"""A whole exchange on loopback: REST orders and WebSocket fan-out, as clients meet them."""
+
+import asyncio
+import json
+import os
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import uvloop
+import websockets
+
+from bench.load import Result, Signer, run
+from bench.report import line, percentiles
+from tests.live import LiveExchange
+
+CONNECTIONS = 64
+SINGLE_ORDERS = 12_800
+BATCHES = 640
+BATCH = 50
+SYMBOL = "SOL_USDC"
+CLIENTS = 100
+FAN_OUT_SECONDS = 10
+
+
+@contextmanager
+def _exchange() -> Iterator[LiveExchange]:
+    with tempfile.TemporaryDirectory(prefix="satchel-bench-") as folder:
+        # The embedded PostgreSQL runs as a user of its own and must reach its data.
+        Path(folder).chmod(0o755)
+        exchange = LiveExchange(Path(folder) / "data")
+        try:
+            exchange.start()
+            yield exchange
+        finally:
+            exchange.stop()
+
+
+def measure_rest() -> None:
+    """Print the REST lines."""
+    with _exchange() as exchange:
+        mid = _mid(exchange)
+        singles = _orders(mid, SINGLE_ORDERS)
+        signers = [Signer(user, exchange["rest"]) for user in exchange["users"]]
+        requests: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+        for number, order in enumerate(singles):
+            slot = number % CONNECTIONS
+            requests[slot].append(signers[slot % len(signers)].order(order))
+        cpu = _Cpu(exchange)
+        result = uvloop.run(run(exchange["rest"], requests))
+        _print(f"REST single orders, {CONNECTIONS} connections", result, SINGLE_ORDERS, cpu)
+        batches = _orders(mid, BATCHES * BATCH)
+        requests = [[] for _ in range(CONNECTIONS)]
+        for number in range(BATCHES):
+            slot = number % CONNECTIONS
+            part = batches[number * BATCH : (number + 1) * BATCH]
+            requests[slot].append(signers[slot % len(signers)].batch(part))
+        cpu = _Cpu(exchange)
+        result = uvloop.run(run(exchange["rest"], requests))
+        _print(f"REST batches of {BATCH}, {CONNECTIONS} connections", result, BATCHES * BATCH, cpu)
+
+
+def _mid(exchange: LiveExchange) -> float:
+    url = f"{exchange['rest']}/api/v1/depth?symbol={SYMBOL}"
+    while True:
+        with urlopen(url) as answer:  # noqa: S310 -- loopback
+            depth = json.load(answer)
+        if depth["bids"] and depth["asks"]:
+            return (float(depth["bids"][-1][0]) + float(depth["asks"][0][0])) / 2
+        time.sleep(0.5)
+
+
+def _orders(mid: float, count: int) -> list[dict[str, Any]]:
+    """Return small orders: a fifth rest far below, the others take or find nothing and end."""
+    rng = random.Random(count)
+    orders = []
+    for number in range(count):
+        resting = number % 5 == 0
+        side = rng.choice(("Bid", "Ask"))
+        factor = 0.8 + rng.random() / 10 if resting else (1.02 if side == "Bid" else 0.98)
+        orders.append(
+            {
+                "symbol": SYMBOL,
+                "side": "Bid" if resting else side,
+                "orderType": "Limit",
+                "price": f"{mid * factor:.2f}",
+                "quantity": "0.01",
+                "timeInForce": "GTC" if resting else "IOC",
+            }
+        )
+    return orders
+
+
+class _Cpu:
+    """The CPU time of the exchange's processes, by name."""
+
+    NAMES = ("edge", "engine", "postgres")
+
+    def __init__(self, exchange: LiveExchange) -> None:
+        self.pids = {name: exchange.pid(name) for name in self.NAMES}
+        self.before = {name: _tree_seconds(pid) for name, pid in self.pids.items()}
+
+    def spent(self) -> dict[str, float]:
+        """Return the seconds since this was made."""
+        return {n: _tree_seconds(pid) - self.before[n] for n, pid in self.pids.items()}
+
+
+def _tree_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process and its living children."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            number, rest = path.read_text().split(" ", 1)
+        except OSError:
+            continue
+        fields = rest.rsplit(")", 1)[1].split()
+        if int(number) == pid or int(fields[1]) == pid:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
+    spent = cpu.spent()
+    parts = " + ".join(f"{n} {seconds / orders * 1e6:.0f}" for n, seconds in spent.items())
+    refused = f"; {result.errors} refused, such as {result.example}" if result.errors else ""
+    line(
+        what,
+        rate=orders / result.wall,
+        cpu_us=sum(spent.values()) / orders * 1e6,
+        latency=percentiles(result.seconds),
+        includes=(
+            f"signature, permission, engine, commit before the reply, demo bots beside it; {parts}; "
+            f"the load generator runs on the same cores{refused}"
+        ),
+    )
+
+
+# -- fan-out ----------------------------------------------------------------------------------
+
+
+def measure_ws() -> None:
+    """Print the fan-out's line."""
+    with _exchange() as exchange:
+        mid = _mid(exchange)
+        uvloop.run(_fan_out(exchange, mid))
+
+
+async def _fan_out(exchange: LiveExchange, mid: float) -> None:
+    """Have 100 clients listen to all of a busy market, and time each event's way to each of them."""
+    signer = Signer(exchange["users"][0], exchange["rest"])
+    clients = [await websockets.connect(exchange["ws"], max_queue=None) for _ in range(CLIENTS)]
+    streams = [f"{kind}.{SYMBOL}" for kind in ("depth", "trade", "bookTicker")]
+    for client in clients:
+        await client.send(json.dumps({"method": "SUBSCRIBE", "params": streams}))
+    await asyncio.sleep(0.5)
+    orders = _orders(mid, 20 * 10 * FAN_OUT_SECONDS)
+    latencies: list[float] = []
+    counting = [asyncio.create_task(_count(client, latencies)) for client in clients]
+    cpu = _Cpu(exchange)
+    began = time.perf_counter()
+    for number in range(10 * FAN_OUT_SECONDS):
+        await run(exchange["rest"], [[signer.batch(orders[number * 20 : (number + 1) * 20])]])
+        await asyncio.sleep(max(0, (number + 1) / 10 - (time.perf_counter() - began)))
+    await asyncio.sleep(0.5)
+    wall = time.perf_counter() - began
+    spent = cpu.spent()["edge"]
+    for task in counting:
+        task.cancel()
+    received = sum(await asyncio.gather(*counting))
+    for client in clients:
+        await client.close()
+    line(
+        f"WebSocket fan-out to {CLIENTS} clients",
+        rate=received / wall,
+        cpu_us=spent / received * 1e6,
+        latency=percentiles(latencies),
+        includes=(
+            "messages delivered; latency from the engine's time to the client; 200 orders/s placed "
+            "meanwhile, whose work is in the CPU; offered load, not the most it can do"
+        ),
+    )
+
+
+async def _count(client: Any, latencies: list[float]) -> int:
+    count = 0
+    try:
+        async for message in client:
+            count += 1
+            data = json.loads(message)["data"]
+            if "T" in data:
+                latencies.append(time.time() - data["T"] / 1e6)
+    except asyncio.CancelledError:
+        pass
+    return count
