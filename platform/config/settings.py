@@ -51,7 +51,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "csp",
     "django_countries",
-    "django_htmx",
     "drf_spectacular",
     "rest_framework",
     "compliance",
@@ -75,7 +74,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 
