@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench`, or `python -m bench [engine|commit|rest|ws]`. Never run by the tests."""
+"""Benchmarks, not run by the tests: `make bench`, or `python -m bench [engine|commit|rest|ws]`."""

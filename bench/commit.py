@@ -16,9 +16,17 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from bench.engine import fills_of
 from bench.report import line, percentiles
 from bench.workload import Workload, build, checksum
 from engine import commands as c
+from engine.engine import Engine
+from gateway import codec
+from sequencer.batch import Batch, apply
+from sequencer.commit import Committer
+from sequencer.database import Connection, connect
+from sequencer.journal import CHAIN_START, JOURNAL, Written
+from sequencer.leadership import begin_epoch, try_to_lead
 
 OPERATIONS = 40_000
 BATCH = 500
@@ -27,12 +35,6 @@ SWITCH_SECONDS = 0.0005
 
 def measure() -> None:
     """Print the commit's lines."""
-    if not os.environ.get("DATABASE_URL"):
-        print("commit: set DATABASE_URL to an empty database, or run `make bench`")
-        return
-    _prepare_database()
-    from sequencer.database import connect
-
     work = build(operations=OPERATIONS)
     with connect("bench") as connection:
         feeder = _Feeder(connection)
@@ -60,37 +62,15 @@ def measure() -> None:
     _measure_limit(feeder, rate)
 
 
-def _prepare_database() -> None:
-    """Migrate, and refuse a database in which somebody lives."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    os.environ.setdefault("LOG_LEVEL", "WARNING")
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    from sequencer.models import JournalEntry
-
-    if JournalEntry.objects.exists():
-        sys.exit("commit: this database has a journal already; the benchmark needs an empty one")
-
-
 class _Feeder:
     """Applies commands in this thread while the sequencer's committer commits in its own."""
 
-    def __init__(self, connection: Any) -> None:
-        from engine.engine import Engine
-        from sequencer.batch import Batch
-        from sequencer.commit import Committer
-        from sequencer.journal import CHAIN_START
-        from sequencer.leadership import begin_epoch, try_to_lead
-
+    def __init__(self, connection: Connection) -> None:
         assert try_to_lead(connection), "another engine leads this database"
         self.engine = Engine()
-        self.batches: list[Any] = []
+        self.batches: list[Batch] = []
         self.commit_seconds: list[float] = []
         self.keeping = False
-        self._new_batch = Batch
         self._open = Batch()
         self._ready = threading.Condition()
         self._taken_at = 0.0
@@ -113,8 +93,6 @@ class _Feeder:
 
     def feed(self, commands: list[c.AnyCommand]) -> None:
         """Apply all commands and wait until they are committed."""
-        from gateway import codec
-        from sequencer.batch import apply
 
         for number, command in enumerate(commands):
             raw = codec.encode(command)
@@ -140,17 +118,17 @@ class _Feeder:
         self._committer.join()
         gc.enable()
 
-    def _take(self, timeout_seconds: float) -> Any:
+    def _take(self, timeout_seconds: float) -> Batch | None:
         with self._ready:
             self._ready.wait_for(lambda: bool(self._open.entries), timeout_seconds)
             if not self._open.entries:
                 return None
-            batch, self._open = self._open, self._new_batch()
+            batch, self._open = self._open, Batch()
             self._taken_at = time.perf_counter()
             self._ready.notify_all()
             return batch
 
-    def _committed(self, batch: Any) -> None:
+    def _committed(self, batch: Batch) -> None:
         with self._ready:
             if self.keeping:
                 self.commit_seconds.append(time.perf_counter() - self._taken_at)
@@ -160,13 +138,11 @@ class _Feeder:
 
 
 def _verify(work: Workload, feeder: _Feeder) -> None:
-    from bench.engine import fills_of
-
     fills = fills_of([entry.events for batch in feeder.batches for entry in batch.entries])
     assert checksum(fills) == work.checksum, "the fills differ from the reference"
 
 
-def _backend_cpu(connection: Any) -> float:
+def _backend_cpu(connection: Connection) -> float:
     """Return the CPU seconds which this connection's backend has used so far."""
     try:
         with open(f"/proc/{connection.info.backend_pid}/stat") as stat:
@@ -181,8 +157,6 @@ def _backend_cpu(connection: Any) -> float:
 
 
 def _measure_limit(feeder: _Feeder, rate: float) -> None:
-    from sequencer.database import connect
-
     payloads = [_payload(batch) for batch in feeder.batches]
     tables = {name for payload in payloads for name, _ in payload}
     rows = sum(text.count(b"\n") for payload in payloads for _, text in payload.values())
@@ -210,9 +184,8 @@ def _measure_limit(feeder: _Feeder, rate: float) -> None:
     )
 
 
-def _payload(batch: Any) -> dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], bytes]]:
+def _payload(batch: Batch) -> dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], bytes]]:
     """Return what COPY needs for a batch: table and columns → text."""
-    from sequencer.journal import JOURNAL, Written
 
     journal = [
         Written(e.sequence, e.at_ns, 1, e.command_id, e.command, e.answer, bytes(32))
@@ -247,16 +220,16 @@ def _twin(name: str) -> str:
     return f"bench_{name}"
 
 
-def _empty_twin(connection: Any, name: str) -> None:
+def _empty_twin(connection: Connection, name: str) -> None:
     """Make an empty table with the columns and indexes of another, but nothing unique.
 
     A row which was updated many times in the run comes as many times here.
     """
     twin = sql.Identifier(_twin(name))
     connection.execute(
-        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING STORAGE)").format(
-            twin, sql.Identifier(name)
-        )
+        sql.SQL(
+            "CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING STORAGE)"
+        ).format(twin, sql.Identifier(name))
     )
     found = connection.execute(
         "SELECT indexdef FROM pg_indexes WHERE tablename = %s AND schemaname = 'public'", [name]
@@ -266,7 +239,7 @@ def _empty_twin(connection: Any, name: str) -> None:
         connection.execute(sql.SQL("CREATE INDEX ON {} USING ").format(twin) + sql.SQL(how))
 
 
-def _copy(connection: Any, name: str, columns: tuple[str, ...], text: bytes) -> None:
+def _copy(connection: Connection, name: str, columns: tuple[str, ...], text: bytes) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(_twin(name)), sql.SQL(", ").join(map(sql.Identifier, columns))
     )

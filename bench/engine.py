@@ -1,7 +1,7 @@
 """The engine alone: matching, margin, ledger, positions and events; in memory, no commit.
 
-Besides the plain figure: does an order cost more when its account has many open orders, when there are
-many accounts, many markets? It must not.
+Besides the plain figure: does an order cost more when its account has many open orders, when there
+are many accounts, many markets? It must not.
 """
 
 import gc
@@ -24,7 +24,7 @@ class Run:
     engine: Engine = field(default_factory=Engine)
     sequence: int = 0
 
-    def feed(self, commands: list[c.AnyCommand]) -> list[tuple[e.AnyEvent, ...]]:
+    def feed(self, commands: list[c.AnyCommand]) -> list[tuple[e.Event, ...]]:
         """Apply all, one microsecond apart; return the events of each."""
         apply, sequence, outcomes = self.engine.apply, self.sequence, []
         for command in commands:
@@ -81,11 +81,11 @@ def _thaw() -> None:
     gc.collect()
 
 
-def _refused(outcome: tuple[e.AnyEvent, ...]) -> bool:
+def _refused(outcome: tuple[e.Event, ...]) -> bool:
     return isinstance(outcome[0], e.CommandRejected)
 
 
-def fills_of(outcomes: list[tuple[e.AnyEvent, ...]]) -> list[Fill]:
+def fills_of(outcomes: list[tuple[e.Event, ...]]) -> list[Fill]:
     """Return the fills as (taker, maker, price, quantity), in order."""
     return [
         (event.seller_order, event.buyer_order, event.price_ticks, event.lots)
@@ -97,7 +97,7 @@ def fills_of(outcomes: list[tuple[e.AnyEvent, ...]]) -> list[Fill]:
     ]
 
 
-def _verify(work: Workload, outcomes: list[tuple[e.AnyEvent, ...]]) -> None:
+def _verify(work: Workload, outcomes: list[tuple[e.Event, ...]]) -> None:
     refused = [outcome[0] for outcome in outcomes if _refused(outcome)]
     assert not refused, f"{len(refused)} operations were refused: {refused[0]}"
     assert checksum(fills_of(outcomes)) == work.checksum, "the fills differ from the reference"
@@ -130,9 +130,7 @@ def _placing_cost(open_orders: int) -> float:
     for number in range(4_000):
         pairs.append(bid(number))
         pairs.append(
-            c.CancelOrder(
-                account=account, market="A0_USDC_PERP", order_id=OrderId(first + number)
-            )
+            c.CancelOrder(account=account, market="A0_USDC_PERP", order_id=OrderId(first + number))
         )
     best = _best_cpu(run, pairs)
     return best / 4_000 * 1e6
@@ -166,9 +164,7 @@ def _by_markets() -> None:
     )
 
 
-def _workload_cost(
-    *, accounts: int, markets: int, idle: int = 0, idle_markets: int = 0
-) -> float:
+def _workload_cost(*, accounts: int, markets: int, idle: int = 0, idle_markets: int = 0) -> float:
     """Return the CPU µs of one operation of a workload of 20,000."""
     work = build(operations=20_000, accounts=accounts, markets=markets)
     run = Run()

@@ -138,7 +138,7 @@ def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
         cpu_us=sum(spent.values()) / orders * 1e6,
         latency=percentiles(result.seconds),
         includes=(
-            f"signature, permission, engine, commit before the reply, demo bots beside it; {parts}; "
+            f"signature, permission, engine, commit before the reply, bots beside it; {parts}; "
             f"the load generator runs on the same cores{refused}"
         ),
     )
@@ -155,7 +155,7 @@ def measure_ws() -> None:
 
 
 async def _fan_out(exchange: LiveExchange, mid: float) -> None:
-    """Have 100 clients listen to all of a busy market, and time each event's way to each of them."""
+    """Have 100 clients listen to a busy market, and time each event's way to each of them."""
     signer = Signer(exchange["users"][0], exchange["rest"])
     clients = [await websockets.connect(exchange["ws"], max_queue=None) for _ in range(CLIENTS)]
     streams = [f"{kind}.{SYMBOL}" for kind in ("depth", "trade", "bookTicker")]

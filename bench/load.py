@@ -111,6 +111,8 @@ class _Connection(asyncio.Protocol):
 async def run(rest: str, requests: list[list[bytes]]) -> Result:
     """Send each list over a connection of its own, all at the same time."""
     address, result = urlsplit(rest), Result()
+    assert address.hostname is not None
+    assert address.port is not None
     loop = asyncio.get_running_loop()
     waiting = []
     began = time.perf_counter()

@@ -1,7 +1,8 @@
 """The workload of every engine figure: seeded operations, and what must come out of them.
 
-60 % limit orders which do not cross, at a geometric distance (10 ticks typical) from a slowly walking
-mid; 30 % cancels of a live order chosen evenly; 10 % limit orders which cross. 1 to 100 lots each.
+60 % limit orders which do not cross, at a geometric distance (10 ticks typical) from a slowly
+walking mid; 30 % cancels of a live order chosen evenly; 10 % limit orders which cross. Each has 1
+to 100 lots.
 A small reference book of its own computes the fills while the operations are drawn.
 """
 
@@ -59,7 +60,7 @@ class ReferenceBook:
         self.sides: dict[bool, dict[int, deque[_Order]]] = {True: {}, False: {}}
         self.mid = MID_TICKS
 
-    def best(self, is_bid: bool) -> int | None:  # noqa: FBT001
+    def best(self, is_bid: bool) -> int | None:
         side = self.sides[is_bid]
         return (max(side) if is_bid else min(side)) if side else None
 
@@ -134,7 +135,9 @@ def build(
             books[symbol].cancel(order)
             work.operations.append(
                 c.CancelOrder(
-                    account=AccountId(order.account), market=symbol, order_id=OrderId(order.order_id)
+                    account=AccountId(order.account),
+                    market=symbol,
+                    order_id=OrderId(order.order_id),
                 )
             )
             continue

@@ -136,6 +136,11 @@ class Catalog(msgspec.Struct, frozen=True):
     assets: dict[str, Asset]
     markets: dict[str, ListedMarket]
 
+    @property
+    def decimals(self) -> dict[str, int]:
+        """The decimals of each asset."""
+        return {symbol: asset.decimals for symbol, asset in self.assets.items()}
+
 
 _state: dict[str, Catalog] = {}
 

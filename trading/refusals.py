@@ -4,12 +4,14 @@ Used by the fast paths of the edge, by the REST framework and by pages, so that 
 same through every door.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from engine.events import CommandRejected
 from engine.rejects import Reject
+from gateway.decimals import format_decimal
 
 REJECT_HEADER: Final = "X-Reject-Code"
 
@@ -114,17 +116,37 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
 # Clients compare these answers letter by letter, or the caller adds the numbers.
 _EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER, Reject.PRICE_OUT_OF_BAND})
 
+# Details of a refusal which are atoms of its asset.
+_AMOUNTS: Final = frozenset(
+    {"available", "borrowable", "lent", "needed", "redeemable", "requested", "room"}
+)
 
-def refusal_of(rejected: CommandRejected) -> Refusal:
-    """Return the answer to a command which the engine has refused."""
+
+def refusal_of(rejected: CommandRejected, decimals: Mapping[str, int]) -> Refusal:
+    """Return the answer to a command which the engine has refused, with its numbers.
+
+    Args:
+        decimals: of each asset, by its symbol.
+    """
     status, code, words = _ANSWERS[rejected.code]
     if not words:
-        message = rejected.message
+        message = rejected.message + _numbers(rejected, decimals)
     elif rejected.code in _EXACT or not rejected.message:
         message = words
     else:
         message = f"{words}: {rejected.message}"
     return Refusal(status, code, message, rejected.code.value)
+
+
+def _numbers(rejected: CommandRejected, decimals: Mapping[str, int]) -> str:
+    asset = str(rejected.details.get("asset", ""))
+    parts = []
+    for name, value in rejected.details.items():
+        if name.endswith("_micros"):
+            parts.append(f"{name.removesuffix('_micros')} {format_decimal(int(value), 6)} USD")
+        elif name in _AMOUNTS and asset in decimals:
+            parts.append(f"{name} {format_decimal(int(value), decimals[asset])} {asset}")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def refusal(reject: Reject, message: str) -> Refusal:

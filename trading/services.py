@@ -266,7 +266,7 @@ def refusal_without_answer(error: GatewayError) -> Refusal:
 def _outcome(command: Command, answer: Event) -> Event | Refusal:
     if not isinstance(answer, CommandRejected):
         return answer
-    refused = refusal_of(answer)
+    refused = refusal_of(answer, catalog().decimals)
     lowest, highest = answer.details.get("lowest_ticks"), answer.details.get("highest_ticks")
     if isinstance(command, PlaceOrder) and isinstance(lowest, int) and isinstance(highest, int):
         # The engine counts in ticks; the customer does not.

@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from accounts.api.errors import EngineRefused, Refused
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 from trading import refusals
+from trading.catalog import catalog
 from trading.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     return Response(body, status=refusal.status, headers=headers)
 
 
+@csrf_exempt
 def not_found(request: HttpRequest) -> HttpResponse:
     """Answer an API path which does not exist."""
     message = f"Not Found: {request.path} is no path of this API (docs/api.md lists them)"
@@ -48,7 +51,7 @@ def not_found(request: HttpRequest) -> HttpResponse:
 def _refusal_of(error: Exception) -> Refusal:
     match error:
         case EngineRefused():
-            return refusals.refusal_of(error.rejected)
+            return refusals.refusal_of(error.rejected, catalog().decimals)
         case refusals.Refused():
             return error.refusal
         case Refused():

@@ -140,6 +140,7 @@ def _borrow_refusal(
         return rejected(
             Reject.INSUFFICIENT_FUNDS,
             f"there is not enough {symbol} available; deposit, or allow borrowing for this order",
+            asset=symbol,
             available=own,
             needed=own + short,
         )
@@ -148,6 +149,7 @@ def _borrow_refusal(
         return rejected(
             Reject.INSUFFICIENT_SUPPLY,
             f"the {symbol} pool cannot lend that much now; reduce the size",
+            asset=symbol,
             borrowable=borrowable,
             needed=short,
         )

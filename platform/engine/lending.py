@@ -58,11 +58,17 @@ def lend(state: State, command: Lend) -> Events:
         return rejected(
             Reject.INSUFFICIENT_FUNDS,
             "lend at most what is available",
+            asset=command.asset,
             available=holding.available.atoms,
         )
     room = pool.lendable()
     if room is not None and command.amount_atoms > room:
-        return rejected(Reject.POOL_LIMIT, "the pool takes less than that now", room=room)
+        return rejected(
+            Reject.POOL_LIMIT,
+            "the pool takes less than that now",
+            asset=command.asset,
+            room=room,
+        )
     funds.lend(state, holding, command.amount_atoms, MovementSource.MANUAL)
     return _answer(state)
 
@@ -76,11 +82,19 @@ def redeem(state: State, command: Redeem) -> Events:
     pool = state.pools[command.asset]
     lent = pool.lend_atoms(holding.lend_scaled)
     if command.amount_atoms > lent:
-        return rejected(Reject.INSUFFICIENT_LEND, "redeem at most what you lend", lent=lent)
+        return rejected(
+            Reject.INSUFFICIENT_LEND,
+            "redeem at most what you lend",
+            asset=command.asset,
+            lent=lent,
+        )
     room = pool.redeemable(state.at_ns)
     if command.amount_atoms > room:
         return rejected(
-            Reject.UTILIZATION_LIMIT, "the pool can give back less than that now", redeemable=room
+            Reject.UTILIZATION_LIMIT,
+            "the pool can give back less than that now",
+            asset=command.asset,
+            redeemable=room,
         )
     funds.redeem(state, holding, command.amount_atoms, MovementSource.MANUAL)
     return _answer(state)
@@ -101,7 +115,10 @@ def borrow(state: State, command: Borrow) -> Events:
     room = pool.borrowable(state.at_ns)
     if command.amount_atoms > room:
         return rejected(
-            Reject.INSUFFICIENT_SUPPLY, "the pool cannot lend that much now", borrowable=room
+            Reject.INSUFFICIENT_SUPPLY,
+            "the pool cannot lend that much now",
+            asset=command.asset,
+            borrowable=room,
         )
     debt = div_ceil(command.amount_atoms * RAY, pool.debt_index)
     holding.available.atoms += command.amount_atoms
@@ -134,6 +151,7 @@ def repay(state: State, command: Repay) -> Events:
         return rejected(
             Reject.INSUFFICIENT_FUNDS,
             "repay at most what is available",
+            asset=command.asset,
             available=holding.available.atoms,
         )
     funds.repay(state, holding, amount, MovementSource.MANUAL)

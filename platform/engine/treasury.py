@@ -151,7 +151,8 @@ def _take_out(
     if short and lent > room and amount <= own + lent:
         return rejected(
             Reject.UTILIZATION_LIMIT,
-            f"the pool can give back {room} of the {lent} you lend now; ask for less or wait",
+            "the pool cannot give back all that you lend now; ask for less or wait",
+            asset=asset,
             available=own,
             redeemable=room,
             lent=lent,
@@ -160,6 +161,7 @@ def _take_out(
         return rejected(
             Reject.INSUFFICIENT_FUNDS,
             "there is not enough available; ask for at most the available amount",
+            asset=asset,
             available=own + room,
             requested=amount,
         )

@@ -35,9 +35,10 @@ def parse_decimal(text: str, decimals: int) -> int:
         raise DecimalError(f"more than {MAX_DIGITS} digits")
     shift = decimals - len(fraction) + exponent
     digits = int(whole + fraction)
+    power: int = 10 ** abs(shift)
     if shift >= 0:
-        return digits * 10**shift
-    scaled, lost = divmod(digits, 10**-shift)
+        return digits * power
+    scaled, lost = divmod(digits, power)
     if lost:
         raise TooPrecise(f"more than {decimals} decimals")
     return scaled

@@ -1,7 +1,7 @@
 """What every client must be able to do on a live exchange, said once; each test file says how.
 
-The demo's market makers trade at the same time, so a trade between two given accounts is made inside
-the spread and tried again if somebody else was faster.
+The demo's market makers trade at the same time, so a trade between two given accounts is made
+inside the spread and tried again if somebody else was faster.
 """
 
 import time

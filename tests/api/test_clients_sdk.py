@@ -105,7 +105,11 @@ def test_a_trade_agrees_to_the_last_digit(alice: SdkTrader, bob: SdkTrader, symb
 def test_a_number_in_exponent_form_is_signed_as_written(alice: SdkTrader) -> None:
     with pytest.raises(BackpackAPIError) as refusal:
         alice.account.execute_order(
-            orderType="Limit", side="Bid", symbol=SPOT, price="100", quantity=1e-05
+            orderType="Limit",
+            side="Bid",
+            symbol=SPOT,
+            price="100",
+            quantity=1e-05,  # type: ignore[arg-type]
         )
     assert refusal.value.code == "INVALID_QUANTITY"
 

@@ -442,8 +442,14 @@ def test_a_hot_path_names_the_methods_it_takes() -> None:
 
 @pytest.mark.parametrize("reject", Reject)
 def test_every_reject_of_the_engine_has_an_answer(reject: Reject) -> None:
-    refusal = refusal_of(CommandRejected(code=reject, message="Say what to do"))
+    refusal = refusal_of(CommandRejected(code=reject, message="Say what to do"), {})
     assert refusal.status in (400, 403, 409)
     assert refusal.code.isupper()
     assert refusal.message
     assert refusal.reject == reject
+
+
+def test_a_refusal_for_want_of_money_names_the_numbers(front: Front) -> None:
+    refusal = front.order(front.alice, quantity="1000000").refusal()
+    assert refusal[1] == "INSUFFICIENT_FUNDS"
+    assert "available " in refusal[2] and " USDC" in refusal[2], refusal[2]

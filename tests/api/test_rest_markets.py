@@ -153,6 +153,7 @@ def test_an_unknown_path_is_not_found_in_json(db: None) -> None:
         answer = Client().get(path)
         assert answer.status_code == 404
         assert answer.json()["code"] == "RESOURCE_NOT_FOUND"
+        assert Client(enforce_csrf_checks=True).post(path).json()["code"] == "RESOURCE_NOT_FOUND"
 
 
 def test_public_answers_say_how_long_they_may_be_kept(house: object) -> None:

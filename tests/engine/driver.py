@@ -42,9 +42,7 @@ class Exchange:
         for account in accounts:
             self.accept(c.OpenAccount(account=account, owner=account))
 
-    def apply(
-        self, command: c.AnyCommand, *, command_id: str | None = None
-    ) -> tuple[e.AnyEvent, ...]:
+    def apply(self, command: c.AnyCommand, *, command_id: str | None = None) -> tuple[e.Event, ...]:
         """Apply a command as the sequencer would; a repeated one takes no number.
 
         Time stands still between commands, so that amounts can be told to the atom; see `wait`.
@@ -87,7 +85,7 @@ class Exchange:
         """Set index prices, in USD × 1e8."""
         self.accept(c.UpdatePrices(prices_e8=prices_e8))
 
-    def limit(  # noqa: PLR0913
+    def limit(
         self,
         account: AccountId,
         side: Side,

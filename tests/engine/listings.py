@@ -1,7 +1,7 @@
-"""The assets and markets which the engine's tests trade, with numbers that are easy to check by hand.
+"""The assets and markets which the engine's tests trade, with numbers easy to check by hand.
 
 SOL: tick 0.01, step 0.01, so one lot costs 100 USDC atoms per tick; a price of 100.00 is 10,000
-ticks and 1 SOL is 100 lots. BTC: tick 0.1, step 0.00001, so one lot costs exactly one USDC atom a tick.
+ticks and 1 SOL is 100 lots. BTC: tick 0.1, step 0.00001, so one lot costs one USDC atom a tick.
 """
 
 from engine.catalog import Asset, Fraction, Haircut, Market, MarketKind, RateCurve

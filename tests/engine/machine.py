@@ -1,6 +1,9 @@
-"""Random commands over several accounts, assets and markets, with every truth checked after each."""
+"""Random commands over several accounts, assets and markets; every truth is checked after each."""
 
 from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine import commands as c
 from engine import events as e
@@ -8,8 +11,6 @@ from engine.catalog import MarketState
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import AccountId, OrderId
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.engine import invariants
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
@@ -20,9 +21,7 @@ SPOT = "SOL_USDC"
 PERP = "SOL_USDC_PERP"
 MARKETS = st.sampled_from([SPOT, PERP, PERP, "BTC_USDC", "BTC_USDC_PERP"])
 # Amounts in hundredths of a whole unit, of every size from dust to most of what there is.
-AMOUNTS = st.one_of(
-    st.integers(min_value=1, max_value=200_000), st.sampled_from([1, 10**6, 10**8])
-)
+AMOUNTS = st.one_of(st.integers(min_value=1, max_value=200_000), st.sampled_from([1, 10**6, 10**8]))
 UNIT = {"USDC": 10**4, "SOL": 10**7, "BTC": 10**4}
 DEPOSITS = {"USDC": 20_000 * 10**6, "SOL": 200 * 10**9, "BTC": 10**8}
 MID = {SPOT: 10_000, PERP: 10_000, "BTC_USDC": 500_000, "BTC_USDC_PERP": 500_000}
@@ -67,7 +66,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         for asset in DEPOSITS:
             exchange.accept(c.AccrueInterest(asset=asset))
 
-    def do(self, command: c.AnyCommand) -> e.AnyEvent:
+    def do(self, command: c.AnyCommand) -> e.Event:
         """Apply, check what is particular to this command, apply again and to the twin."""
         exchange = self.exchange
         state = exchange.engine.state
@@ -212,7 +211,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         reduce_only: bool,
         borrow: bool,
     ) -> None:
-        amount = (
+        amount: dict[str, Any] = (
             {"quote_atoms": size * 1_234_567} if by_quote else {"lots": size * LOTS[market] // 10}
         )
         self.do(

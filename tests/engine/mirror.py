@@ -4,12 +4,15 @@ It is written without looking at the engine's state, so that comparing the two p
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engine import events as e
 from engine.catalog import Asset, Market
 from engine.commands import Side
 from engine.events import OrderStatus
+from engine.units import AccountId, OrderId
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
@@ -32,10 +35,10 @@ class Mirror:
         self.owners: dict[int, int] = {}
         self.settings: dict[int, e.AccountUpdated] = {}
         self.ledger: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self.balances: dict[tuple[int, str], e.BalanceChanged] = {}
+        self.balances: dict[tuple[AccountId, str], e.BalanceChanged] = {}
         self.pools: dict[str, e.PoolChanged] = {}
         self.positions: dict[tuple[int, str], e.PositionChanged] = {}
-        self.orders: dict[int, OpenOrder] = {}
+        self.orders: dict[OrderId, OpenOrder] = {}
         self.trades: list[e.TradeExecuted] = []
         self.books: defaultdict[str, dict[Side, dict[int, int]]] = defaultdict(
             lambda: {Side.BID: {}, Side.ASK: {}}
@@ -44,14 +47,14 @@ class Mirror:
         self.deposited: defaultdict[str, int] = defaultdict(int)
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
 
-    def read(self, events: tuple[e.AnyEvent, ...]) -> None:
+    def read(self, events: tuple[e.Event, ...]) -> None:
         """Take in the events of one command, in their order."""
         for event in events:
             handler = _READERS.get(type(event))
             if handler is not None:
                 handler(self, event)
 
-    def balance(self, account: int, asset: str) -> e.BalanceChanged:
+    def balance(self, account: AccountId, asset: str) -> e.BalanceChanged:
         """Return the last known holding, zero if never touched."""
         return self.balances.get((account, asset)) or e.BalanceChanged(
             account=account,
@@ -62,7 +65,7 @@ class Mirror:
             debt_scaled=0,
         )
 
-    def orders_of(self, account: int, market: str | None = None) -> list[OpenOrder]:
+    def orders_of(self, account: AccountId, market: str | None = None) -> list[OpenOrder]:
         """Return the account's open orders, oldest first."""
         return [
             order
@@ -144,7 +147,7 @@ class Mirror:
                     del book[price_ticks]
 
 
-_READERS = {
+_READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.AssetListed: Mirror._listed_asset,
     e.MarketListed: Mirror._listed_market,
     e.PricesUpdated: Mirror._priced,

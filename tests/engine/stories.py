@@ -57,7 +57,7 @@ class Story:
         self.orders: dict[str, int] = {}
         self.labels: dict[int, str] = {}
         self.trades_seen = 0
-        self.answer: e.AnyEvent | None = None
+        self.answer: e.Event | None = None
         self.withdrawals = 0
 
     def run(self, text: str) -> None:
@@ -88,7 +88,7 @@ class Story:
         if words[0] in ACCOUNTS:
             verb = ACCOUNT_VERBS.get(words[1])
             assert verb is not None, f"unknown verb {words[1]}"
-            command = verb(self, ACCOUNTS[words[0]], words[2:], words[1])
+            command: c.AnyCommand | None = verb(self, ACCOUNTS[words[0]], words[2:], words[1])
         else:
             command = HOUSE_VERBS[words[0]](self, words[1:])
         if command is None:
@@ -140,8 +140,9 @@ def _plain(number: Decimal) -> str:
 
 def _compare(header: tuple[str, ...], expected: list[tuple[str, ...]], actual: list[Any]) -> None:
     shown = [tuple(str(row[name]) for name in header) for row in actual]
-    wanted = [tuple(_plain(Decimal(cell)) if _numeric(cell) else cell for cell in row)
-              for row in expected]
+    wanted = [
+        tuple(_plain(Decimal(cell)) if _numeric(cell) else cell for cell in row) for row in expected
+    ]
     assert shown == wanted, "\n".join(
         ["expected", *(" | ".join(row) for row in wanted), "got", *(" | ".join(r) for r in shown)]
     )
@@ -151,7 +152,7 @@ def _numeric(cell: str) -> bool:
     return bool(cell) and cell.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _said(story: Story, answer: e.AnyEvent) -> str:
+def _said(story: Story, answer: e.Event) -> str:
     if isinstance(answer, e.CommandRejected):
         return f"refused {answer.code}"
     if isinstance(answer, e.OrderPlaced):
@@ -162,10 +163,9 @@ def _said(story: Story, answer: e.AnyEvent) -> str:
             words.append(str(answer.reason))
         return " ".join(words)
     if isinstance(answer, e.MarketRealized):
-        owed, collected = answer.owed_atoms, answer.collected_atoms
-        return (
-            f"owed {story.amount_text(owed, 'USDC')} collected "
-            f"{story.amount_text(collected, 'USDC')} paid {story.amount_text(answer.paid_atoms, 'USDC')}"
+        moved = (answer.owed_atoms, answer.collected_atoms, answer.paid_atoms)
+        return "owed {} collected {} paid {}".format(
+            *(story.amount_text(atoms, "USDC") for atoms in moved)
         )
     return type(answer).__name__
 
@@ -214,7 +214,12 @@ def _move(story: Story, account: AccountId, words: list[str], verb: str) -> c.An
             auto_borrow="borrowing" in words,
             auto_lend_redeem="keep-lend" not in words,
         )
-    kinds = {"lends": c.Lend, "redeems": c.Redeem, "borrows": c.Borrow, "repays": c.Repay}
+    kinds: dict[str, Callable[..., c.AnyCommand]] = {
+        "lends": c.Lend,
+        "redeems": c.Redeem,
+        "borrows": c.Borrow,
+        "repays": c.Repay,
+    }
     return kinds[verb](account=account, asset=asset, amount_atoms=atoms)
 
 
@@ -293,7 +298,7 @@ def _trade_rows(story: Story) -> list[dict[str, str]]:
                 "price": story.price_text(trade.price_ticks),
                 "quantity": story.quantity_text(trade.lots, trade.market),
                 "maker": story.labels[maker],
-                "taker": story.labels[taker] if taker in story.labels else "?",
+                "taker": story.labels.get(taker, "?"),
             }
         )
     return rows

@@ -1,14 +1,15 @@
-"""Assets, markets, prices, accounts and settings: each refusal once, by precedence, then what works."""
+"""Assets, markets, prices, accounts: each refusal once, by precedence, then what works."""
 
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+
 from engine import commands as c
 from engine import events as e
 from engine.catalog import Fraction, MarketState
 from engine.rejects import Reject
 from engine.units import AccountId
-from msgspec.structs import replace
 from tests.engine.driver import ALICE, BOB, DAVE, START_NS, Exchange
 from tests.engine.listings import BTC, SOL_PERP, SOL_USDC, USDC
 

@@ -1,10 +1,11 @@
 """The engine's book and the naive book agree, trade by trade."""
 
-from engine import events as e
-from engine.commands import CancelOrder, Side, TimeInForce
-from engine.units import OrderId
 from hypothesis import given
 from hypothesis import strategies as st
+
+from engine import events as e
+from engine.commands import CancelOrder, Side, TimeInForce
+from engine.units import AccountId, OrderId
 from tests.engine.driver import ALICE, BOB, Exchange, limit
 from tests.engine.naive import NaiveBook
 
@@ -21,7 +22,8 @@ CANCEL = st.integers(min_value=0, max_value=30)
 def test_the_book_agrees_with_the_naive_book_trade_by_trade(
     steps: list[tuple[Side, int, int, TimeInForce] | int],
 ) -> None:
-    exchange, naive, placed = Exchange(), NaiveBook(), []
+    exchange, naive = Exchange(), NaiveBook()
+    placed: list[tuple[OrderId, AccountId]] = []
     for account in (ALICE, BOB):
         exchange.deposit(account, "USDC", 10**13)
         exchange.deposit(account, "SOL", 10**14)
@@ -58,7 +60,7 @@ def test_the_book_agrees_with_the_naive_book_trade_by_trade(
         assert tuple(depth.asks) == naive.levels(Side.ASK)
 
 
-def _trades(events: tuple[e.AnyEvent, ...]) -> list[tuple[int, int, int, int]]:
+def _trades(events: tuple[e.Event, ...]) -> list[tuple[int, int, int, int]]:
     return [
         (
             trade.seller_order if trade.buyer_is_maker else trade.buyer_order,

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+
 from engine import commands as c
 from engine import events as e
 from engine.catalog import MarketState
 from engine.rejects import Reject
 from engine.units import AccountId
-from msgspec.structs import replace
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange, limit
 from tests.engine.listings import ASSETS, SOL_PERP, SOL_USDC
 

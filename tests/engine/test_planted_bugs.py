@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
 from engine import engine as engine_module
 from engine import matching, orders, resting, snapshot
 from engine.book import BookSide
@@ -11,8 +14,6 @@ from engine.ledger import Ledger
 from engine.pools import Pool
 from engine.positions import Position
 from engine.units import RAY
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 from tests.engine.machine import ExchangeMachine
 
 SEARCH = settings(
@@ -30,10 +31,9 @@ Patch = pytest.MonkeyPatch
 def price_improvement_is_never_released(patch: Patch) -> None:
     release = resting.release
 
-    def forgetful(*args: Any, keep: int) -> None:
-        order = args[-1]
+    def forgetful(state: Any, account: Any, listed: Any, order: Any, *, keep: int) -> None:
         if order.level is not None or not order.executed_lots:
-            release(*args, keep=keep)
+            release(state, account, listed, order, keep=keep)
 
     patch.setattr(resting, "release", forgetful)
 

@@ -1,4 +1,4 @@
-"""Each file in scenarios/ is a story told in the words of the trade; the engine must tell the same."""
+"""Each file in scenarios/ is a story in the words of the trade; the engine must tell the same."""
 
 from pathlib import Path
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+
 from engine import commands as c
 from engine.rejects import Reject
 from engine.units import AccountId
-from msgspec.structs import replace
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
 
 NOBODY = AccountId(9_999)

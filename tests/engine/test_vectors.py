@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+
 from engine import commands as c
 from engine import events as e
 from engine.catalog import Asset, Fraction, Haircut, RateCurve
@@ -13,12 +15,10 @@ from engine.fees import fee_of
 from engine.interest import Base, borrow_rate, growth, lend_rate
 from engine.margin import MICROS, MarginType, fraction_ppb, health, weight_ppb
 from engine.pools import Pool
-from engine.positions import Position
 from engine.record import Record
-from engine.units import PPB, PPM, RAY, SECOND_NS, YEAR_NS, AccountId, div_ceil
-from msgspec.structs import replace
+from engine.units import PPB, PPM, RAY, SECOND_NS, YEAR_NS, div_ceil
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange, limit
-from tests.engine.listings import ASSETS, BTC_PERP, SOL_PERP, USDC
+from tests.engine.listings import BTC_PERP, SOL_PERP, USDC
 
 FILE = Path(__file__).parent.parent / "vectors" / "mechanics.json"
 VECTORS = {vector["id"]: vector for vector in json.loads(FILE.read_text())["vectors"]}
@@ -71,9 +71,7 @@ def test_collateral_weight_falls_with_size() -> None:
     for case, expected in zip(vector["inputs"]["cases"], vector["expected"], strict=True):
         weight = case.get("initial_asset_weight", vector["inputs"]["initial_asset_weight"])
         # Weights are in 1e-4; the penalty is imf × 1e-6 × √(size × 10^10) / 10^5 there.
-        haircut = Haircut(
-            weight_ppb=int(weight) * 100_000, factor_ppb=int(case["imf"]) * 1_000
-        )
+        haircut = Haircut(weight_ppb=int(weight) * 100_000, factor_ppb=int(case["imf"]) * 1_000)
         micros = int(case["size_tokens"]) * MICROS
         assert weight_ppb(haircut, micros) // 100_000 == int(expected)
     vector = VECTORS["A5"]
@@ -108,8 +106,8 @@ def test_open_orders_count_at_their_worst() -> None:
         for number, text in enumerate(row["asks"]):
             if int(text):
                 exchange.limit(ALICE, c.Side.ASK, int(text), 11_000 + number, SOL_PERP.symbol)
-        account = exchange.engine.state.accounts[ALICE]
-        assert account.positions[SOL_PERP.symbol].worst_lots() == int(expected)
+        held = exchange.engine.state.accounts[ALICE]
+        assert held.positions[SOL_PERP.symbol].worst_lots() == int(expected)
 
 
 def test_an_order_is_accepted_if_equity_carries_margin_loss_and_fee() -> None:
@@ -250,7 +248,9 @@ def test_fees_are_rounded_up() -> None:
     rates = {"spot_maker": 800, "spot_taker": 1_000, "futures_maker": 200, "futures_taker": 500}
     for name, fee_ppm in rates.items():
         assert near(
-            Decimal(fee_of(notional, fee_ppm)) / 10**6, vector["expected"][name], vector["tolerance"]
+            Decimal(fee_of(notional, fee_ppm)) / 10**6,
+            vector["expected"][name],
+            vector["tolerance"],
         )
 
 
@@ -262,9 +262,9 @@ def test_time_in_force(kind: str) -> None:
     exchange.deposit(BOB, "USDC", 10**12)
     for price, quantity in vector["inputs"]["book"]:
         exchange.limit(ALICE, c.Side.ASK, int(quantity) * 100, int(price) * 100)
-    terms: dict[str, Any] = {"post_only": True} if kind == "POST_ONLY" else {
-        "time_in_force": c.TimeInForce(kind)
-    }
+    terms: dict[str, Any] = (
+        {"post_only": True} if kind == "POST_ONLY" else {"time_in_force": c.TimeInForce(kind)}
+    )
     answer = exchange.apply(limit(BOB, c.Side.BID, lots=1_000, price_ticks=10_100, **terms))[0]
     expected = vector["expected"][kind]
     filled = answer.executed_lots if isinstance(answer, e.OrderPlaced) else 0

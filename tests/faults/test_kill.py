@@ -1,7 +1,7 @@
 """kill -9 of anything under load: the exchange comes back by itself with every acknowledged order.
 
-Several accounts place orders the whole time, each with its own client id and each sent once. What was
-acknowledged must be there, once; what was not may be there at most once.
+Several accounts place orders the whole time, each with its own client id and each sent once. What
+was acknowledged must be there, once; what was not may be there at most once.
 """
 
 import http.client
