@@ -22,7 +22,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SECURE_COOKIES = env.bool("SECURE_COOKIES", default=True)
 
-# Where the engine listens: unix:/path/to.sock or tcp:host:port; "inline" is in this process (tests).
+# Where the engine listens: unix:/path/to.sock or tcp:host:port; "inline" is this process (tests).
 ENGINE_ADDRESS = env.str("ENGINE_ADDRESS", default="unix:/tmp/satchel-engine.sock")
 # How long a caller waits for an outcome, across a restart of the engine.
 ENGINE_TIMEOUT_SECONDS = env.float("ENGINE_TIMEOUT_SECONDS", default=15.0)
@@ -189,7 +189,7 @@ STORAGES = {
 }
 # A checkout serves its files without `collectstatic`; after it, hashed and compressed ones.
 WHITENOISE_USE_FINDERS = True
-# Only these files of node_modules are served. Names end in .js, where hashed storage rewrites imports.
+# Only these files of node_modules are served. Names end in .js, where hashing rewrites imports.
 NODE_ASSETS = {
     "vendor/lightweight-charts.js": (
         "lightweight-charts/dist/lightweight-charts.standalone.production.mjs"
