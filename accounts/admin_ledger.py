@@ -1,13 +1,11 @@
 """The console of money: balances, the ledger, deposits, withdrawals. Withdrawals are ended here."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts import withdrawals
+from accounts.admin_columns import amount
 from accounts.api.errors import EngineRefused
-from accounts.assets import decimals_of
 from accounts.models import (
     AccountSettings,
     Balance,
@@ -21,19 +19,7 @@ from compliance.models import AuditRecord
 from compliance.services import Refusal
 from compliance.staff import audited_action
 from compliance.tables import LargeTableAdmin
-from gateway.decimals import format_decimal
 from gateway.errors import GatewayError
-
-
-def amount(field: str, title: str) -> Any:
-    """Return a column which shows atoms as an amount of the row's asset."""
-
-    @admin.display(description=title, ordering=field)
-    def show(row: Any) -> str:
-        return format_decimal(int(getattr(row, field)), decimals_of(row.asset))
-
-    show.__name__ = field
-    return show
 
 
 @admin.register(Balance)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from accounts.assets import decimals_of
+from accounts.admin_columns import amount
 from compliance.staff import ReadOnlyAdmin
 from compliance.tables import LargeTableAdmin
 from gateway.decimals import format_decimal
@@ -20,17 +20,6 @@ def percent(field: str, title: str) -> Any:
     def show(row: Any) -> str | None:
         value = getattr(row, field)
         return None if value is None else f"{format_decimal(value, PERCENT_DECIMALS)} %"
-
-    show.__name__ = field
-    return show
-
-
-def amount(field: str, title: str) -> Any:
-    """Return a column which shows atoms as an amount of the row's asset."""
-
-    @admin.display(description=title, ordering=field)
-    def show(row: Any) -> str:
-        return format_decimal(int(getattr(row, field)), decimals_of(row.asset))
 
     show.__name__ = field
     return show

@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from engine.commands import Side
+from engine.commands import BID
 from engine.events import OrderTerms
 from engine.record import Record
 from engine.units import AccountId
@@ -35,7 +35,7 @@ class Order:
         self.terms = terms
         # The main account of who placed it: orders of one owner do not trade with each other.
         self.owner = owner
-        self.is_bid = terms.side is Side.BID
+        self.is_bid = terms.side is BID
         self.price = price
         self.lots_open = lots_open
         self.executed_lots = 0
@@ -104,33 +104,38 @@ class BookSide:
         if level is None:
             level = self.levels[price] = Level(price)
             insort(self.keys, price if self.is_bid else -price)
+        tail = level.tail
         order.level = level
-        order.previous = level.tail
+        order.previous = tail
         order.next = None
-        if level.tail is None:
+        if tail is None:
             level.head = order
         else:
-            level.tail.next = order
+            tail.next = order
         level.tail = order
-        self.reduce(order, -order.lots_open)
+        level.lots += order.lots_open
+        self.record.levels[(self.market, self.is_bid, price)] = level
 
     def remove(self, order: Order) -> None:
         """Take an order out, and its level with it if it was the last."""
         level = order.level
         assert level is not None, f"order {order.terms.order_id} is not in the book"
-        self.reduce(order, order.lots_open)
-        if order.previous is None:
-            level.head = order.next
+        previous, following = order.previous, order.next
+        if previous is None:
+            level.head = following
         else:
-            order.previous.next = order.next
-        if order.next is None:
-            level.tail = order.previous
+            previous.next = following
+        if following is None:
+            level.tail = previous
         else:
-            order.next.previous = order.previous
+            following.previous = previous
         order.level = order.previous = order.next = None
+        price = level.price
+        level.lots -= order.lots_open
+        self.record.levels[(self.market, self.is_bid, price)] = level
         if level.head is None:
-            del self.levels[level.price]
-            key = level.price if self.is_bid else -level.price
+            del self.levels[price]
+            key = price if self.is_bid else -price
             if self.keys[-1] == key:
                 self.keys.pop()
             else:
@@ -141,7 +146,7 @@ class BookSide:
         level = order.level
         assert level is not None, f"order {order.terms.order_id} is not in the book"
         level.lots -= lots
-        self.record.levels[(self.market, self.is_bid, level.price)] = None
+        self.record.levels[(self.market, self.is_bid, level.price)] = level
 
 
 class Book:
@@ -161,7 +166,8 @@ class Book:
 
     def crosses(self, price: int, *, is_bid: bool) -> bool:
         """Tell whether an order at `price` would meet the other side."""
-        best = (self.asks if is_bid else self.bids).best()
-        if best is None:
-            return False
-        return best.price <= price if is_bid else best.price >= price
+        if is_bid:
+            keys = self.asks.keys
+            return bool(keys) and -keys[-1] <= price
+        keys = self.bids.keys
+        return bool(keys) and keys[-1] >= price

@@ -25,6 +25,10 @@ class MarketState(StrEnum):
     POST_ONLY = "PostOnly"
 
 
+# To read a member through its enum costs more than a dictionary look-up; see commands.BID.
+OPEN = MarketState.OPEN
+
+
 class Fraction(msgspec.Struct, frozen=True):
     """A margin fraction which grows with size: max(base, factor × √notional in USD)."""
 

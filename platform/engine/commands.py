@@ -33,6 +33,13 @@ class SelfTradePrevention(StrEnum):
     REJECT_BOTH = "RejectBoth"
 
 
+# To read a member through its enum costs more than a dictionary look-up. Where each order passes,
+# it is read from here.
+BID, ASK = Side.BID, Side.ASK
+LIMIT, MARKET = OrderType.LIMIT, OrderType.MARKET
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+
+
 class Command(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="command"
 ):

@@ -5,8 +5,8 @@
 Replaying the same commands with the same numbers and times gives the same state to the bit.
 """
 
-import hashlib
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from engine import commands as c
 from engine import lending, listing, orders, settlement, treasury
 from engine.answers import rejected
+from engine.book import Level
 from engine.events import (
     BalanceChanged,
     BookChanged,
@@ -71,7 +72,7 @@ class Engine:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encode = msgspec.msgpack.Encoder().encode
 
     def apply(
         self, *, sequence: int, at_ns: int, command_id: str, command: c.Command
@@ -84,7 +85,7 @@ class Engine:
         state = self.state
         assert sequence == state.sequence + 1, f"{sequence} does not follow {state.sequence}"
         assert at_ns >= state.at_ns, "time went backwards"
-        fingerprint = hashlib.blake2b(self._encoder.encode(command), digest_size=8).digest()
+        fingerprint = blake2b(self._encode(command), digest_size=8).digest()
         known = state.command_ids.get(command_id)
         if known is not None:
             return _repeated(command_id, known, fingerprint)
@@ -92,10 +93,11 @@ class Engine:
         _remember(state, command_id, (sequence, fingerprint))
         record = state.record
         answer = HANDLERS[type(command)](state, command)
-        if isinstance(answer[0], CommandRejected):
+        if type(answer[0]) is CommandRejected:
             # Accruing what was due is all that a refused command may have done.
             assert not record.events, f"{command} was refused after {record.events}"
-        events = answer + tuple(record.events) + tuple(_changes(state))
+        _tell_changes(state)
+        events = answer + tuple(record.events)
         record.clear()
         return events
 
@@ -127,22 +129,27 @@ def _remember(state: State, command_id: str, entry: tuple[int, bytes]) -> None:
         del state.command_ids[state.command_order.popleft()]
 
 
-def _changes(state: State) -> list[Event]:
-    """Return what was touched, with its final values."""
+def _tell_changes(state: State) -> None:
+    """Record what was touched, with its final values."""
     record = state.record
-    changes: list[Event] = []
+    tell = record.events.append
     for holding in record.balances:
-        assert isinstance(holding, Holding)
-        changes.append(_balance_changed(holding))
+        assert type(holding) is Holding
+        tell(_balance_changed(holding))
     for position in record.positions:
-        assert isinstance(position, Position)
-        changes.append(_position_changed(position))
+        assert type(position) is Position
+        tell(_position_changed(position))
     for pool in record.pools:
-        assert isinstance(pool, Pool)
-        changes.append(_pool_changed(pool))
-    if record.levels:
-        changes.extend(_book_changes(state))
-    return changes
+        assert type(pool) is Pool
+        tell(_pool_changed(pool))
+    if len(record.levels) == 1:
+        # Most commands touch one level.
+        [((market, is_bid, price), level)] = record.levels.items()
+        assert type(level) is Level
+        told = ((price, level.lots),)
+        tell(_book_changed(state, market, told if is_bid else (), () if is_bid else told))
+    elif record.levels:
+        _tell_books(state)
 
 
 def _balance_changed(holding: Holding) -> BalanceChanged:
@@ -183,19 +190,20 @@ def _pool_changed(pool: Pool) -> PoolChanged:
     )
 
 
-def _book_changes(state: State) -> list[Event]:
-    """Return one BookChanged per touched book, levels in the order they were touched."""
+def _tell_books(state: State) -> None:
+    """Record one BookChanged per touched book, levels in the order they were touched."""
     touched: dict[str, tuple[list[tuple[int, int]], list[tuple[int, int]]]] = {}
-    for market, is_bid, price in state.record.levels:
-        side = state.markets[market].book.side(is_bid)
-        level = side.levels.get(price)
+    for (market, is_bid, price), level in state.record.levels.items():
+        assert type(level) is Level
         bids, asks = touched.setdefault(market, ([], []))
-        (bids if is_bid else asks).append((price, level.lots if level else 0))
-    changes: list[Event] = []
+        (bids if is_bid else asks).append((price, level.lots))
     for market, (bids, asks) in touched.items():
-        book = state.markets[market].book
-        book.update_id += 1
-        changes.append(
-            BookChanged(market=market, update_id=book.update_id, bids=tuple(bids), asks=tuple(asks))
-        )
-    return changes
+        state.record.events.append(_book_changed(state, market, tuple(bids), tuple(asks)))
+
+
+def _book_changed(
+    state: State, market: str, bids: tuple[tuple[int, int], ...], asks: tuple[tuple[int, int], ...]
+) -> BookChanged:
+    book = state.markets[market].book
+    book.update_id += 1
+    return BookChanged(market=market, update_id=book.update_id, bids=bids, asks=asks)

@@ -22,6 +22,10 @@ class OrderStatus(StrEnum):
     EXPIRED = "Expired"
 
 
+# To read a member through its enum costs more than a dictionary look-up; see commands.BID.
+NEW, PARTIALLY_FILLED, FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+
+
 class BorrowLendKind(StrEnum):
     BORROW = "Borrow"
     REPAY = "BorrowRepay"

@@ -14,15 +14,16 @@ class Record:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        # Dicts keep the order in which things were first touched; the values are unused.
+        # Dicts keep the order in which things were first touched; the value None says nothing.
         self.balances: dict[object, None] = {}
         self.positions: dict[object, None] = {}
         self.pools: dict[object, None] = {}
-        self.levels: dict[tuple[str, bool, int], None] = {}
+        # (market, is_bid, price) → the level which is or was last there.
+        self.levels: dict[tuple[str, bool, int], object] = {}
 
     def clear(self) -> None:
         """Forget everything, before the next command."""
-        self.events = []
+        self.events.clear()
         self.balances.clear()
         self.positions.clear()
         self.pools.clear()

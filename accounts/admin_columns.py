@@ -1,0 +1,19 @@
+"""Columns of the console which show atoms as amounts."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from accounts.assets import decimals_of
+from gateway.decimals import format_decimal
+
+
+def amount(field: str, title: str) -> Any:
+    """Return a column which shows atoms as an amount of the row's asset."""
+
+    @admin.display(description=title, ordering=field)
+    def show(row: Any) -> str:
+        return format_decimal(int(getattr(row, field)), decimals_of(row.asset))
+
+    show.__name__ = field
+    return show
