@@ -125,7 +125,9 @@ def _placing_cost(open_orders: int) -> float:
 
     placed = run.feed([bid(number) for number in range(open_orders)])
     assert not any(_refused(outcome) for outcome in placed)
-    first = placed[-1][0].terms.order_id + 1  # type: ignore[union-attr]
+    last = placed[-1][0]
+    assert isinstance(last, e.OrderPlaced)
+    first = last.terms.order_id + 1
     pairs: list[c.AnyCommand] = []
     for number in range(4_000):
         pairs.append(bid(number))
