@@ -1,7 +1,7 @@
 """What a bot reads about itself and about the markets."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -56,3 +56,19 @@ async def read_rules(client: Client) -> dict[str, Rules]:
         for market in markets
         if market["orderBookState"] == "Open"
     }
+
+
+async def read_indexes(client: Client) -> dict[str, Any]:
+    """Return the index of each perpetual market, as the wire says it."""
+    return {row["symbol"]: row["indexPrice"] for row in await client.read("/api/v1/markPrices")}
+
+
+def index_of(plan: MarketPlan, indexes: dict[str, Any]) -> Decimal | None:
+    """Return the price to quote around, or None while there is no index."""
+    if plan.index is None:
+        return plan.par
+    try:
+        index = Decimal(str(indexes.get(plan.index)))
+    except InvalidOperation:
+        return None
+    return index if index.is_finite() and index > 0 else None

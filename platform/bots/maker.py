@@ -10,10 +10,10 @@ After any failure it may not know what rests: it cancels all and begins again, a
 
 import asyncio
 import logging
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from bots.account import Account, read_account, read_rules
+from bots.account import Account, index_of, read_account, read_indexes, read_rules
 from bots.client import ApiAway, ApiRefused, Client, Fields
 from bots.quotes import Level, Resting, Rules, change, ladder
 from bots.roster import MarketPlan, Trader
@@ -72,12 +72,11 @@ class Maker:
                 self._resting[rules.symbol][_level(order, rules)] = _resting(order, rules)
 
     async def _quote(self) -> None:
-        marks = await self._client.read("/api/v1/markPrices")
-        indexes = {row["symbol"]: row["indexPrice"] for row in marks}
+        indexes = await read_indexes(self._client)
         batch: list[tuple[str, Level, Fields]] = []
         for plan in self._plans:
             rules = self._rules.get(plan.symbol)
-            index = _index(plan, indexes)
+            index = index_of(plan, indexes)
             if rules is None or index is None:
                 continue
             lean = self._account.lean(plan, self._me.home)
@@ -115,17 +114,6 @@ class Maker:
     async def _cancel_all(self, symbol: str) -> None:
         await self._client.send("DELETE", "/api/v1/orders", "orderCancelAll", {"symbol": symbol})
         self._resting[symbol] = {}
-
-
-def _index(plan: MarketPlan, indexes: dict[str, Any]) -> Decimal | None:
-    """Return the price to quote around, or None while there is no index."""
-    if plan.index is None:
-        return plan.par
-    try:
-        index = Decimal(str(indexes.get(plan.index)))
-    except InvalidOperation:
-        return None
-    return index if index.is_finite() and index > 0 else None
 
 
 def _order(rules: Rules, level: Level, steps: int) -> Fields:

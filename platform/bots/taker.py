@@ -1,12 +1,13 @@
-"""The taker: small market orders now and then, so that tape and candles live."""
+"""The taker: small orders across the spread now and then, so that tape and candles live."""
 
 import asyncio
 import logging
 import random
 from decimal import Decimal
+from typing import Any
 
-from bots.account import Account, read_account, read_rules
-from bots.client import ApiRefused, Client
+from bots.account import Account, index_of, read_account, read_indexes, read_rules
+from bots.client import ApiRefused, Client, Fields
 from bots.quotes import ASK, BID, Rules
 from bots.roster import MarketPlan, Trader
 
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 WAIT_SECONDS = (0.2, 1.0)
 LOOK_EVERY_ORDERS = 12
+REACH = Decimal("0.004")
 # Sizes are drawn between these parts of a market's size.
 SMALLEST, LARGEST = Decimal("0.05"), Decimal("1.5")
 
@@ -24,31 +26,47 @@ async def take(client: Client, me: Trader, plans: tuple[MarketPlan, ...]) -> Non
     await client.set_clock()
     rules = await read_rules(client)
     account = Account({}, {})
+    indexes: dict[str, Any] = {}
     orders = 0
     log.info("The taker trades in %s.", ", ".join(plan.symbol for plan in plans))
     while True:
         if orders % LOOK_EVERY_ORDERS == 0:
             account = await read_account(client)
+            indexes = await read_indexes(client)
         plan = chance.choice(plans)
-        if plan.symbol in rules:
+        index = index_of(plan, indexes)
+        if plan.symbol in rules and index is not None:
             side = choose_side(account.lean(plan, me.home), chance)
-            await _trade(client, rules[plan.symbol], side, draw_quantity(plan, chance))
+            order = taking_order(
+                rules[plan.symbol], side, index=index, quantity=draw_quantity(plan, chance)
+            )
+            await _trade(client, order)
         orders += 1
         await asyncio.sleep(chance.uniform(*WAIT_SECONDS))
 
 
-async def _trade(client: Client, rules: Rules, side: str, quantity: Decimal) -> None:
+async def _trade(client: Client, order: Fields) -> None:
+    try:
+        await client.send("POST", "/api/v1/order", "orderExecute", order)
+    except ApiRefused as refusal:
+        log.debug("%s: %s", order["symbol"], refusal)
+
+
+def taking_order(rules: Rules, side: str, *, index: Decimal, quantity: Decimal) -> Fields:
+    """Return an order which takes what is there, no further than REACH from the index.
+
+    A market order would follow an emptied book wherever its last quote stands.
+    """
     steps = max(int(quantity / rules.step), int(rules.minimum / rules.step), 1)
-    body = {
-        "orderType": "Market",
+    ticks = int(index * (1 + REACH if side == BID else 1 - REACH) / rules.tick)
+    return {
+        "orderType": "Limit",
+        "price": format(rules.tick * ticks, "f"),
         "quantity": format(rules.step * steps, "f"),
         "side": side,
         "symbol": rules.symbol,
+        "timeInForce": "IOC",
     }
-    try:
-        await client.send("POST", "/api/v1/order", "orderExecute", body)
-    except ApiRefused as refusal:
-        log.debug("%s: %s", rules.symbol, refusal)
 
 
 def draw_quantity(plan: MarketPlan, chance: random.Random) -> Decimal:

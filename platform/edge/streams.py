@@ -23,7 +23,7 @@ from engine.events import (
     TradeExecuted,
 )
 from gateway.decimals import format_padded
-from gateway.feed import FeedItem
+from gateway.feed import FeedItem, decode_events
 from trading.api.market_data import next_funding_ms
 from trading.klines import Candle, bucket_end
 from trading.live import LiveMarket, LiveMarkets
@@ -56,6 +56,9 @@ class Streams:
             tops: markets whose best bid or ask has changed.
             ended: (market, interval, candle) of buckets which a trade has closed.
         """
+        if item.accounts and self.topics.concern(item.accounts):
+            for event in decode_events(item.private):
+                self._account(event, item.at_ns)
         for event in item.events:
             if isinstance(event, BookChanged):
                 self._depth(event, item.at_ns)

@@ -1,5 +1,7 @@
 """Streams by name: what a client may subscribe to, and who has."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -114,6 +116,12 @@ class Topics:
 
     def __init__(self) -> None:
         self._topics: dict[TopicKey, Topic] = {}
+        # How many of them belong to each account.
+        self._of_account: Counter[int] = Counter()
+
+    def concern(self, accounts: Iterable[int]) -> bool:
+        """Return whether anybody listens to a private stream of one of the accounts."""
+        return not self._of_account.keys().isdisjoint(accounts)
 
     def find(self, name: str, account: int = 0) -> Topic | None:
         """Return a stream if anybody listens to it."""
@@ -126,7 +134,10 @@ class Topics:
     def join(self, name: str, listener: Listener, *, account: int = 0) -> bool:
         """Add a listener; False if it was there already. Raises StreamError."""
         parts = parse_stream(name)
-        topic = self._topics.setdefault((account, name), Topic(name, parts))
+        topic = self._topics.get((account, name))
+        if topic is None:
+            topic = self._topics[(account, name)] = Topic(name, parts)
+            self._of_account[account] += 1
         if listener in topic.listeners:
             return False
         topic.listeners[listener] = None
@@ -140,3 +151,6 @@ class Topics:
         topic.listeners.pop(listener, None)
         if not topic.listeners:
             del self._topics[(account, name)]
+            self._of_account[account] -= 1
+            if not self._of_account[account]:
+                del self._of_account[account]

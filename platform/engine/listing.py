@@ -23,7 +23,7 @@ from engine.state import Account, State
 from engine.units import PPB
 
 MAX_DECIMALS = 9
-MAX_PRICE_E8 = 10**20
+MAX_PRICE_E8 = 10**18
 MAX_LEVERAGE = 100
 # Perpetuals settle in a dollar with six decimals: quote atoms are micros.
 SETTLEMENT_DECIMALS = 6

@@ -25,8 +25,8 @@ PRICE_SCALE = 10**8
 SECOND_NS = 10**9
 YEAR_NS = 31_536_000 * SECOND_NS
 
-# No amount of anything listed comes near it; larger ones are mistakes.
-MAX_ATOMS = 10**30
+# The most that one command can name: what travels is 64 bits wide.
+MAX_ATOMS = 2**63 - 1
 
 
 def div_floor(numerator: int, denominator: int) -> int:

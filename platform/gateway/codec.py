@@ -4,14 +4,15 @@ The first frame of a caller says what the connection is for: a Request starts a 
 Follow asks for the feed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from engine.catalog import MarketState
 from engine.commands import AnyCommand, Command
-from engine.events import AnyEvent, AssetListed, MarketListed
+from engine.events import AnyEvent, AssetListed, Event, MarketListed
+from engine.units import AccountId
 
 # A command is a few hundred bytes; more than this from a caller is a mistake or an attack.
 MAX_REQUEST_BYTES = 64 * 1024
@@ -79,16 +80,22 @@ class FeedSnapshot(msgspec.Struct, frozen=True, tag=True):
     index_e8: dict[str, int]
 
 
-class FeedItem(msgspec.Struct, frozen=True):
-    """What one command brought about."""
+class FeedItem(msgspec.Struct, frozen=True, array_like=True):
+    """What one command brought about: `events` as everybody may see them.
+
+    What became of orders, positions and balances is in `private`, for `decode_events`: few readers
+    need it, and of those few each only what concerns one of its `accounts`.
+    """
 
     sequence: int
     at_ns: int
     events: tuple[AnyEvent, ...]
+    accounts: tuple[AccountId, ...] = ()
+    private: bytes = b""
 
 
 class FeedBatch(msgspec.Struct, frozen=True, tag=True):
-    """The commands of one commit. LedgerPosted and PoolChanged are left out."""
+    """The commands of one commit. What no follower shows, such as LedgerPosted, is left out."""
 
     items: tuple[FeedItem, ...]
 
@@ -97,6 +104,9 @@ _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
 # Not strict: an event's number may come as text, see `encode`.
 _events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent, strict=False)
+_several: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(
+    list[AnyEvent], strict=False
+)
 _questions: msgspec.msgpack.Decoder[Request | Follow] = msgspec.msgpack.Decoder(Request | Follow)
 _answers: msgspec.msgpack.Decoder[Reply | Refusal] = msgspec.msgpack.Decoder(Reply | Refusal)
 _feed: msgspec.msgpack.Decoder[FeedSnapshot | FeedBatch] = msgspec.msgpack.Decoder(
@@ -104,12 +114,12 @@ _feed: msgspec.msgpack.Decoder[FeedSnapshot | FeedBatch] = msgspec.msgpack.Decod
 )
 
 
-def encode(message: msgspec.Struct) -> bytes:
+def encode(message: msgspec.Struct | Sequence[Event]) -> bytes:
     """Return a message as msgpack. Numbers beyond its 64 bits (sums of atoms) travel as text."""
     try:
         return _encoder.encode(message)
     except OverflowError:
-        return _encoder.encode(_with_text(msgspec.to_builtins(message)))
+        return _encoder.encode(_with_text(msgspec.to_builtins(message, builtin_types=(bytes,))))
 
 
 def _with_text(value: Any) -> Any:
@@ -145,6 +155,11 @@ def decode_command(data: bytes | msgspec.Raw) -> AnyCommand:
 def decode_event(data: bytes | msgspec.Raw) -> AnyEvent:
     """Return the event which `data` says."""
     return _events.decode(data)
+
+
+def decode_events(data: bytes) -> list[AnyEvent]:
+    """Return the events which `data` says, in their order."""
+    return _several.decode(data)
 
 
 def decode_question(data: bytes) -> Request | Follow:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from django.conf import settings
 
 from gateway import codec
-from gateway.codec import FeedBatch, FeedItem, FeedSnapshot, MarketSnapshot
+from gateway.codec import FeedBatch, FeedItem, FeedSnapshot, MarketSnapshot, decode_events
 from gateway.transport import Address, parse_addresses
 
-__all__ = ["FeedBatch", "FeedItem", "FeedSnapshot", "MarketSnapshot", "follow"]
+__all__ = ["FeedBatch", "FeedItem", "FeedSnapshot", "MarketSnapshot", "decode_events", "follow"]
 
 RECONNECT_SECONDS = 0.1
 _LENGTH_BYTES = 4

@@ -4,16 +4,44 @@ A follower that does not read is cut off: it comes back and begins with a snapsh
 for it.
 """
 
-from typing import Protocol, cast
+from typing import Any, Final, Protocol
 
 from engine.engine import Engine
-from engine.events import AnyEvent, AssetListed, Event, LedgerPosted, MarketListed, PoolChanged
+from engine.events import (
+    AssetListed,
+    BalanceChanged,
+    BookChanged,
+    MarketListed,
+    MarketStateChanged,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderModified,
+    OrderPlaced,
+    PositionChanged,
+    PricesUpdated,
+    TradeExecuted,
+)
 from engine.state import ListedMarket
+from engine.units import AccountId
 from gateway import codec
-from sequencer.batch import Batch
+from sequencer.batch import Batch, Entry
 
-# Private to the books of the house: no follower needs them.
-_LEFT_OUT = (LedgerPosted, PoolChanged)
+# What followers show; the rest, such as the ledger, is nobody's but the house's.
+_PUBLIC: Final = frozenset(
+    {
+        AssetListed,
+        BookChanged,
+        MarketListed,
+        MarketStateChanged,
+        PricesUpdated,
+        TradeExecuted,
+    }
+)
+_OF_ORDERS: Final = frozenset(
+    {OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced}
+)
+_OF_ACCOUNTS: Final = frozenset({BalanceChanged, PositionChanged})
 
 
 class Follower(Protocol):
@@ -68,17 +96,32 @@ class Feed:
 
 def batch_frame(batch: Batch, *, after: int) -> bytes:
     """Return the frame of what a batch's commands after number `after` brought about."""
-    items = tuple(
-        codec.FeedItem(entry.sequence, entry.at_ns, _public(entry.events))
-        for entry in batch.entries
-        if entry.sequence > after
-    )
+    items = tuple([_feed_item(entry) for entry in batch.entries if entry.sequence > after])
     return codec.frame(codec.encode(codec.FeedBatch(items)))
 
 
-def _public(events: tuple[Event, ...]) -> tuple[AnyEvent, ...]:
-    public = [event for event in events if not isinstance(event, _LEFT_OUT)]
-    return cast(tuple[AnyEvent, ...], tuple(public))
+def _feed_item(entry: Entry) -> codec.FeedItem:
+    public: list[Any] = []
+    private: list[Any] = []
+    accounts: dict[AccountId, None] = {}
+    event: Any
+    for event in entry.events:
+        kind = type(event)
+        if kind in _PUBLIC:
+            public.append(event)
+        elif kind in _OF_ORDERS:
+            private.append(event)
+            accounts[event.terms.account] = None
+        elif kind in _OF_ACCOUNTS:
+            private.append(event)
+            accounts[event.account] = None
+    return codec.FeedItem(
+        entry.sequence,
+        entry.at_ns,
+        tuple(public),
+        tuple(accounts),
+        codec.encode(private) if private else b"",
+    )
 
 
 def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:

@@ -15,6 +15,7 @@ from bots.quotes import (
     change,
     ladder,
 )
+from bots.taker import taking_order
 
 BTC = Rules(
     symbol="BTC_USDC", tick=Decimal("0.1"), step=Decimal("0.00001"), minimum=Decimal("0.00001")
@@ -81,3 +82,13 @@ def test_inventory_moves_the_quotes_and_at_its_limit_stops_one_side() -> None:
     assert side(quotes("86700", lean="1.2"), BID) == []
     assert side(quotes("86700", lean="-1"), ASK) == []
     assert side(quotes("86700", lean="-1"), BID) != []
+
+
+def test_the_taker_does_not_follow_an_emptied_book() -> None:
+    rules = Rules(
+        symbol="SOL_USDC", tick=Decimal("0.01"), step=Decimal("0.01"), minimum=Decimal("0.01")
+    )
+    sell = taking_order(rules, "Ask", index=Decimal(150), quantity=Decimal("1.239"))
+    assert (sell["timeInForce"], sell["price"], sell["quantity"]) == ("IOC", "149.40", "1.23")
+    buy = taking_order(rules, "Bid", index=Decimal(150), quantity=Decimal("0.001"))
+    assert (buy["price"], buy["quantity"]) == ("150.60", "0.01")
