@@ -75,13 +75,13 @@ def parameters(members: Members) -> list[tuple[str, str]]:
 
 def token_text(token: msgspec.Raw) -> str:
     """Return the text of a JSON token: a string without its quotes, anything else as written."""
-    raw = bytes(token)
     try:
-        if raw[:1] != b'"':
-            return raw.decode()
-        if b"\\" in raw:
-            return _decode_string(raw)
-        return raw[1:-1].decode()
+        text = str(token, "utf-8")
+        if text[:1] != '"':
+            return text
+        if "\\" in text:
+            return _decode_string(token)
+        return text[1:-1]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedRequest(f"the body holds a broken string: {error}") from error
 
@@ -148,16 +148,18 @@ def signed_texts(*, instruction: str, segments: Sequence[Parameters], expiry: st
     """
     # Sorting by name only keeps repeated names in the order sent.
     ordered = [sorted(segment, key=_name) for segment in segments]
-    seen = set()
-    for spelled in _spellings(ordered):
-        text = "".join(f"instruction={instruction}&{one}" for one in spelled) + expiry
+    begin = f"instruction={instruction}&"
+    usual = "".join([begin + _join(segment) for segment in ordered]) + expiry
+    yield usual
+    seen = {usual}
+    for spelled in _unusual_spellings(ordered):
+        text = "".join([begin + one for one in spelled]) + expiry
         if text not in seen:
             seen.add(text)
             yield text
 
 
-def _spellings(segments: Sequence[Parameters]) -> Iterator[list[str]]:
-    yield [_join(segment) for segment in segments]
+def _unusual_spellings(segments: Sequence[Parameters]) -> Iterator[list[str]]:
     # GET booleans which travel as True and are signed as true.
     yield [_join([(k, _BOOLEANS.get(v, v)) for k, v in segment]) for segment in segments]
     # Values (and names) percent-encoded inside the signed text.

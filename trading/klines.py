@@ -72,8 +72,10 @@ class Candle(msgspec.Struct):
 
     def add(self, *, price_ticks: int, lots: int, quote_atoms: int) -> None:
         """Count a trade which follows all trades in the bucket."""
-        self.high_ticks = max(self.high_ticks, price_ticks)
-        self.low_ticks = min(self.low_ticks, price_ticks)
+        if price_ticks > self.high_ticks:
+            self.high_ticks = price_ticks
+        elif price_ticks < self.low_ticks:
+            self.low_ticks = price_ticks
         self.close_ticks = price_ticks
         self.lots += lots
         self.quote_atoms += quote_atoms

@@ -89,6 +89,8 @@ class LiveMarket:
         # The latest bucket with trades of each interval.
         self.latest: dict[str, Candle] = {}
         self.last_trade_id = 0
+        # The second of the last trade counted here, whose buckets all exist.
+        self._counted_second = -1
         self.mark_e8: int | None = None
 
     def load(
@@ -102,6 +104,7 @@ class LiveMarket:
         self.trades = deque(trades, maxlen=RECENT_TRADES)
         self.minutes = deque(minutes)
         self.latest = latest
+        self._counted_second = -1
         self.last_trade_id = self.trades[-1].trade_id if self.trades else 0
 
     def add_trade(self, trade: TradeExecuted) -> list[tuple[str, Candle]]:
@@ -114,17 +117,23 @@ class LiveMarket:
         self.last_trade_id = trade.trade_id
         self.trades.append(trade)
         at = trade.at_ns // _SECOND_NS
-        ended = []
-        for interval in INTERVALS:
-            before = self.latest.get(interval)
-            if _count(self.latest, interval, at, trade) and before is not None:
-                ended.append((interval, before))
-        minute = at - at % MINUTE
         amounts = {
             "price_ticks": trade.price_ticks,
             "lots": trade.lots,
             "quote_atoms": trade.quote_atoms,
         }
+        ended = []
+        if at == self._counted_second:
+            # Every bucket of this second is there already: none ends within it.
+            for candle in self.latest.values():
+                candle.add(**amounts)
+        else:
+            for interval in INTERVALS:
+                before = self.latest.get(interval)
+                if _count(self.latest, interval, at, trade) and before is not None:
+                    ended.append((interval, before))
+            self._counted_second = at
+        minute = at - at % MINUTE
         if self.minutes and self.minutes[-1].start == minute:
             self.minutes[-1].add(**amounts)
         else:

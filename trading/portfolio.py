@@ -115,7 +115,11 @@ def load(account_id: int) -> tuple[State, Account]:
 
 def margin_summary(account_id: int) -> MarginSummary:
     """Return the account's equity, what of it is locked, and its collateral by asset."""
-    state, account = load(account_id)
+    return margin_of(*load(account_id))
+
+
+def margin_of(state: State, account: Account) -> MarginSummary:
+    """Return the margin summary of an account which is loaded already."""
     initial = health(state, account, MarginType.INITIAL)
     kept = health(state, account, MarginType.MAINTENANCE)
     exposure = _exposure(initial)
@@ -147,6 +151,14 @@ def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[
     """Return the open positions; the liquidation price is computed for a single market only."""
     state, account = load(account_id)
     subaccount = subaccount_number(account_id)
+    return [
+        row._replace(user=user, subaccount=subaccount)
+        for row in positions_of(state, account, symbol=symbol)
+    ]
+
+
+def positions_of(state: State, account: Account, *, symbol: str | None = None) -> list[PositionRow]:
+    """Return the open positions of an account which is loaded already, without whose they are."""
     rows = []
     for market, position in account.positions.items():
         if position.lots and symbol in (None, market):
@@ -154,7 +166,7 @@ def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[
             if symbol is not None:
                 price = _liquidation_price(state, account, position)
                 row = row._replace(liquidation_price=price)
-            rows.append(row._replace(user=user, subaccount=subaccount))
+            rows.append(row)
     return rows
 
 

@@ -14,8 +14,8 @@ from engine.catalog import Asset
 from engine.pools import Pool
 from gateway.decimals import format_decimal
 from lending.selectors import pools
+from trading import portfolio
 from trading.catalog import Catalog, ListedMarket
-from trading.portfolio import margin_summary, positions
 from trading.selectors import Wanted, fill_history, open_orders, order_history
 
 HISTORY_ROWS = 50
@@ -53,11 +53,12 @@ def account_rows(account: Account) -> dict[str, Any]:
     if not AccountSettings.objects.filter(account_id=account.pk).exists():
         # Signed up a moment ago: the engine has not opened the account yet.
         return {"balances": [], "positions": [], "orders": [], "margin": None}
+    state, held = portfolio.load(account.pk)
     return {
         "balances": balance_rows(account),
-        "positions": position_rows(account),
+        "positions": [_position_row(one) for one in portfolio.positions_of(state, held)],
         "orders": order_rows(account),
-        "margin": margin_row(account),
+        "margin": _margin_row(portfolio.margin_of(state, held)),
     }
 
 
@@ -82,24 +83,20 @@ def _balance_row(row: Balance, *, asset: Asset, pool: Pool) -> Row:
     }
 
 
-def position_rows(account: Account) -> list[Row]:
-    """Return the account's open positions, valued at the last mark price."""
-    return [
-        {
-            "symbol": position.symbol,
-            "netQuantity": position.net_quantity,
-            "entryPrice": position.entry_price,
-            "markPrice": position.mark_price,
-            "pnlUnrealized": position.pnl_unrealized,
-            "pnlRealized": position.pnl_realized,
-        }
-        for position in positions(account.pk, user=account.user_id)
-    ]
+def _position_row(position: portfolio.PositionRow) -> Row:
+    """Return an open position, valued at the last mark price."""
+    return {
+        "symbol": position.symbol,
+        "netQuantity": position.net_quantity,
+        "entryPrice": position.entry_price,
+        "markPrice": position.mark_price,
+        "pnlUnrealized": position.pnl_unrealized,
+        "pnlRealized": position.pnl_realized,
+    }
 
 
-def margin_row(account: Account) -> Row:
+def _margin_row(summary: portfolio.MarginSummary) -> Row:
     """Return equity in USD, what of it is free, and the fractions which end in a liquidation."""
-    summary = margin_summary(account.pk)
     return {
         "equity": summary.net_equity,
         "free": summary.net_equity_available,

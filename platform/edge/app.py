@@ -1,9 +1,10 @@
 """The ASGI application: sockets, hot paths, and Django for everything else, on one port.
 
-Run: uvicorn edge.app:application --loop uvloop --http httptools --ws websockets-sansio
+Run: python -m edge
 """
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import Coroutine
@@ -33,6 +34,8 @@ from trading.reads import close_readers  # noqa: E402
 PAGE_THREADS = 16
 RETRY_SECONDS = 0.5
 TICK_SECONDS = 0.2
+# Most of what a request makes is gone with it, without the collector.
+COLLECT_AFTER = (10_000, 20, 50)
 _TICK_MS = 200
 _SECOND_MS = 1_000
 _log = logging.getLogger(__name__)
@@ -72,6 +75,7 @@ class Edge:
         await self._load_keys()
         for work in (self.keys.follow, self.markets.follow, self._tick):
             self._start(work())
+        _settle_memory()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in self._tasks:
@@ -132,6 +136,13 @@ class Edge:
             market = LIVE.markets.get(position.market)
             if market is not None and name in names:
                 welcome_position(client, name, position, market)
+
+
+def _settle_memory() -> None:
+    """Keep the collector away from what stays: it looked at all of Django time and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 application = Edge()

@@ -31,6 +31,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _TOO_LONG = Refusal(
     413, "INVALID_CLIENT_REQUEST", f"The body is longer than {MAX_BODY_BYTES} bytes"
 )
+_SIGNED = (SignedRoute, BatchRoute)
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +57,7 @@ class HotPath:
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
         try:
-            if isinstance(route, SignedRoute | BatchRoute):
+            if isinstance(route, _SIGNED):
                 return await self._signed_answer(route, scope, receive)
             if not self.unsigned.allows(_address(scope), time.time_ns()):
                 return refused(TOO_MANY_REQUESTS)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.units import PPB, PRICE_SCALE
+from engine.units import MAX_ATOMS, MICROS, PPB, PRICE_SCALE, ROOT_SCALE
 
 
 class MarketKind(StrEnum):
@@ -34,6 +34,17 @@ class Fraction(msgspec.Struct, frozen=True):
 
     base_ppb: int
     factor_ppb: int = 0
+
+    @property
+    def flat_up_to_micros(self) -> int:
+        """The notional up to which size does not raise the fraction above its base.
+
+        factor × √notional ≤ base, told by squares: exact for every whole number of micros.
+        """
+        if not self.factor_ppb:
+            return MAX_ATOMS
+        root = self.base_ppb * ROOT_SCALE // self.factor_ppb
+        return root * root // MICROS
 
 
 class Haircut(msgspec.Struct, frozen=True):

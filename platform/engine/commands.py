@@ -38,6 +38,7 @@ class SelfTradePrevention(StrEnum):
 BID, ASK = Side.BID, Side.ASK
 LIMIT, MARKET = OrderType.LIMIT, OrderType.MARKET
 GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+REJECT_TAKER, REJECT_MAKER = SelfTradePrevention.REJECT_TAKER, SelfTradePrevention.REJECT_MAKER
 
 
 class Command(

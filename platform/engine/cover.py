@@ -5,13 +5,14 @@ from engine.answers import Events, rejected
 from engine.book import Order
 from engine.events import MovementSource
 from engine.fees import fee_of
-from engine.margin import collateral_micros, standing, standing_if, value_ceil
+from engine.ledger import Holding
+from engine.margin import collateral_micros, forget_part, standing, value_ceil, worth_of
 from engine.matching import Sweep
 from engine.positions import Position
 from engine.rejects import Reject
-from engine.resting import lessen_borrow, paying_asset
+from engine.resting import lessen_borrow
 from engine.state import Account, ListedMarket, State
-from engine.units import PPB, div_ceil
+from engine.units import PPB
 
 
 def perp_refusal(
@@ -20,39 +21,39 @@ def perp_refusal(
     listed: ListedMarket,
     order: Order,
     *,
-    taken: Sweep,
+    taken: Sweep | None,
     resting: int,
 ) -> Events:
-    """Refuse an order which initial margin would not carry once it has filled and rested."""
-    market = listed.market
-    is_new = market.symbol not in account.positions
-    position = state.position(account, listed)
-    account.standing.supposed = None
+    """Refuse an order which initial margin would not carry once it has filled and rested.
+
+    An order that meets nothing (`taken` is None) and is accepted stays counted in its position.
+    """
+    position = account.positions.get(listed.market.symbol)
+    is_new = position is None
+    if position is None:
+        position = state.position(account, listed)
     if order.terms.reduce_only or _only_reduces(position, order):
+        if taken is None:
+            position.add_order(order, resting)
         return ()
     funds.accrue_account(state, account)
-    standing(state, account)
-    sign = 1 if order.is_bid else -1
-    side = position.bids if order.is_bid else position.asks
-    limit = market.open_interest_limit_lots
-    grows = max(0, abs(position.lots + sign * order.lots_open) - abs(position.lots))
-    over_limit = limit is not None and listed.perp_clearing().long_lots + grows > limit
-    cost = sign * taken.quote_atoms + fee_of(taken.quote_atoms, market.taker_fee_ppm)
-    position.lots += sign * taken.lots
-    position.quote -= cost
-    position.order_ticks += order.price * resting
-    if resting:
-        side.add(order.price, resting)
-    equity, needed = standing_if(state, account, position)
-    if resting:
-        side.remove(order.price, resting)
-    position.order_ticks -= order.price * resting
-    position.quote += cost
-    position.lots -= sign * taken.lots
-    if not over_limit and equity >= needed:
-        return ()
+    limited = listed.market.open_interest_limit_lots is not None
+    over_limit = limited and _over_limit(listed, position, order)
+    if taken is None:
+        position.add_order(order, resting)
+        equity, needed = standing(state, account)
+        if equity >= needed and not over_limit:
+            return ()
+        position.add_order(order, -resting)
+    else:
+        cost = _suppose(position, listed, order, taken=taken, resting=resting)
+        equity, needed = standing(state, account)
+        _take_back(position, order, cost=cost, taken=taken, resting=resting)
+        if equity >= needed and not over_limit:
+            return ()
     if is_new:
-        del account.positions[market.symbol]
+        forget_part(account, position)
+        del account.positions[position.market]
         del listed.perp_clearing().positions[account.account_id]
     if over_limit:
         return rejected(
@@ -65,6 +66,36 @@ def perp_refusal(
         equity_micros=equity,
         needed_micros=needed,
     )
+
+
+def _over_limit(listed: ListedMarket, position: Position, order: Order) -> bool:
+    limit = listed.market.open_interest_limit_lots
+    assert limit is not None, f"{listed.market.symbol} has no limit"
+    lots = order.lots_open if order.is_bid else -order.lots_open
+    grows = max(0, abs(position.lots + lots) - abs(position.lots))
+    return listed.perp_clearing().long_lots + grows > limit
+
+
+def _suppose(
+    position: Position, listed: ListedMarket, order: Order, *, taken: Sweep, resting: int
+) -> int:
+    """Change the position as the order would; return what it pays for what it takes."""
+    sign = 1 if order.is_bid else -1
+    fee = fee_of(taken.quote_atoms, listed.market.taker_fee_ppm)
+    cost = sign * taken.quote_atoms + fee
+    position.lots += sign * taken.lots
+    position.move_quote(-cost)
+    if resting:
+        position.add_order(order, resting)
+    return cost
+
+
+def _take_back(position: Position, order: Order, *, cost: int, taken: Sweep, resting: int) -> None:
+    """Undo `_suppose`."""
+    position.lots -= taken.lots if order.is_bid else -taken.lots
+    position.move_quote(cost)
+    if resting:
+        position.add_order(order, -resting)
 
 
 def _only_reduces(position: Position, order: Order) -> bool:
@@ -80,39 +111,36 @@ def reserve(
     listed: ListedMarket,
     order: Order,
     *,
-    taken: Sweep,
+    taken: Sweep | None,
     resting: int,
 ) -> Events:
     """Hold what a spot order pays at most, and what it may borrow; or refuse and change nothing."""
-    symbol = paying_asset(listed, is_bid=order.is_bid)
-    if order.is_bid:
-        need = taken.quote_atoms + listed.quote_atoms(order.price, resting)
-    else:
-        need = listed.base_atoms(taken.lots + resting)
+    market, lots = listed.market, resting
+    quote_atoms = order.price * resting * listed.quote_atoms_per_tick
+    if taken is not None:
+        lots += taken.lots
+        quote_atoms += taken.quote_atoms
+    base_atoms = lots * market.lot_atoms
+    symbol, need = (market.quote, quote_atoms) if order.is_bid else (market.base, base_atoms)
     holding = funds.accrue_holding(state, account, symbol)
-    room = funds.redeemable(state, holding) if order.may_redeem else 0
-    own = min(need, holding.available.atoms + room)
+    own = holding.available.atoms
+    if holding.lend_scaled and order.may_redeem:
+        own += funds.redeemable(state, holding)
+    own = min(need, own)
     short = need - own
     if short:
-        redeemed = max(0, own - holding.available.atoms)
-        refusal = _borrow_refusal(state, order, symbol, short=short, own=own, redeemed=redeemed)
+        refusal = _borrow_refusal(state, order, holding, short=short, own=own)
         if refusal:
             return refusal
-        if holding.lend_scaled and own - holding.available.atoms < state.pools[symbol].lend_atoms(
-            holding.lend_scaled
-        ):
-            return rejected(
-                Reject.BORROW_REQUIRES_LEND_REDEEM, f"redeem the {symbol} you lend before borrowing"
-            )
-    loss = _spot_loss(state, account, listed, order, taken=taken, resting=resting)
+    loss = _spot_loss(
+        state, account, listed, is_bid=order.is_bid, base=base_atoms, quote=quote_atoms
+    )
     funds.accrue_account(state, account)
-    equity, needed = standing(state, account)
     account.spot_loss_micros += loss
     if short:
         account.pending_borrow[symbol] = account.pending_borrow.get(symbol, 0) + short
-        equity, needed = standing_if(state, account, holding)
-    else:
-        needed += loss
+        account.standing.stale[holding] = None
+    equity, needed = standing(state, account)
     if equity < needed and (short or needed > account.spot_loss_micros or account.has_positions):
         account.spot_loss_micros -= loss
         if short:
@@ -124,18 +152,19 @@ def reserve(
             equity_micros=equity,
             needed_micros=needed,
         )
-    if short:
-        account.standing.stale[holding] = None
     order.loss_micros, order.borrow, order.locked = loss, short, own
     if own:
-        funds.raise_available(state, holding, own, MovementSource.SPOT_MARGIN)
+        if holding.available.atoms < own:
+            funds.raise_available(state, holding, own, MovementSource.SPOT_MARGIN)
         funds.lock(state, holding, own)
     return ()
 
 
 def _borrow_refusal(
-    state: State, order: Order, symbol: str, *, short: int, own: int, redeemed: int
+    state: State, order: Order, holding: Holding, *, short: int, own: int
 ) -> Events:
+    symbol, pool = holding.asset, state.pools[holding.asset]
+    redeemed = max(0, own - holding.available.atoms)
     if not order.may_borrow:
         return rejected(
             Reject.INSUFFICIENT_FUNDS,
@@ -144,7 +173,7 @@ def _borrow_refusal(
             available=own,
             needed=own + short,
         )
-    borrowable = state.pools[symbol].borrowable(state.at_ns, redeemed_atoms=redeemed)
+    borrowable = pool.borrowable(state.at_ns, redeemed_atoms=redeemed)
     if short > borrowable:
         return rejected(
             Reject.INSUFFICIENT_SUPPLY,
@@ -153,47 +182,31 @@ def _borrow_refusal(
             borrowable=borrowable,
             needed=short,
         )
+    if holding.lend_scaled and redeemed < pool.lend_atoms(holding.lend_scaled):
+        return rejected(
+            Reject.BORROW_REQUIRES_LEND_REDEEM, f"redeem the {symbol} you lend before borrowing"
+        )
     return ()
 
 
 def _spot_loss(
-    state: State,
-    account: Account,
-    listed: ListedMarket,
-    order: Order,
-    *,
-    taken: Sweep,
-    resting: int,
+    state: State, account: Account, listed: ListedMarket, *, is_bid: bool, base: int, quote: int
 ) -> int:
     """Return how much collateral value the account loses at most when the order fills, in micros.
 
     What is paid counts at its highest weight, what is got at the weight of all that is then held.
     """
-    lots = taken.lots + resting
-    base_atoms = listed.base_atoms(lots)
-    quote_atoms = taken.quote_atoms + listed.quote_atoms(order.price, resting)
-    if order.is_bid:
-        out_asset, out_atoms, in_asset, in_atoms = (
-            listed.quote,
-            quote_atoms,
-            listed.base,
-            base_atoms,
-        )
+    if is_bid:
+        paid, paid_atoms, got, got_atoms = listed.quote, quote, listed.base, base
     else:
-        out_asset, out_atoms, in_asset, in_atoms = (
-            listed.base,
-            base_atoms,
-            listed.quote,
-            quote_atoms,
-        )
-    fee = fee_of(in_atoms, max(listed.market.taker_fee_ppm, listed.market.maker_fee_ppm))
-    out_value = value_ceil(out_atoms, state.prices[out_asset.symbol].high_e8, out_asset)
-    given = div_ceil(out_value * out_asset.haircut.weight_ppb, PPB)
-    held = account.holding(in_asset.symbol)
-    price = state.prices[in_asset.symbol].low_e8
+        paid, paid_atoms, got, got_atoms = listed.base, base, listed.quote, quote
+    paid_value = value_ceil(paid_atoms, state.prices[paid.symbol].high_e8, paid)
+    given = -(-paid_value * paid.haircut.weight_ppb // PPB)
+    got_atoms -= fee_of(got_atoms, listed.worst_fee_ppm)
+    held = account.holding(got.symbol)
+    worth_before = worth_of(state, account, held)
     owned = held.available.atoms + held.locked.atoms
-    owned += state.pools[in_asset.symbol].lend_atoms(held.lend_scaled)
-    gained = collateral_micros(in_asset, owned + in_atoms - fee, price) - collateral_micros(
-        in_asset, owned, price
-    )
-    return max(0, given - gained)
+    if held.lend_scaled:
+        owned += state.pools[got.symbol].lend_atoms(held.lend_scaled)
+    worth_after = collateral_micros(got, owned + got_atoms, state.prices[got.symbol].low_e8)
+    return max(0, given - (worth_after - worth_before))

@@ -27,6 +27,7 @@ from engine.events import (
 from engine.ledger import Holding
 from engine.pools import Pool
 from engine.positions import Position
+from engine.record import Record
 from engine.rejects import Reject
 from engine.state import State
 
@@ -96,9 +97,14 @@ class Engine:
         if type(answer[0]) is CommandRejected:
             # Accruing what was due is all that a refused command may have done.
             assert not record.events, f"{command} was refused after {record.events}"
-        _tell_changes(state)
-        events = answer + tuple(record.events)
-        record.clear()
+        if record.balances or record.positions or record.pools:
+            _tell_holdings(record)
+        if record.levels:
+            _tell_books(state)
+        if not record.events:
+            return answer
+        events = (*answer, *record.events)
+        record.events.clear()
         return events
 
     def depth(self, market: str) -> Depth:
@@ -129,27 +135,24 @@ def _remember(state: State, command_id: str, entry: tuple[int, bytes]) -> None:
         del state.command_ids[state.command_order.popleft()]
 
 
-def _tell_changes(state: State) -> None:
-    """Record what was touched, with its final values."""
-    record = state.record
+def _tell_holdings(record: Record) -> None:
+    """Record the balances, positions and pools that were touched, with their final values."""
     tell = record.events.append
-    for holding in record.balances:
-        assert type(holding) is Holding
-        tell(_balance_changed(holding))
-    for position in record.positions:
-        assert type(position) is Position
-        tell(_position_changed(position))
-    for pool in record.pools:
-        assert type(pool) is Pool
-        tell(_pool_changed(pool))
-    if len(record.levels) == 1:
-        # Most commands touch one level.
-        [((market, is_bid, price), level)] = record.levels.items()
-        assert type(level) is Level
-        told = ((price, level.lots),)
-        tell(_book_changed(state, market, told if is_bid else (), () if is_bid else told))
-    elif record.levels:
-        _tell_books(state)
+    if record.balances:
+        for holding in record.balances:
+            assert type(holding) is Holding
+            tell(_balance_changed(holding))
+        record.balances.clear()
+    if record.positions:
+        for position in record.positions:
+            assert type(position) is Position
+            tell(_position_changed(position))
+        record.positions.clear()
+    if record.pools:
+        for pool in record.pools:
+            assert type(pool) is Pool
+            tell(_pool_changed(pool))
+        record.pools.clear()
 
 
 def _balance_changed(holding: Holding) -> BalanceChanged:
@@ -192,13 +195,24 @@ def _pool_changed(pool: Pool) -> PoolChanged:
 
 def _tell_books(state: State) -> None:
     """Record one BookChanged per touched book, levels in the order they were touched."""
+    record = state.record
+    if len(record.levels) == 1:
+        # Most commands touch one level.
+        (market, is_bid, price), level = record.levels.popitem()
+        assert type(level) is Level
+        told = ((price, level.lots),)
+        record.events.append(
+            _book_changed(state, market, told if is_bid else (), () if is_bid else told)
+        )
+        return
     touched: dict[str, tuple[list[tuple[int, int]], list[tuple[int, int]]]] = {}
-    for (market, is_bid, price), level in state.record.levels.items():
+    for (market, is_bid, price), level in record.levels.items():
         assert type(level) is Level
         bids, asks = touched.setdefault(market, ([], []))
         (bids if is_bid else asks).append((price, level.lots))
     for market, (bids, asks) in touched.items():
-        state.record.events.append(_book_changed(state, market, tuple(bids), tuple(asks)))
+        record.events.append(_book_changed(state, market, tuple(bids), tuple(asks)))
+    record.levels.clear()
 
 
 def _book_changed(

@@ -45,8 +45,11 @@ class MovementSource(StrEnum):
     LIQUIDATION = "Liquidation"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """The base of all events; the tag on the wire is the class name."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
+    """The base of all events; the tag on the wire is the class name.
+
+    No event can be part of a cycle, so the collector need not look at them.
+    """
 
 
 class CommandRejected(Event, frozen=True, kw_only=True):
@@ -126,7 +129,7 @@ class FundsTransferred(Event, frozen=True, kw_only=True):
     amount_atoms: int
 
 
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an order asked for; it never changes."""
 
     order_id: OrderId

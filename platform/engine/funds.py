@@ -16,6 +16,8 @@ def accrue_holding(state: State, account: Account, asset: str) -> Holding:
 
 def accrue_account(state: State, account: Account) -> None:
     """Bring every pool in which the account lends or borrows up to now."""
+    if not account.bearing:
+        return
     for symbol, holding in account.holdings.items():
         if holding.lend_scaled or holding.debt_scaled:
             state.pools[symbol].accrue(state.at_ns)
@@ -59,6 +61,7 @@ def repay(state: State, holding: Holding, amount_atoms: int, source: MovementSou
 def _moved(
     state: State, holding: Holding, kind: BorrowLendKind, source: MovementSource, amount: int
 ) -> None:
+    holding.note_interest()
     state.record.balances[holding] = None
     state.record.events.append(
         BorrowLendMoved(

@@ -1,34 +1,59 @@
 """What an order must be: the checks that need no money, and the worst price it may get."""
 
 from engine.answers import Events, rejected
-from engine.catalog import MarketState
-from engine.commands import OrderType, PlaceOrder, Side, TimeInForce
+from engine.catalog import OPEN, MarketState
+from engine.commands import BID, GTC, LIMIT, OrderType, PlaceOrder, Side
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import PPB, PRICE_SCALE, div_ceil
+from engine.units import MAX_ATOMS, PPB, PRICE_SCALE, div_ceil
 
 # One account's live orders; it bounds memory and the length of a cancel-all.
 MAX_OPEN_ORDERS = 5_000
 MAX_CLIENT_ID = 2**32 - 1
-MAX_QUOTE_ATOMS = 10**24
 
 
 def intake_refusal(
     state: State, account: Account, listed: ListedMarket, command: PlaceOrder
 ) -> Events:
     """Refuse an order for its market's state, its shape, its price or its account."""
+    kept = listed.band_version == state.price_version
+    band = listed.band if kept else price_band(state, listed)
+    if _is_plain(account, listed, command, band):
+        return ()
     return (
         _state_refusal(listed, command)
         or _shape_refusal(listed, command)
-        or _price_refusal(state, listed, command)
+        or _price_refusal(listed, command, band)
         or _account_refusal(account, command)
+    )
+
+
+def _is_plain(
+    account: Account, listed: ListedMarket, command: PlaceOrder, band: tuple[int, int] | None
+) -> bool:
+    """Tell at one look that a limit order passes every check, as most do."""
+    price, lots, market = command.price_ticks, command.lots, listed.market
+    return (
+        price is not None
+        and lots is not None
+        and band is not None
+        and band[0] <= price <= band[1]
+        and 0 < price <= market.max_price_ticks
+        and market.min_lots <= lots <= market.max_lots
+        and listed.state is OPEN
+        and command.type is LIMIT
+        and command.quote_atoms is None
+        and command.client_id is None
+        and not command.reduce_only
+        and not command.post_only
+        and len(account.orders) < MAX_OPEN_ORDERS
     )
 
 
 def _state_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     state = listed.state
     symbol = listed.market.symbol
-    if state is MarketState.OPEN:
+    if state is OPEN:
         return ()
     if state is MarketState.CLOSED:
         return rejected(Reject.MARKET_CLOSED, f"{symbol} is closed")
@@ -42,10 +67,8 @@ def _state_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
 
 
 def _shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
-    if command.type is OrderType.LIMIT:
-        refusal = _limit_refusal(listed, command)
-    else:
-        refusal = _market_refusal(command)
+    is_limit = command.type is LIMIT
+    refusal = _limit_refusal(listed, command) if is_limit else _market_refusal(command)
     if refusal:
         return refusal
     if command.reduce_only and (not listed.is_perp or command.quote_atoms is not None):
@@ -61,7 +84,7 @@ def _limit_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
         return rejected(Reject.INVALID_ORDER, "a limit order needs a price and a quantity")
     if not 0 < price <= listed.market.max_price_ticks:
         return rejected(Reject.INVALID_PRICE, "the price is outside what the market allows")
-    if command.post_only and command.time_in_force is not TimeInForce.GTC:
+    if command.post_only and command.time_in_force is not GTC:
         return rejected(Reject.INVALID_ORDER, "a post-only order must be good till cancelled")
     return ()
 
@@ -77,7 +100,7 @@ def _market_refusal(command: PlaceOrder) -> Events:
 def _quantity_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     lots, quote, market = command.lots, command.quote_atoms, listed.market
     if quote is not None:
-        if not 0 < quote <= MAX_QUOTE_ATOMS:
+        if not 0 < quote <= MAX_ATOMS:
             return rejected(Reject.INVALID_QUANTITY, "the quote quantity must be above zero")
     elif lots is None or lots <= 0:
         return rejected(Reject.INVALID_QUANTITY, "the quantity must be above zero")
@@ -112,20 +135,40 @@ def _reference_e8(state: State, listed: ListedMarket) -> int:
     return last * listed.market.tick_e8 if last is not None else 0
 
 
-def _price_refusal(state: State, listed: ListedMarket, command: PlaceOrder) -> Events:
-    reference = _reference_e8(state, listed)
-    if listed.is_perp and not reference:
-        return rejected(Reject.NO_PRICE, f"{listed.market.symbol} has no index price yet")
-    if command.price_ticks is None or not reference:
+def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
+    """Return the lowest and highest limit price in ticks; None while there is no reference.
+
+    It is found once for each update of prices, unless it follows the last trade.
+    """
+    if listed.band_version == state.price_version:
+        return listed.band
+    market, reference = listed.market, _reference_e8(state, listed)
+    band = None
+    if reference:
+        scale = market.tick_e8 * PPB
+        band = (
+            div_ceil(reference * market.min_multiplier_ppb, scale),
+            reference * market.max_multiplier_ppb // scale,
+        )
+    if listed.is_perp or (state.mark_e8(listed) and state.prices[market.quote].index_e8):
+        listed.band, listed.band_version = band, state.price_version
+    return band
+
+
+def _price_refusal(
+    listed: ListedMarket, command: PlaceOrder, band: tuple[int, int] | None
+) -> Events:
+    if band is None:
+        if listed.is_perp:
+            return rejected(Reject.NO_PRICE, f"{listed.market.symbol} has no index price yet")
         return ()
-    market = listed.market
-    price = command.price_ticks * market.tick_e8 * PPB
-    if not reference * market.min_multiplier_ppb <= price <= reference * market.max_multiplier_ppb:
+    lowest, highest = band
+    if command.price_ticks is not None and not lowest <= command.price_ticks <= highest:
         return rejected(
             Reject.PRICE_OUT_OF_BAND,
             "the price is too far from the market's price",
-            lowest_ticks=div_ceil(reference * market.min_multiplier_ppb, market.tick_e8 * PPB),
-            highest_ticks=reference * market.max_multiplier_ppb // (market.tick_e8 * PPB),
+            lowest_ticks=lowest,
+            highest_ticks=highest,
         )
     return ()
 
@@ -148,28 +191,22 @@ def _account_refusal(account: Account, command: PlaceOrder) -> Events:
     return ()
 
 
-def limit_price(state: State, listed: ListedMarket, command: PlaceOrder) -> int | None:
-    """Return the worst price in ticks; None for a market order which meets an empty side.
+def market_price(state: State, listed: ListedMarket, command: PlaceOrder) -> int | None:
+    """Return the worst price in ticks of a market order; None if it meets an empty side.
 
     A market order is an immediate limit order at the edge of the impact and price bands.
     """
-    if command.price_ticks is not None:
-        return command.price_ticks
     market = listed.market
-    is_bid = command.side is Side.BID
+    is_bid = command.side is BID
     best = listed.book.side(not is_bid).best()
     if best is None:
         return None
-    reference = _reference_e8(state, listed)
+    band = price_band(state, listed)
     if is_bid:
         price = best.price * market.max_impact_ppb // PPB
-        if reference:
-            price = min(price, reference * market.max_multiplier_ppb // (market.tick_e8 * PPB))
-        return price
+        return price if band is None else min(price, band[1])
     price = div_ceil(best.price * market.min_impact_ppb, PPB)
-    if reference:
-        price = max(price, div_ceil(reference * market.min_multiplier_ppb, market.tick_e8 * PPB))
-    return price
+    return price if band is None else max(price, band[0])
 
 
 def lots_bound(account: Account, listed: ListedMarket, command: PlaceOrder, *, price: int) -> int:
@@ -179,9 +216,9 @@ def lots_bound(account: Account, listed: ListedMarket, command: PlaceOrder, *, p
             return command.lots
         return min(command.lots, _reducible(account, listed, command.side))
     assert command.quote_atoms is not None, "checked by _market_refusal"
-    if command.side is Side.BID:
+    if command.side is BID:
         best = listed.book.asks.best()
-        assert best is not None, "checked by limit_price"
+        assert best is not None, "checked by market_price"
         price = min(price, best.price)
     bound = command.quote_atoms // (max(price, 1) * listed.quote_atoms_per_tick)
     return min(bound, listed.market.max_lots)
@@ -192,5 +229,5 @@ def _reducible(account: Account, listed: ListedMarket, side: Side) -> int:
     position = account.positions.get(listed.market.symbol)
     if position is None:
         return 0
-    closes = position.lots < 0 if side is Side.BID else position.lots > 0
+    closes = position.lots < 0 if side is BID else position.lots > 0
     return abs(position.lots) - position.reduce_lots if closes else 0

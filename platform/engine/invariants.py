@@ -5,6 +5,7 @@ Each check raises AssertionError with the numbers that disagree.
 
 from collections import defaultdict
 
+from engine.intake import price_band
 from engine.margin import MarginType, health, standing, unrealized
 from engine.resting import paying_asset, reserve_of
 from engine.state import Account, State
@@ -77,6 +78,11 @@ def check_markets(state: State) -> None:
             for level in side.from_best():
                 lots = sum(order.lots_open for order in level)
                 assert lots == level.lots > 0, f"{symbol} level {level.price}"
+        kept = (listed.band, listed.band_version)
+        listed.band_version = -1
+        band = price_band(state, listed)
+        assert kept[1] != state.price_version or kept[0] == band, f"{symbol} keeps band {kept[0]}"
+        listed.band, listed.band_version = kept
         if listed.clearing is None:
             continue
         clearing = listed.clearing
@@ -137,3 +143,11 @@ def check_standing(state: State, account: Account) -> None:
     found = standing(state, account)
     expected = (whole.equity, whole.margin + whole.open_loss + whole.fee_reserve)
     assert found == expected, f"account {account.account_id} stands at {found}, not {expected}"
+    kept = account.standing
+    parts = [holding.part for holding in account.holdings.values()]
+    parts += [position.part for position in account.positions.values()]
+    sums = (sum(equity for equity, _ in parts), sum(needed for _, needed in parts))
+    assert sums == (kept.equity, kept.needed), f"account {account.account_id} parts sum to {sums}"
+    bearing = [h for h in account.holdings.values() if h.lend_scaled or h.debt_scaled]
+    assert set(bearing) == set(account.bearing), f"account {account.account_id} bears interest"
+    assert set(bearing) == set(kept.stale), f"account {account.account_id} is asked of too little"

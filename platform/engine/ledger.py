@@ -28,21 +28,41 @@ class Holding:
         "account_id",
         "asset",
         "available",
+        "bearing",
         "debt_scaled",
         "lend_scaled",
         "locked",
+        "part",
         "stale",
     )
 
-    def __init__(self, account_id: AccountId, asset: str, stale: dict[object, None]) -> None:
+    def __init__(
+        self,
+        account_id: AccountId,
+        asset: str,
+        *,
+        stale: dict[object, None],
+        bearing: "dict[Holding, None]",
+    ) -> None:
         self.account_id = account_id
-        # Where margin looks for what changed since it last asked; see margin.standing.
+        # The account's holdings that bear interest; this is one while it is lent or owed.
+        self.bearing = bearing
+        # Where margin looks for what changed since it last asked, and what it found then;
+        # see margin.standing.
         self.stale = stale
+        self.part = (0, 0)
         self.asset = asset
         self.available = LedgerAccount(f"account:{account_id}:available", asset, self)
         self.locked = LedgerAccount(f"account:{account_id}:locked", asset, self)
         self.lend_scaled = 0
         self.debt_scaled = 0
+
+    def note_interest(self) -> None:
+        """Note whether it bears interest, after lend or debt has changed."""
+        if self.lend_scaled or self.debt_scaled:
+            self.bearing[self] = None
+        else:
+            self.bearing.pop(self, None)
 
 
 class Ledger:
@@ -66,13 +86,14 @@ class Ledger:
         self, debit: LedgerAccount, credit: LedgerAccount, amount_atoms: int, *, kind: str
     ) -> None:
         """Move `amount_atoms` > 0 from `debit` to `credit`. The caller checked that it is there."""
-        assert amount_atoms > 0, f"transfer of {amount_atoms} {debit.asset}"
-        assert debit.asset == credit.asset, f"{debit.name} to {credit.name}"
-        debit.atoms -= amount_atoms
+        asset = debit.asset
+        assert amount_atoms > 0, f"transfer of {amount_atoms} {asset}"
+        assert asset == credit.asset, f"{debit.name} to {credit.name}"
+        left = debit.atoms - amount_atoms
+        assert left >= 0 or debit.name.startswith("custody:"), f"{debit.name} overdrawn"
+        debit.atoms = left
         credit.atoms += amount_atoms
         record = self.record
-        if debit.atoms < 0:
-            assert debit.name.startswith("custody:"), f"{debit.name} overdrawn"
         giving, taking = debit.holding, credit.holding
         if giving is not None:
             record.balances[giving] = None
@@ -84,7 +105,7 @@ class Ledger:
             taking.stale[taking] = None
         record.events.append(
             LedgerPosted(
-                asset=debit.asset,
+                asset=asset,
                 debit=debit.name,
                 credit=credit.name,
                 amount_atoms=amount_atoms,

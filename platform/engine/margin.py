@@ -16,11 +16,11 @@ from engine.catalog import Asset, Fraction, Haircut
 from engine.ledger import Holding
 from engine.positions import OpenSide, Position
 from engine.state import Account, ListedMarket, Standing, State
-from engine.units import PPB, PPM, div_ceil, sqrt_ceil
+from engine.units import MICROS, PPB, PPM, ROOT_SCALE, div_ceil, sqrt_ceil
 
-MICROS = 10**6
-_ROOT_SCALE = 10**6  # √USD is carried with six decimals
-_WEIGHT_SCALE = PPB * _ROOT_SCALE
+_WEIGHT_SCALE = PPB * ROOT_SCALE
+# By an asset's decimals: atoms × price_e8 // this = micros.
+_MICROS_DIVISORS: tuple[int, ...] = tuple(10 ** (decimals + 2) for decimals in range(40))
 
 
 class MarginType(Enum):
@@ -55,7 +55,7 @@ def fraction_ppb(fraction: Fraction, notional_micros: int, *, at_least_ppb: int 
     if not fraction.factor_ppb:
         return base
     root = sqrt_ceil(notional_micros * MICROS)
-    return max(base, div_ceil(fraction.factor_ppb * root, _ROOT_SCALE))
+    return max(base, div_ceil(fraction.factor_ppb * root, ROOT_SCALE))
 
 
 def weight_ppb(haircut: Haircut, value_micros: int) -> int:
@@ -69,17 +69,17 @@ def weight_ppb(haircut: Haircut, value_micros: int) -> int:
 
 def value_floor(amount_atoms: int, price_e8: int, asset: Asset) -> int:
     """Return amount × price in micros, rounded down: what is owned."""
-    return int(amount_atoms * price_e8 // 10 ** (asset.decimals + 2))
+    return amount_atoms * price_e8 // _MICROS_DIVISORS[asset.decimals]
 
 
 def value_ceil(amount_atoms: int, price_e8: int, asset: Asset) -> int:
     """Return amount × price in micros, rounded up: what is owed."""
-    return -(-amount_atoms * price_e8 // int(10 ** (asset.decimals + 2)))
+    return -(-amount_atoms * price_e8 // _MICROS_DIVISORS[asset.decimals])
 
 
 def collateral_micros(asset: Asset, amount_atoms: int, price_e8: int) -> int:
     """Return what `amount_atoms` counts as collateral: value × weight, rounded down."""
-    value = value_floor(amount_atoms, price_e8, asset)
+    value = amount_atoms * price_e8 // _MICROS_DIVISORS[asset.decimals]
     return value * weight_ppb(asset.haircut, value) // PPB
 
 
@@ -130,62 +130,106 @@ def standing(state: State, account: Account) -> tuple[int, int]:
     account's orders, positions or assets, but with what moved since it was last asked.
     """
     found = account.standing
-    stale = found.stale
     if found.price_version != state.price_version:
-        found.price_version = state.price_version
-        found.parts.clear()
-        found.equity = found.needed = 0
-        stale.update(dict.fromkeys(account.holdings.values()))
-        stale.update(dict.fromkeys(account.positions.values()))
+        _ask_all_anew(state, account)
+    stale = found.stale
     if stale:
-        accruing = [
-            thing
-            for thing in stale
-            if type(thing) is Holding and (thing.lend_scaled or thing.debt_scaled)
-        ]
         for thing in stale:
-            _take_part(found, thing, _initial_part(state, account, thing))
+            if type(thing) is Position:
+                new = _initial_position_part(state, account, thing)
+            else:
+                assert type(thing) is Holding
+                new = _initial_holding_part(state, account, thing)
+            old, thing.part = thing.part, new
+            found.equity += new[0] - old[0]
+            found.needed += new[1] - old[1]
         stale.clear()
-        for holding in accruing:
+        for holding in account.bearing:
+            # Interest changes it all the time.
             stale[holding] = None
     return found.equity, found.needed + account.spot_loss_micros
 
 
-def standing_if(state: State, account: Account, changed: Holding | Position) -> tuple[int, int]:
-    """Return (equity, needed) with `changed` as it is now, whatever `standing` last found of it.
+def _ask_all_anew(state: State, account: Account) -> None:
+    """Forget what was found: prices or the account's settings have changed."""
+    found = account.standing
+    found.price_version = state.price_version
+    found.floor_ppb = div_ceil(PPB, account.leverage_limit)
+    found.equity = found.needed = 0
+    for things in (account.holdings, account.positions):
+        for thing in things.values():
+            thing.part = (0, 0)
+            found.stale[thing] = None
 
-    For a caller that has changed it for the sake of argument, after asking for the standing.
+
+def _take_part(found: Standing, thing: Holding | Position, new: tuple[int, int]) -> None:
+    old_equity, old_needed = thing.part
+    equity, needed = thing.part = new
+    found.equity += equity - old_equity
+    found.needed += needed - old_needed
+
+
+def forget_part(account: Account, position: Position) -> None:
+    """Take a position that is given up out of what was found."""
+    _take_part(account.standing, position, (0, 0))
+    account.standing.stale.pop(position, None)
+
+
+def worth_of(state: State, account: Account, holding: Holding) -> int:
+    """Return what all that is owned of one asset counts as initial collateral, in micros.
+
+    Where interest does not change it, it is found once, for this and for the standing.
     """
     found = account.standing
-    found.supposed = new = _initial_part(state, account, changed)
-    old = found.parts.get(changed, (0, 0))
-    equity = found.equity + new[0] - old[0]
-    return equity, found.needed + new[1] - old[1] + account.spot_loss_micros
+    if found.price_version != state.price_version or holding in account.bearing:
+        owned = holding.available.atoms + holding.locked.atoms
+        owned += state.pools[holding.asset].lend_atoms(holding.lend_scaled)
+        price_e8 = state.prices[holding.asset].low_e8
+        return collateral_micros(state.assets[holding.asset], owned, price_e8)
+    if holding in found.stale:
+        _take_part(found, holding, _initial_holding_part(state, account, holding))
+        del found.stale[holding]
+    return holding.part[0]
 
 
-def standing_came_true(account: Account, changed: Holding | Position) -> None:
-    """Keep what `standing_if` found, if it was asked: `changed` is now what was supposed then."""
-    found = account.standing
-    if found.supposed is not None:
-        _take_part(found, changed, found.supposed)
-        found.stale.pop(changed, None)
+def _initial_holding_part(state: State, account: Account, holding: Holding) -> tuple[int, int]:
+    """Return what a holding adds to initial (equity, needed)."""
+    symbol = holding.asset
+    if holding.lend_scaled or holding.debt_scaled or symbol in account.pending_borrow:
+        part = _holding_part(state, account, holding, initial=True)
+        return part[0] - part[1], part[3]
+    owned = holding.available.atoms + holding.locked.atoms
+    return collateral_micros(state.assets[symbol], owned, state.prices[symbol].low_e8), 0
 
 
-def _take_part(found: Standing, thing: object, new: tuple[int, int]) -> None:
-    old = found.parts.get(thing, (0, 0))
-    found.parts[thing] = new
-    found.equity += new[0] - old[0]
-    found.needed += new[1] - old[1]
+def _initial_position_part(state: State, account: Account, position: Position) -> tuple[int, int]:
+    """Return what a position adds to initial (equity, needed), as `_position_part` finds it.
 
-
-def _initial_part(state: State, account: Account, thing: object) -> tuple[int, int]:
-    """Return what `thing` adds to initial (equity, needed)."""
-    if type(thing) is Position:
-        part = _position_part(state, account, thing, initial=True)
-    else:
-        assert type(thing) is Holding
-        part = _holding_part(state, account, thing, initial=True)
-    return part[0] - part[1] + part[2], part[3] + part[4] + part[5]
+    Written out and without the fields that only `health` shows: each order asks for it.
+    """
+    listed = state.markets[position.market]
+    market = listed.market
+    price = state.prices[market.base]
+    lots, index_e8 = position.lots, price.index_e8
+    equity, needed = position.quote, 0
+    if lots:
+        equity += lots * market.lot_atoms * index_e8 // listed.notional_divisor
+    worst = position.worst_lots()
+    if worst:
+        # Rounded up: the floor of the negative.
+        notional = -(-worst * market.lot_atoms * price.high_e8 // listed.notional_divisor)
+        fraction = market.imf
+        assert fraction is not None, f"{position.market} has no margin fraction"
+        floor_ppb = account.standing.floor_ppb
+        if notional > listed.flat_imf_micros:
+            kept = fraction_ppb(fraction, notional, at_least_ppb=floor_ppb)
+        else:
+            kept = fraction.base_ppb if fraction.base_ppb > floor_ppb else floor_ppb
+        needed = -(-notional * kept // PPB)
+    if position.order_ticks:
+        needed += -(-position.order_ticks * listed.taker_fee_per_tick // PPM)
+        needed += open_loss_of(position, listed, index_e8)
+    return equity, needed
 
 
 def _holding_part(state: State, account: Account, holding: Holding, *, initial: bool) -> Part:
@@ -240,23 +284,29 @@ def open_loss_of(position: Position, listed: ListedMarket, mark_e8: int) -> int:
     Σ lots × max(0, side × (limit − mark)). Only levels beyond the mark are visited.
     """
     loss = 0
-    if position.bids.lots:
+    tick_e8 = listed.market.tick_e8
+    bids, asks = position.bids.prices, position.asks.prices
+    if bids and bids[-1] * tick_e8 > mark_e8:
         loss += _side_loss(position.bids, listed, mark_e8, is_bid=True)
-    if position.asks.lots:
+    if asks and asks[0] * tick_e8 < mark_e8:
         loss += _side_loss(position.asks, listed, mark_e8, is_bid=False)
     return loss
 
 
 def _side_loss(side: OpenSide, listed: ListedMarket, mark_e8: int, *, is_bid: bool) -> int:
-    tick_e8 = listed.market.tick_e8
+    market, per_tick = listed.market, listed.quote_atoms_per_tick
+    limit, lot_value = mark_e8 // market.tick_e8, market.lot_atoms * mark_e8
     loss = 0
-    for price in reversed(side.prices) if is_bid else side.prices:
-        if price * tick_e8 <= mark_e8 if is_bid else price * tick_e8 >= mark_e8:
+    if is_bid:
+        for price in reversed(side.prices):
+            if price <= limit:
+                break
+            lots = side.by_price[price]
+            loss += price * lots * per_tick - lots * lot_value // listed.notional_divisor
+        return loss
+    for price in side.prices:
+        if price * market.tick_e8 >= mark_e8:
             break
         lots = side.by_price[price]
-        cost = listed.quote_atoms(price, lots)
-        if is_bid:
-            loss += cost - listed.notional(lots, mark_e8)
-        else:
-            loss += -listed.notional(-lots, mark_e8) - cost
+        loss += -(-lots * lot_value // listed.notional_divisor) - price * lots * per_tick
     return loss

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from engine import funds
 from engine.book import Order
-from engine.commands import SelfTradePrevention
-from engine.events import OrderFilled, OrderStatus, TradeExecuted
+from engine.commands import REJECT_MAKER, REJECT_TAKER
+from engine.events import FILLED, PARTIALLY_FILLED, OrderFilled, TradeExecuted
 from engine.rejects import ExpiryReason
 from engine.resting import cost_of, expire, forget, paying_asset, shrink_reduce_only
 from engine.state import Account, ListedMarket, State
@@ -31,7 +31,7 @@ def sweep(state: State, listed: ListedMarket, order: Order) -> Sweep:
     """Return what `order` would take, skipping or stopping where `match` will."""
     lots = cost = 0
     left, budget = order.lots_open, order.terms.quote_atoms
-    skip_own = order.terms.self_trade_prevention is SelfTradePrevention.REJECT_MAKER
+    skip_own = order.terms.self_trade_prevention is REJECT_MAKER
     for level in listed.book.side(not order.is_bid).from_best():
         if level.price > order.price if order.is_bid else level.price < order.price:
             break
@@ -69,9 +69,9 @@ def match(
         assert maker is not None, f"empty level at {level.price}"
         if maker.owner == order.owner:
             prevention = order.terms.self_trade_prevention
-            if prevention is not SelfTradePrevention.REJECT_TAKER:
+            if prevention is not REJECT_TAKER:
                 expire(state, listed, maker, ExpiryReason.SELF_TRADE_PREVENTION)
-            if prevention is SelfTradePrevention.REJECT_MAKER:
+            if prevention is REJECT_MAKER:
                 continue
             return ExpiryReason.SELF_TRADE_PREVENTION
         lots = _tradable(listed, order, maker)
@@ -116,23 +116,30 @@ def _can_pay(state: State, listed: ListedMarket, order: Order, lots: int, price:
 def _execute(
     state: State, account: Account, listed: ListedMarket, *, order: Order, maker: Order, lots: int
 ) -> None:
-    book = listed.book
-    quote = listed.quote_atoms(maker.price, lots)
+    book, market, price = listed.book, listed.market, maker.price
+    quote = price * lots * listed.quote_atoms_per_tick
     book.trade_id += 1
-    book.last_price = maker.price
-    book.side(maker.is_bid).reduce(maker, lots)
-    taker_side = Party(account, order, listed.market.taker_fee_ppm)
-    maker_side = Party(state.accounts[maker.terms.account], maker, listed.market.maker_fee_ppm)
-    for party in (taker_side, maker_side):
-        party.order.lots_open -= lots
-        party.order.executed_lots += lots
-        party.order.executed_quote += quote
+    book.last_price = price
+    taker_side = Party(account, order, market.taker_fee_ppm, is_maker=False)
+    other = state.accounts[maker.terms.account]
+    maker_side = Party(other, maker, market.maker_fee_ppm, is_maker=True)
+    side = book.bids if maker.is_bid else book.asks
+    if lots == maker.lots_open:
+        side.remove(maker)
+    else:
+        side.reduce(maker, lots)
+    order.lots_open -= lots
+    order.executed_lots += lots
+    order.executed_quote += quote
+    maker.lots_open -= lots
+    maker.executed_lots += lots
+    maker.executed_quote += quote
     buyer, seller = (taker_side, maker_side) if order.is_bid else (maker_side, taker_side)
     state.record.events.append(
         TradeExecuted(
-            market=listed.market.symbol,
+            market=market.symbol,
             trade_id=book.trade_id,
-            price_ticks=maker.price,
+            price_ticks=price,
             lots=lots,
             quote_atoms=quote,
             buyer_order=buyer.order.terms.order_id,
@@ -141,18 +148,15 @@ def _execute(
             at_ns=state.at_ns,
         )
     )
-    if listed.is_perp:
-        settle_perp(state, listed, buyer=buyer, seller=seller, lots=lots, quote=quote)
-    else:
-        settle_spot(state, listed, buyer=buyer, seller=seller, lots=lots, quote=quote)
-    for party in (taker_side, maker_side):
-        _filled(state, listed, party, lots=lots, quote=quote, price=maker.price)
+    settle = settle_perp if listed.is_perp else settle_spot
+    settle(state, listed, buyer=buyer, seller=seller, lots=lots, quote=quote)
+    _filled(state, listed, taker_side, lots=lots, quote=quote, price=price)
+    _filled(state, listed, maker_side, lots=lots, quote=quote, price=price)
     if not maker.lots_open:
-        book.side(maker.is_bid).remove(maker)
-        forget(state, maker_side.account, maker)
+        forget(state, other, maker)
     if listed.is_perp:
         shrink_reduce_only(state, account, listed)
-        shrink_reduce_only(state, maker_side.account, listed)
+        shrink_reduce_only(state, other, listed)
 
 
 def _filled(
@@ -162,7 +166,7 @@ def _filled(
     state.record.events.append(
         OrderFilled(
             terms=order.terms,
-            status=OrderStatus.PARTIALLY_FILLED if order.lots_open else OrderStatus.FILLED,
+            status=PARTIALLY_FILLED if order.lots_open else FILLED,
             lots_open=order.lots_open,
             executed_lots=order.executed_lots,
             executed_quote_atoms=order.executed_quote,
@@ -172,7 +176,7 @@ def _filled(
             quote_atoms=quote,
             fee_atoms=party.fee,
             fee_asset=party.fee_asset,
-            is_maker=order.level is not None,
+            is_maker=party.is_maker,
             at_ns=state.at_ns,
         )
     )

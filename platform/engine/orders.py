@@ -3,9 +3,12 @@
 from engine import matching, resting
 from engine.answers import Events, rejected
 from engine.book import Order
-from engine.commands import CancelAllOrders, CancelOrder, OrderType, PlaceOrder, TimeInForce
+from engine.commands import FOK, GTC, LIMIT, CancelAllOrders, CancelOrder, PlaceOrder
 from engine.cover import perp_refusal, reserve
 from engine.events import (
+    FILLED,
+    NEW,
+    PARTIALLY_FILLED,
     Event,
     OrderExpired,
     OrderPlaced,
@@ -13,8 +16,7 @@ from engine.events import (
     OrderStatus,
     OrderTerms,
 )
-from engine.intake import intake_refusal, limit_price, lots_bound, too_small
-from engine.margin import standing_came_true
+from engine.intake import intake_refusal, lots_bound, market_price, too_small
 from engine.matching import Sweep
 from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
@@ -32,31 +34,63 @@ def place_order(state: State, command: PlaceOrder) -> Events:
     refusal = intake_refusal(state, account, listed, command)
     if refusal:
         return refusal
-    price = limit_price(state, listed, command)
+    price, lots = command.price_ticks, command.lots
+    if price is None or lots is None or command.reduce_only:
+        bounded = _bounded_order(state, account, listed, command)
+        if not isinstance(bounded, Order):
+            return bounded
+        order = bounded
+    else:
+        order = _order(state, account, command, price=price, lots=lots)
+    rests = command.type is LIMIT and command.time_in_force is GTC
+    if rests and not listed.book.crosses(order.price, is_bid=order.is_bid):
+        return _accept_maker(state, account, listed, order)
+    return _accept_taker(state, account, listed, order, rests=rests)
+
+
+def _bounded_order(
+    state: State, account: Account, listed: ListedMarket, command: PlaceOrder
+) -> Order | Events:
+    """Return the order with the worst price it may get and its lots, or the answer without one."""
+    price, lots = command.price_ticks, command.lots
+    if price is None:
+        price = market_price(state, listed, command)
     if price is None:
         order = _order(state, account, command, price=0, lots=0)
         return _expired_at_once(state, order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
-    lots = lots_bound(account, listed, command, price=price)
-    if lots <= 0 and command.reduce_only:
-        return rejected(
-            Reject.REDUCE_ONLY_NOT_REDUCED, "there is no position left for it to reduce"
-        )
-    if lots < listed.market.min_lots and not command.reduce_only:
-        return too_small(listed)
-    order = _order(state, account, command, price=price, lots=lots)
-    return _accept(state, account, listed, order)
+    if lots is None or command.reduce_only:
+        lots = lots_bound(account, listed, command, price=price)
+        if lots <= 0 and command.reduce_only:
+            return rejected(
+                Reject.REDUCE_ONLY_NOT_REDUCED, "there is no position left for it to reduce"
+            )
+        if lots < listed.market.min_lots and not command.reduce_only:
+            return too_small(listed)
+    return _order(state, account, command, price=price, lots=lots)
 
 
-def _accept(state: State, account: Account, listed: ListedMarket, order: Order) -> Events:
+def _accept_maker(state: State, account: Account, listed: ListedMarket, order: Order) -> Events:
+    """Rest an order that meets nothing, or refuse it if it is not covered."""
+    cover = perp_refusal if listed.is_perp else reserve
+    refusal = cover(state, account, listed, order, taken=None, resting=order.lots_open)
+    if refusal:
+        state.next_order_id = OrderId(state.next_order_id - 1)
+        return refusal
+    resting.rest(state, account, listed, order)
+    return (OrderPlaced(terms=order.terms, status=NEW, executed_lots=0, executed_quote_atoms=0),)
+
+
+def _accept_taker(
+    state: State, account: Account, listed: ListedMarket, order: Order, *, rests: bool
+) -> Events:
     """Expire an order that may not trade at all, refuse one that is not covered, or trade it."""
     terms = order.terms
     crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
     if terms.post_only and crosses:
         return _expired_at_once(state, order, ExpiryReason.POST_ONLY_TAKER)
     taken = matching.sweep(state, listed, order) if crosses else matching.NOTHING
-    if terms.time_in_force is TimeInForce.FOK and not _fills_whole(order, taken, listed):
+    if terms.time_in_force is FOK and not _fills_whole(order, taken, listed):
         return _expired_at_once(state, order, ExpiryReason.FILL_OR_KILL)
-    rests = terms.type is OrderType.LIMIT and terms.time_in_force is TimeInForce.GTC
     resting_lots = order.lots_open - taken.lots if rests and not taken.stopped else 0
     cover = perp_refusal if listed.is_perp else reserve
     refusal = cover(state, account, listed, order, taken=taken, resting=resting_lots)
@@ -65,10 +99,7 @@ def _accept(state: State, account: Account, listed: ListedMarket, order: Order) 
         return refusal
     # Past this line the order must succeed.
     reason = matching.match(state, account, listed, order) if crosses else None
-    answer = _finish(state, account, listed, order, reason=reason, rests=rests)
-    if listed.is_perp and rests and not crosses and not terms.reduce_only:
-        standing_came_true(account, account.positions[terms.market])
-    return answer
+    return _finish(state, account, listed, order, reason=reason, rests=rests)
 
 
 def _order(state: State, account: Account, command: PlaceOrder, *, price: int, lots: int) -> Order:
@@ -134,7 +165,7 @@ def _finish(
 ) -> Events:
     """Rest or expire what is left, and answer with the order as it now stands."""
     if reason is None and order.lots_open and not rests:
-        if order.terms.type is OrderType.LIMIT:
+        if order.terms.type is LIMIT:
             reason = ExpiryReason.IMMEDIATE_OR_CANCEL
         elif listed.book.side(not order.is_bid).best() is not None:
             reason = ExpiryReason.PRICE_IMPACT
@@ -159,10 +190,12 @@ def _finish(
             )
         )
     elif order.lots_open:
-        status = OrderStatus.PARTIALLY_FILLED if order.executed_lots else OrderStatus.NEW
+        status = PARTIALLY_FILLED if order.executed_lots else NEW
+        if listed.is_perp:
+            state.position(account, listed).add_order(order, order.lots_open)
         resting.rest(state, account, listed, order)
     else:
-        status = OrderStatus.FILLED
+        status = FILLED
     return (
         OrderPlaced(
             terms=order.terms,

@@ -103,8 +103,8 @@ class Pool:
         if now_ns <= self.accrued_at_ns:
             return
         if self.debt_scaled == 0:
-            self.accrued_at_ns = now_ns
-            self._anchor()
+            # Nothing grows, and the last move of money has set the rate and the other anchors.
+            self.accrued_at_ns = self.anchor_ns = now_ns
             return
         while (hour_end := (self.anchor_ns // HOUR_NS + 1) * HOUR_NS) <= now_ns:
             self._advance(hour_end)

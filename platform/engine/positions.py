@@ -59,6 +59,7 @@ class Position:
         "market",
         "opened_at_ns",
         "order_ticks",
+        "part",
         "position_id",
         "quote",
         "realized",
@@ -69,8 +70,10 @@ class Position:
 
     def __init__(self, account_id: AccountId, market: str, stale: dict[object, None]) -> None:
         self.account_id = account_id
-        # Where margin looks for what changed since it last asked; see margin.standing.
+        # Where margin looks for what changed since it last asked, and what it found then;
+        # see margin.standing.
         self.stale = stale
+        self.part = (0, 0)
         self.market = market
         self.lots = 0
         self.quote = 0
@@ -96,7 +99,8 @@ class Position:
 
     def worst_lots(self) -> int:
         """Return the largest size, either way, that open orders could make of the position."""
-        return max(abs(self.lots + self.bids.lots), abs(self.lots - self.asks.lots), abs(self.lots))
+        longest, shortest = self.lots + self.bids.lots, self.asks.lots - self.lots
+        return longest if longest > shortest else shortest
 
     def trade(self, lots: int, quote_atoms: int, *, position_id: int, at_ns: int) -> None:
         """Add `lots` (negative: sold) for `quote_atoms` ≥ 0, keeping entry and realized."""
@@ -122,6 +126,7 @@ class Position:
     def add_order(self, order: Order, lots: int) -> None:
         """Count `lots` of a resting order (negative: fewer of them) into the sums."""
         self.stale[self] = None
+        price = order.price
         if order.terms.reduce_only:
             self.reduce_lots += lots
             if order.lots_open:
@@ -129,12 +134,12 @@ class Position:
             else:
                 del self.reduce_orders[order.terms.order_id]
             return
-        self.order_ticks += lots * order.price
+        self.order_ticks += lots * price
         side = self.bids if order.is_bid else self.asks
         if lots > 0:
-            side.add(order.price, lots)
+            side.add(price, lots)
         else:
-            side.remove(order.price, -lots)
+            side.remove(price, -lots)
 
     def move_quote(self, amount_atoms: int) -> None:
         """Settle `amount_atoms` into the position's quote; negative takes from it."""

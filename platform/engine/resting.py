@@ -22,15 +22,13 @@ def reserve_of(listed: ListedMarket, order: Order) -> int:
 
 
 def rest(state: State, account: Account, listed: ListedMarket, order: Order) -> None:
-    """Put what is left of an order into the book and into the account's sums."""
-    listed.book.side(order.is_bid).add(order)
+    """Put what is left of an order into the book. The caller has counted it in the position."""
+    book = listed.book
+    (book.bids if order.is_bid else book.asks).add(order)
     terms = order.terms
-    state.orders[terms.order_id] = order
-    account.orders[terms.order_id] = order
+    state.orders[terms.order_id] = account.orders[terms.order_id] = order
     if terms.client_id is not None:
         account.client_ids[terms.client_id] = order
-    if listed.is_perp:
-        state.position(account, listed).add_order(order, order.lots_open)
 
 
 def forget(state: State, account: Account, order: Order) -> None:
@@ -56,13 +54,13 @@ def lessen_borrow(account: Account, order: Order, asset: str, amount: int) -> No
 
 def release(state: State, account: Account, listed: ListedMarket, order: Order, keep: int) -> None:
     """Free what a spot order holds beyond `keep` atoms: borrowing first, then its own money."""
+    freed = order.locked + order.borrow - keep
+    assert freed >= 0, f"order {order.terms.order_id} holds too little"
     asset = paying_asset(listed, is_bid=order.is_bid)
-    excess = order.locked + order.borrow - keep
-    assert excess >= 0, f"order {order.terms.order_id} holds too little"
-    unborrowed = min(excess, order.borrow)
-    if unborrowed:
+    if freed and order.borrow:
+        unborrowed = min(freed, order.borrow)
         lessen_borrow(account, order, asset, unborrowed)
-    freed = excess - unborrowed
+        freed -= unborrowed
     if freed:
         order.locked -= freed
         funds.unlock(state, account, account.holding(asset), freed)
@@ -74,7 +72,8 @@ def release(state: State, account: Account, listed: ListedMarket, order: Order, 
 def withdraw_order(state: State, listed: ListedMarket, order: Order) -> None:
     """Take a resting order out of the book and free all that it held."""
     account = state.accounts[order.terms.account]
-    listed.book.side(order.is_bid).remove(order)
+    book = listed.book
+    (book.bids if order.is_bid else book.asks).remove(order)
     forget(state, account, order)
     lots = order.lots_open
     order.lots_open = 0

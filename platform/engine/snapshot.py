@@ -211,6 +211,7 @@ def _load_account(state: State, item: list[Any]) -> None:
         holding = account.holding(symbol)
         holding.available.atoms, holding.locked.atoms = int(amounts[0]), int(amounts[1])
         holding.lend_scaled, holding.debt_scaled = int(amounts[2]), int(amounts[3])
+        holding.note_interest()
     for market, values in positions:
         position: Position = state.position(account, state.markets[market])
         _restore(position, _POSITION_FIELDS, values)

@@ -3,7 +3,7 @@
 from collections import deque
 
 from engine.book import Book, Order
-from engine.catalog import Asset, Market, MarketKind, MarketState
+from engine.catalog import OPEN, Asset, Market, MarketKind
 from engine.ledger import Holding, Ledger
 from engine.pools import Pool
 from engine.positions import Clearing, Position
@@ -15,18 +15,20 @@ FIRST_ORDER_ID = 1_000_000_001
 
 
 class Standing:
-    """What margin last found of an account, part by part; only what changed is asked again."""
+    """What margin last found of an account; only what changed is asked again.
 
-    __slots__ = ("equity", "needed", "parts", "price_version", "stale", "supposed")
+    Both are sums over the `part` of each holding and position.
+    """
+
+    __slots__ = ("equity", "floor_ppb", "needed", "price_version", "stale")
 
     def __init__(self) -> None:
         self.price_version = -1
         self.equity = 0
         self.needed = 0
-        self.parts: dict[object, tuple[int, int]] = {}
+        # The least margin fraction that the account's leverage limit leaves.
+        self.floor_ppb = 0
         self.stale: dict[object, None] = {}
-        # What a holding or position would add, as last asked for the sake of argument.
-        self.supposed: tuple[int, int] | None = None
 
 
 class Account:
@@ -38,6 +40,7 @@ class Account:
         "auto_lend",
         "auto_realize_pnl",
         "auto_repay_borrows",
+        "bearing",
         "client_ids",
         "holdings",
         "leverage_limit",
@@ -58,6 +61,8 @@ class Account:
         self.auto_realize_pnl = True
         self.leverage_limit = 20
         self.holdings: dict[str, Holding] = {}
+        # Those of them that are lent or owed, and so bear interest.
+        self.bearing: dict[Holding, None] = {}
         self.positions: dict[str, Position] = {}
         self.orders: dict[OrderId, Order] = {}
         self.client_ids: dict[int, Order] = {}
@@ -70,7 +75,9 @@ class Account:
         """Return the account's holding of `asset`, opening it at first use."""
         holding = self.holdings.get(asset)
         if holding is None:
-            holding = self.holdings[asset] = Holding(self.account_id, asset, self.standing.stale)
+            holding = self.holdings[asset] = Holding(
+                self.account_id, asset, stale=self.standing.stale, bearing=self.bearing
+            )
         return holding
 
     @property
@@ -82,15 +89,20 @@ class ListedMarket:
     """A market with what is derived from its listing, and what moves: book, clearing, mark."""
 
     __slots__ = (
+        "band",
+        "band_version",
         "base",
         "book",
         "clearing",
+        "flat_imf_micros",
         "is_perp",
         "market",
         "notional_divisor",
         "quote",
         "quote_atoms_per_tick",
         "state",
+        "taker_fee_per_tick",
+        "worst_fee_ppm",
     )
 
     def __init__(
@@ -100,12 +112,21 @@ class ListedMarket:
         self.base = base
         self.quote = quote
         self.quote_atoms_per_tick = per_tick
-        self.state = MarketState.OPEN
+        self.state = OPEN
         self.is_perp = market.kind is MarketKind.PERP
         self.book = Book(market.symbol, record)
         self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
         # lots × lot_atoms × price_e8 // this = quote atoms
         self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
+        self.worst_fee_ppm = max(market.taker_fee_ppm, market.maker_fee_ppm)
+        # lots × price_ticks × this // PPM = taker fee in quote atoms
+        self.taker_fee_per_tick = per_tick * market.taker_fee_ppm
+        # Up to this notional, size does not raise the initial margin fraction above its base.
+        self.flat_imf_micros = market.imf.flat_up_to_micros if market.imf else 0
+        # The lowest and highest limit price in ticks, found once for each update of prices;
+        # see intake.price_band.
+        self.band: tuple[int, int] | None = None
+        self.band_version = -1
 
     def quote_atoms(self, price_ticks: int, lots: int) -> int:
         """Return what `lots` cost at `price_ticks`: exact, by the listing rule."""

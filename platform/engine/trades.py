@@ -14,12 +14,13 @@ from engine.units import div_ceil
 class Party:
     """One side of a trade, and the fee it pays."""
 
-    __slots__ = ("account", "fee", "fee_asset", "order", "rate_ppm")
+    __slots__ = ("account", "fee", "fee_asset", "is_maker", "order", "rate_ppm")
 
-    def __init__(self, account: Account, order: Order, rate_ppm: int) -> None:
+    def __init__(self, account: Account, order: Order, rate_ppm: int, *, is_maker: bool) -> None:
         self.account = account
         self.order = order
         self.rate_ppm = rate_ppm
+        self.is_maker = is_maker
         self.fee = 0
         self.fee_asset = ""
 
@@ -33,8 +34,8 @@ def settle_spot(
     paid_base = _draw(state, seller, listed.market.base, base)
     _deliver(state, seller, paid_quote, quote)
     _deliver(state, buyer, paid_base, base)
-    for party in (buyer, seller):
-        _lessen_loss(party.account, party.order, lots)
+    _lessen_loss(buyer.account, buyer.order, lots)
+    _lessen_loss(seller.account, seller.order, lots)
 
 
 def _draw(state: State, party: Party, asset: str, amount: int) -> Holding:
@@ -55,12 +56,12 @@ def _draw(state: State, party: Party, asset: str, amount: int) -> Holding:
 def _deliver(state: State, party: Party, payer: Holding, amount: int) -> None:
     """Hand `amount` over from what the payer has locked, less the fee, and put it to use."""
     holding = party.account.holding(payer.asset)
-    party.fee = fee_of(amount, party.rate_ppm)
+    party.fee = fee = fee_of(amount, party.rate_ppm)
     party.fee_asset = payer.asset
-    net = amount - party.fee
-    if party.fee:
+    net = amount - fee
+    if fee:
         fees = state.ledger.house_account("fees", payer.asset)
-        state.ledger.transfer(payer.locked, fees, party.fee, kind="fee")
+        state.ledger.transfer(payer.locked, fees, fee, kind="fee")
     if net:
         state.ledger.transfer(payer.locked, holding.available, net, kind="trade")
         auto_repay, auto_lend = party.order.flags
@@ -82,19 +83,18 @@ def settle_perp(
     clearing = listed.perp_clearing()
     for party, signed in ((buyer, lots), (seller, -lots)):
         position = state.position(party.account, listed)
-        order = party.order
-        if order.level is not None:
-            position.add_order(order, -lots)
+        if party.is_maker:
+            position.add_order(party.order, -lots)
         before = position.lots
         after = before + signed
         opens = before == 0 or (after != 0 and (before > 0) != (after > 0))
         position.trade(signed, quote, position_id=state.next_position_id, at_ns=state.at_ns)
         state.next_position_id += opens
-        clearing.long_lots += max(position.lots, 0) - max(before, 0)
-        party.fee = fee_of(quote, party.rate_ppm)
+        clearing.long_lots += (after if after > 0 else 0) - (before if before > 0 else 0)
+        party.fee = fee = fee_of(quote, party.rate_ppm)
         party.fee_asset = listed.market.quote
-        position.fees += party.fee
-        if party.fee:
+        position.fees += fee
+        if fee:
             _charge_fee(state, party, listed, position)
         state.record.positions[position] = None
 
@@ -108,9 +108,13 @@ def _charge_fee(state: State, party: Party, listed: ListedMarket, position: Posi
     account, rest = party.account, party.fee
     asset = listed.market.quote
     holding = funds.accrue_holding(state, account, asset)
-    pool = state.pools[asset]
     short = rest - holding.available.atoms
-    if short > 0 and holding.lend_scaled:
+    if short <= 0:
+        fees = state.ledger.house_account("fees", asset)
+        state.ledger.transfer(holding.available, fees, rest, kind="fee")
+        return
+    pool = state.pools[asset]
+    if holding.lend_scaled:
         part = min(short, pool.lend_atoms(holding.lend_scaled), pool.cash.atoms)
         if part:
             funds.redeem(state, holding, part, MovementSource.SETTLEMENT)

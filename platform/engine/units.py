@@ -25,6 +25,10 @@ PRICE_SCALE = 10**8
 SECOND_NS = 10**9
 YEAR_NS = 31_536_000 * SECOND_NS
 
+MICROS = 10**6
+# √USD is carried with six decimals.
+ROOT_SCALE = 10**6
+
 # The most that one command can name: what travels is 64 bits wide.
 MAX_ATOMS = 2**63 - 1
 
@@ -45,5 +49,4 @@ def div_ceil(numerator: int, denominator: int) -> int:
 
 def sqrt_ceil(value: int) -> int:
     """Return the smallest integer whose square is not below `value`."""
-    root = isqrt(value)
-    return root if root * root == value else root + 1
+    return isqrt(value - 1) + 1 if value else 0

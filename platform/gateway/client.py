@@ -1,7 +1,8 @@
 """The one corridor into the engine: `submit`, for every change of money, orders and settings.
 
 A connection that breaks is opened again and what was unanswered is sent again under the same
-command id, so that a restart of the engine is one slow answer, given once.
+command id, so that a restart of the engine is one slow answer, given once. After the third break in
+the midst of a command its outcome is called unknown.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from django.conf import settings
 from engine.commands import Command
 from gateway import codec
 from gateway.errors import EngineUnavailable, OutcomeUnknown
-from gateway.pipeline import Pipeline
+from gateway.pipeline import GAVE_UP, MAX_SENDS, Pipeline
 from gateway.transport import (
     INLINE,
     Address,
@@ -60,8 +61,10 @@ def submit(
         answer = attempt.once()
         if isinstance(answer, codec.Reply):
             return Outcome(answer.sequence, answer.at_ns, codec.decode_event(answer.answer))
-        if isinstance(answer, codec.Refusal) and not attempt.unsure:
+        if isinstance(answer, codec.Refusal) and not attempt.breaks:
             raise EngineUnavailable(answer.message)
+        if attempt.breaks >= MAX_SENDS:
+            raise OutcomeUnknown(GAVE_UP)
         if time.monotonic() + RECONNECT_SECONDS >= attempt.deadline:
             raise attempt.failure()
         time.sleep(RECONNECT_SECONDS)
@@ -115,8 +118,8 @@ class _Attempt:
     def __init__(self, frame: bytes, deadline: float) -> None:
         self.frame = frame
         self.deadline = deadline
-        # Whether it was sent at least once without an answer.
-        self.unsure = False
+        # How often it was sent without an answer.
+        self.breaks = 0
         self._error: Exception | None = None
 
     def once(self) -> codec.Reply | codec.Refusal | None:
@@ -131,7 +134,7 @@ class _Attempt:
             connection.sendall(self.frame)
             answer = codec.decode_answer(_receive(connection))
         except (OSError, EOFError, codec.FrameError) as error:
-            self.unsure = True
+            self.breaks += 1
             self._error = error
             _forget_connection()
             return None
@@ -143,7 +146,7 @@ class _Attempt:
 
     def failure(self) -> EngineUnavailable | OutcomeUnknown:
         """Return what to raise when the time is over."""
-        if self.unsure:
+        if self.breaks:
             return OutcomeUnknown(f"no answer from the engine in time ({self._error})")
         return EngineUnavailable(f"the engine cannot be reached ({self._error})")
 

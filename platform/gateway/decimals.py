@@ -27,6 +27,12 @@ def parse_decimal(text: str, decimals: int) -> int:
     >>> parse_decimal("1.50", 6), parse_decimal("1e-05", 6)
     (1500000, 10)
     """
+    whole, _, fraction = text.partition(".")
+    plain = whole + fraction
+    if plain.isdigit() and plain.isascii() and whole and len(fraction) <= decimals:
+        # As nearly everybody writes it; what is longer or stranger is looked at below.
+        if len(plain) <= MAX_DIGITS:
+            return int(plain) * 10 ** (decimals - len(fraction))
     match = _PATTERN.fullmatch(text) if len(text) <= MAX_DIGITS + 5 else None
     if match is None:
         raise DecimalError(f"not a decimal number: {text[:50]!r}")

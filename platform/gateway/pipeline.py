@@ -1,6 +1,7 @@
 """One connection for all callers of an event loop: correlation ids, and one write per loop turn.
 
-What is unanswered when a connection breaks is sent again on the next, in the same order.
+What is unanswered when a connection breaks is sent again on the next, in the same order, but only
+so often: a command at which the engine ends each time would end it for everybody, again and again.
 """
 
 import asyncio
@@ -15,6 +16,11 @@ from gateway.transport import Address, Outcome
 RECONNECT_SECONDS = 0.05
 # Late callers are told within this time of their deadline; one timer serves all of them.
 SWEEP_SECONDS = 0.1
+# While one process checks a burst of requests, the engine already works on the first of them.
+FLUSH_AT = 24
+# Once, and after each of two engines that ended meanwhile.
+MAX_SENDS = 3
+GAVE_UP = f"the engine ended {MAX_SENDS} times while this was unanswered"
 # More than this is more than the engine could answer within any caller's patience.
 MAX_WAITING = 20_000
 
@@ -58,6 +64,8 @@ class Pipeline:
         if not self._unsent:
             self.loop.call_soon(self._flush)
         self._unsent.append(waiting)
+        if len(self._unsent) == FLUSH_AT and self._line is not None:
+            self._flush()
         if not self._sweeping:
             self._sweeping = True
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -85,6 +93,9 @@ class Pipeline:
             return
         self._line = None
         self._error = error or ConnectionError("the engine closed the connection")
+        for correlation, waiting in list(self._waiting.items()):
+            if waiting.sends >= MAX_SENDS:
+                self._end(correlation, OutcomeUnknown(GAVE_UP))
         if self._waiting:
             self._connect()
 
@@ -93,6 +104,8 @@ class Pipeline:
             self._connect()
             return
         unsent, self._unsent = self._unsent, []
+        if not unsent:
+            return
         for waiting in unsent:
             waiting.sends += 1
         self._line.write(b"".join([waiting.frame for waiting in unsent]))

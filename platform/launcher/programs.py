@@ -21,7 +21,6 @@ STOP_ORDER = (
 )
 # Tasks wait for the engine, so threads do; nothing is asked of other workers at the start.
 WORKER_OPTIONS = ("--pool", "threads", "--concurrency", "4", "--without-mingle", "--without-gossip")
-EDGE_GOODBYE_SECONDS = 3
 SEED_WAIT_SECONDS = "80"
 
 
@@ -153,12 +152,4 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 
 
 def _edge(port: int) -> tuple[str, ...]:
-    where = ("--host", HOST, "--port", str(port), "--no-access-log")
-    how = ("--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio")
-    # The rhythm which the API's clients expect. Compressing each message would cost more CPU
-    # than the bytes are worth.
-    pings = ("--ws-ping-interval", "60", "--ws-ping-timeout", "120")
-    plain = ("--ws-per-message-deflate", "false")
-    goodbye = ("--timeout-graceful-shutdown", str(EDGE_GOODBYE_SECONDS))
-    uvicorn = (sys.executable, "-m", "uvicorn", "edge.app:application")
-    return (*uvicorn, *where, *how, *pings, *plain, *goodbye)
+    return (sys.executable, "-m", "edge", "--host", HOST, "--port", str(port))

@@ -158,13 +158,16 @@ class Supervisor:
     def _plan_restart(self, child: Supervised, code: int, lived: float) -> None:
         child.deaths = 1 if lived >= WELL_AFTER_SECONDS else child.deaths + 1
         how = describe_exit(code)
-        limit = KILLS_LIMIT if code == -signal.SIGKILL else FAILURES_LIMIT
+        killed = code == -signal.SIGKILL
+        limit = KILLS_LIMIT if killed else FAILURES_LIMIT
         if child.deaths >= limit:
             raise CannotRun(
                 f"{child.program.name} {how}, {child.deaths} times in a row, so the run ends; "
                 f"the end of its log {child.log.path}:\n{child.log.last_lines()}"
             )
-        pause = min(BACKOFF_FIRST_SECONDS * 2 ** (child.deaths - 1), BACKOFF_LIMIT_SECONDS)
+        # Waiting longer heals a fault of its own at times; it never helps against a kill.
+        doublings = 0 if killed else child.deaths - 1
+        pause = min(BACKOFF_FIRST_SECONDS * 2**doublings, BACKOFF_LIMIT_SECONDS)
         child.start_at = time.monotonic() + pause
         self._say(f"{child.program.name} {how}; it starts again in {pause:.1f} s.")
 

@@ -21,6 +21,7 @@ from sequencer.commit import stop_process
 MAX_BATCH = 500
 # About a second's work. Beyond it callers are told to come again, instead of waiting in vain.
 MAX_PENDING = 20_000
+_LISTING = (ListAsset, ListMarket)
 BUSY = "the exchange is busy: nothing was done, try again in a moment"
 
 
@@ -118,18 +119,25 @@ class Sequencer:
                     command=asked.command,
                     raw=asked.raw,
                 )
-                self._ready.notify()
+                is_first = len(self._open.entries) == 1
         except BaseException as error:  # noqa: BLE001 -- the state may be half changed: never commit it
             stop_process(f"{asked.command!r} broke an invariant ({error!r})")
         if isinstance(outcome, Entry):
             outcome.callers.append((asked.caller, asked.correlation, None))
             self._uncommitted[outcome.sequence] = outcome
+            if is_first:
+                self._loop.call_soon(self._wake_committer)
             return
         first = self._uncommitted.get(outcome.sequence)
         if first is None:
             self._repeated(asked, outcome)
         else:
             first.callers.append((asked.caller, asked.correlation, outcome.answer))
+
+    def _wake_committer(self) -> None:
+        # Not at the first command: all that came in with it, in one turn, is one commit.
+        with self._ready:
+            self._ready.notify()
 
     def _apply_pending(self) -> None:
         while self._pending and len(self._open.entries) < MAX_BATCH:
@@ -149,16 +157,13 @@ def _refusal(asked: Asked) -> str | None:
     name = asked.command_id
     if not 0 < len(name) <= codec.MAX_COMMAND_ID or not (name.isascii() and name.isprintable()):
         return f"a command id is 1 to {codec.MAX_COMMAND_ID} printable ASCII characters"
-    names = _listed_names(asked.command)
-    if not all(text.isprintable() for text in names):
+    if isinstance(asked.command, _LISTING) and not _is_printable(asked.command):
         return "names of assets and markets are printable"
     return None
 
 
-def _listed_names(command: Command) -> tuple[str, ...]:
-    """Return the texts of a command which become columns."""
+def _is_printable(command: ListAsset | ListMarket) -> bool:
+    """Look at the texts of a command which become columns."""
     if isinstance(command, ListAsset):
-        return command.asset.symbol, command.asset.name
-    if isinstance(command, ListMarket):
-        return (command.market.symbol,)
-    return ()
+        return command.asset.symbol.isprintable() and command.asset.name.isprintable()
+    return command.market.symbol.isprintable()

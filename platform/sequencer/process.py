@@ -103,6 +103,8 @@ def run(address: Address) -> None:
     followed, OSError if the address cannot be listened on.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Recovery makes much and drops little: the collector would only go over it again and again.
+    gc.disable()
     with connect("engine") as connection:
         replica = stand_by(connection)
         uvloop.run(lead(connection, replica, address))

@@ -1,7 +1,10 @@
 """What may be asked of the sequencer from outside its own process."""
 
+from django.db.models import Max
+
 from sequencer import snapshots
 from sequencer.database import connect
+from sequencer.models import JournalEntry, Snapshot
 from sequencer.replica import Replica
 
 
@@ -15,3 +18,10 @@ def write_snapshot() -> int:
         if replica.catch_up(connection):
             snapshots.write(connection, replica)
         return replica.engine.state.sequence
+
+
+def commands_to_replay() -> int:
+    """Return how many commands a recovery would replay now."""
+    last = JournalEntry.objects.aggregate(last=Max("sequence"))["last"] or 0
+    written = Snapshot.objects.aggregate(last=Max("sequence"))["last"] or 0
+    return int(last - written)

@@ -1,6 +1,7 @@
 """The jobs around the journal: snapshots, and the nightly search for rows without an origin."""
 
 import logging
+import threading
 
 from celery import shared_task
 from django.db import connection
@@ -9,6 +10,11 @@ from django.db.backends.utils import CursorWrapper
 from sequencer import services
 
 log = logging.getLogger(__name__)
+
+# A recovery replays some 30,000 commands a second.
+MANY_COMMANDS = 30_000
+# A long replay is still at work when the next is due: one is enough.
+_writing = threading.Lock()
 
 # What foreign keys would say if commits could afford them: each query counts rows without their
 # parent among those of the last two days.
@@ -36,6 +42,18 @@ ORPHANS = {
 def write_snapshot() -> None:
     """Write the engine's state down, so that a restart replays only what came after."""
     log.info("Snapshot written at sequence %s.", services.write_snapshot())
+
+
+@shared_task
+def write_snapshot_under_load() -> None:
+    """Write a snapshot ahead of time if a recovery would take more than a second or two."""
+    if not _writing.acquire(blocking=False):
+        return
+    try:
+        if services.commands_to_replay() >= MANY_COMMANDS:
+            write_snapshot()
+    finally:
+        _writing.release()
 
 
 @shared_task

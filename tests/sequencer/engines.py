@@ -70,7 +70,7 @@ def database_url() -> str:
     user, password = values["USER"], values["PASSWORD"]
     host, port = values["HOST"], values["PORT"]
     if host.startswith("/"):
-        return f"postgresql://{user}:{password}@{host.replace('/', '%2F')}/{settings_name()}"
+        return f"postgresql://{user}:{password}@/{settings_name()}?host={host}"
     return f"postgresql://{user}:{password}@{host}:{port}/{settings_name()}"
 
 

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from engine.commands import CancelOrder, CreditDeposit, Side
-from engine.events import BookChanged, CommandRejected, OrderPlaced
+from engine.events import BalanceChanged, BookChanged, CommandRejected, OrderPlaced
 from engine.rejects import Reject
 from engine.units import AccountId
 from gateway import codec
 from gateway.client import submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, OutcomeUnknown
-from gateway.feed import FeedBatch, FeedSnapshot, follow
+from gateway.feed import FeedBatch, FeedSnapshot, decode_events, follow
 from gateway.transport import parse_address, parse_addresses
 from sequencer.models import JournalEntry
 from sequencer.server import MAX_UNREAD_BYTES
@@ -121,6 +121,47 @@ def test_when_the_engine_dies_unanswered_callers_learn_that_the_outcome_is_unkno
             submit(DEPOSIT, timeout=0.3)
         with pytest.raises(OutcomeUnknown):
             asyncio.run(submit_async(DEPOSIT, timeout=0.3))
+
+
+def test_a_command_at_which_the_engine_ends_each_time_is_sent_three_times(
+    settings: Any, tmp_path: Any
+) -> None:
+    settings.ENGINE_ADDRESS = f"unix:{tmp_path}/mortal.sock"
+    seen: list[str] = []
+
+    async def mortal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = int.from_bytes(await reader.readexactly(4), "big")
+        question = codec.decode_question(await reader.readexactly(length))
+        assert isinstance(question, codec.Request)
+        seen.append(question.command_id)
+        writer.close()
+
+    async def ask() -> None:
+        async with await asyncio.start_unix_server(mortal, f"{tmp_path}/mortal.sock"):
+            with pytest.raises(OutcomeUnknown):
+                await submit_async(DEPOSIT, command_id="poison:async", timeout=30)
+            with pytest.raises(OutcomeUnknown):
+                await asyncio.to_thread(submit, DEPOSIT, command_id="poison:sync", timeout=30)
+
+    asyncio.run(ask())
+    assert seen == ["poison:async"] * 3 + ["poison:sync"] * 3
+
+
+def test_the_feed_names_the_accounts_whose_affairs_it_seals(engine: EngineProcess) -> None:
+    async def watch() -> FeedBatch:
+        feed = follow()
+        assert isinstance(await anext(feed), FeedSnapshot)
+        await submit_async(order(ACCOUNTS[0], Side.BID, -3, 2))
+        batch = await anext(feed)
+        assert isinstance(batch, FeedBatch)
+        return batch
+
+    (item,) = asyncio.run(watch()).items
+    assert [type(event) for event in item.events] == [BookChanged]
+    assert item.accounts == (ACCOUNTS[0],)
+    placed, *balances = decode_events(item.private)
+    assert isinstance(placed, OrderPlaced)
+    assert {type(event) for event in balances} == {BalanceChanged}
 
 
 def test_followers_of_the_feed_rebuild_the_book(engine: EngineProcess) -> None:

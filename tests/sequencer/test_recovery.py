@@ -14,7 +14,7 @@ from engine.events import CommandRejected, OrderPlaced
 from engine.snapshot import digest
 from gateway.client import new_command_id, submit, submit_async
 from gateway.errors import OutcomeUnknown
-from sequencer import snapshots
+from sequencer import snapshots, tasks
 from sequencer.database import connect
 from sequencer.models import Checkpoint, JournalEntry, Leader, Snapshot
 from sequencer.replica import Replica
@@ -138,6 +138,19 @@ def test_snapshot_and_journal_together_give_the_digest_of_a_full_replay(
     assert digest(recovered.engine.state) == digest(replayed.engine.state)
     assert recovered.chain == replayed.chain
     assert Snapshot.objects.count() == Checkpoint.objects.count() == 2
+
+
+def test_under_load_a_snapshot_is_written_ahead_of_time(
+    engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_snapshot()
+    monkeypatch.setattr(tasks, "MANY_COMMANDS", 10)
+    place(9)
+    tasks.write_snapshot_under_load()
+    assert Snapshot.objects.count() == 1
+    place(1)
+    tasks.write_snapshot_under_load()
+    assert Snapshot.objects.latest("sequence").sequence == JournalEntry.objects.count()
 
 
 def test_only_the_latest_snapshots_are_kept_and_every_checkpoint(engine: EngineProcess) -> None:
