@@ -29,10 +29,11 @@ def parse_decimal(text: str, decimals: int) -> int:
     """
     whole, _, fraction = text.partition(".")
     plain = whole + fraction
-    if plain.isdigit() and plain.isascii() and whole and len(fraction) <= decimals:
-        # As nearly everybody writes it; what is longer or stranger is looked at below.
-        if len(plain) <= MAX_DIGITS:
-            return int(plain) * 10 ** (decimals - len(fraction))
+    if whole and plain.isdigit() and plain.isascii() and len(plain) <= MAX_DIGITS:
+        missing = decimals - len(fraction)
+        if missing >= 0:
+            # As nearly everybody writes it; the rest is looked at closely.
+            return int(plain + "0" * missing)
     match = _PATTERN.fullmatch(text) if len(text) <= MAX_DIGITS + 5 else None
     if match is None:
         raise DecimalError(f"not a decimal number: {text[:50]!r}")

@@ -7,6 +7,7 @@ One thread commits; it takes everything that has been applied the moment the com
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,6 +23,8 @@ from sequencer.leadership import FENCE_SQL
 
 # A leader that has nothing to commit still asks whether its connection, and so its lock, lives.
 HEARTBEAT_SECONDS = 1.0
+# Longer than it takes to write down the largest batch.
+UNDISTURBED_SECONDS = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +127,11 @@ class Committer(threading.Thread):
             stop_process(f"the committer failed ({error!r})")
 
     def _commit(self, batch: Batch) -> None:
+        # PostgreSQL waits for this and the other thread's work is for later: give nothing away.
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(UNDISTURBED_SECONDS)
         tables, parameters, chain = commit_parameters(batch, epoch=self._epoch, chain=self.chain)
+        sys.setswitchinterval(interval)
         cursor = self._cursor.execute(_numbered(tables), parameters, prepare=True)
         assert cursor.rowcount == len(batch.entries), "the journal did not take every command"
         self.chain = chain

@@ -5,6 +5,7 @@ inside the spread and tried again if somebody else was faster.
 """
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -28,6 +29,15 @@ class Trader(Protocol):
     def fills(self, symbol: str) -> list[Row]: ...
     def positions(self) -> list[Row]: ...
     def settlements(self) -> list[Row]: ...
+
+
+def wait_for_trades(recent_trades: Callable[[], list[Row]]) -> list[Row]:
+    """Ask for the public trades until the demo's taker has made one."""
+    deadline = time.monotonic() + 60
+    while not (trades := recent_trades()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert trades, "nobody has traded for a minute"
+    return trades
 
 
 def away_from_market(trader: Trader, symbol: str) -> str:

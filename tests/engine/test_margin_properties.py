@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog import Fraction, Haircut
-from engine.margin import MICROS, fraction_ppb, weight_ppb
-from engine.units import PPB
+from engine.margin import fraction_ppb, weight_ppb
+from engine.units import MICROS, PPB
 
 MICRO_VALUES = st.integers(min_value=0, max_value=10**12 * MICROS)
 WEIGHTS = st.integers(min_value=0, max_value=PPB)

@@ -13,10 +13,10 @@ from engine import events as e
 from engine.catalog import Asset, Fraction, Haircut, RateCurve
 from engine.fees import fee_of
 from engine.interest import Base, borrow_rate, growth, lend_rate
-from engine.margin import MICROS, MarginType, fraction_ppb, health, weight_ppb
+from engine.margin import MarginType, fraction_ppb, health, weight_ppb
 from engine.pools import Pool
 from engine.record import Record
-from engine.units import PPB, PPM, RAY, SECOND_NS, YEAR_NS, div_ceil
+from engine.units import MICROS, PPB, PPM, RAY, SECOND_NS, YEAR_NS, div_ceil
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange, limit
 from tests.engine.listings import BTC_PERP, SOL_PERP, USDC
 
@@ -45,7 +45,7 @@ def test_margin_grows_with_the_square_root_of_the_notional(name: str) -> None:
         fraction = Fraction(scaled(inputs["base"], PPB), scaled(inputs["factor"], PPB))
         margin_of = {"imf": "initial_margin", "mmf": "maintenance_margin"}[kind]
         for row in vector["expected"]:
-            notional = scaled(row["notional"], MICROS)
+            notional = scaled(row["notional"])
             ppb = fraction_ppb(fraction, notional)
             assert near(Decimal(ppb) / PPB, row[kind], vector["tolerance"])
             # The fraction is carried to 1e-9 and rounded up, so the margin is that much above.
@@ -77,7 +77,7 @@ def test_collateral_weight_falls_with_size() -> None:
     vector = VECTORS["A5"]
     for row in vector["expected"]:
         haircut = Haircut(scaled(row["w0"], PPB), scaled(row["imf"], PPB))
-        weight_of = Decimal(weight_ppb(haircut, scaled(row["qty"], MICROS))) / PPB
+        weight_of = Decimal(weight_ppb(haircut, scaled(row["qty"]))) / PPB
         assert near(weight_of, row["weight"], vector["tolerance"])
 
 
