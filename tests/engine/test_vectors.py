@@ -45,7 +45,7 @@ def test_margin_grows_with_the_square_root_of_the_notional(name: str) -> None:
         fraction = Fraction(scaled(inputs["base"], PPB), scaled(inputs["factor"], PPB))
         margin_of = {"imf": "initial_margin", "mmf": "maintenance_margin"}[kind]
         for row in vector["expected"]:
-            notional = scaled(row["notional"])
+            notional = scaled(row["notional"], MICROS)
             ppb = fraction_ppb(fraction, notional)
             assert near(Decimal(ppb) / PPB, row[kind], vector["tolerance"])
             # The fraction is carried to 1e-9 and rounded up, so the margin is that much above.
@@ -77,7 +77,7 @@ def test_collateral_weight_falls_with_size() -> None:
     vector = VECTORS["A5"]
     for row in vector["expected"]:
         haircut = Haircut(scaled(row["w0"], PPB), scaled(row["imf"], PPB))
-        weight_of = Decimal(weight_ppb(haircut, scaled(row["qty"]))) / PPB
+        weight_of = Decimal(weight_ppb(haircut, scaled(row["qty"], MICROS))) / PPB
         assert near(weight_of, row["weight"], vector["tolerance"])
 
 
