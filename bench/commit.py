@@ -80,6 +80,7 @@ class _Feeder:
             chain=CHAIN_START,
             take=self._take,
             committed=self._committed,
+            quiet=self._ready,
         )
         sys.setswitchinterval(SWITCH_SECONDS)
         self._committer.start()

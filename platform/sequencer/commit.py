@@ -7,9 +7,9 @@ One thread commits; it takes everything that has been applied the moment the com
 
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -23,8 +23,6 @@ from sequencer.leadership import FENCE_SQL
 
 # A leader that has nothing to commit still asks whether its connection, and so its lock, lives.
 HEARTBEAT_SECONDS = 1.0
-# Longer than it takes to write down the largest batch.
-UNDISTURBED_SECONDS = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -84,6 +82,8 @@ class Committer(threading.Thread):
     Args:
         take: waits up to so many seconds for a batch; None means there was none.
         committed: called in this thread after each commit.
+        quiet: held while a statement is written down. PostgreSQL waits for nothing else then, and
+            whoever applies commands under the same lock does not fight for the interpreter.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Committer(threading.Thread):
         chain: bytes,
         take: Callable[[float], Batch | None],
         committed: Callable[[Batch], None],
+        quiet: AbstractContextManager[object] | None = None,
     ) -> None:
         super().__init__(name="committer", daemon=True)
         self.chain = chain
@@ -102,6 +103,7 @@ class Committer(threading.Thread):
         self._epoch = epoch
         self._take = take
         self._committed = committed
+        self._quiet = quiet or nullcontext()
         self._last = threading.Event()
 
     def finish(self) -> None:
@@ -127,11 +129,9 @@ class Committer(threading.Thread):
             stop_process(f"the committer failed ({error!r})")
 
     def _commit(self, batch: Batch) -> None:
-        # PostgreSQL waits for this and the other thread's work is for later: give nothing away.
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(UNDISTURBED_SECONDS)
-        tables, parameters, chain = commit_parameters(batch, epoch=self._epoch, chain=self.chain)
-        sys.setswitchinterval(interval)
+        with self._quiet:
+            written = commit_parameters(batch, epoch=self._epoch, chain=self.chain)
+        tables, parameters, chain = written
         cursor = self._cursor.execute(_numbered(tables), parameters, prepare=True)
         assert cursor.rowcount == len(batch.entries), "the journal did not take every command"
         self.chain = chain

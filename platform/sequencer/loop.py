@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
 
 class Sequencer:
-    """The one writer.
+    """The one writer. Its lock `ready` is held while a command is applied.
 
     Args:
         committed: called with each committed batch, before its callers are answered.
@@ -55,7 +55,7 @@ class Sequencer:
         self._committed = committed
         self._repeated = repeated
         self._open = Batch()
-        self._ready = threading.Condition()
+        self.ready = threading.Condition()
         self._pending: deque[Asked] = deque()
         self._uncommitted: dict[int, Entry] = {}
         self._stopping = False
@@ -78,8 +78,8 @@ class Sequencer:
 
     def take(self, timeout_seconds: float) -> Batch | None:
         """Return what has been applied and not yet taken; called by the committer's thread."""
-        with self._ready:
-            if not self._open.entries and not self._ready.wait_for(
+        with self.ready:
+            if not self._open.entries and not self.ready.wait_for(
                 lambda: bool(self._open.entries), timeout_seconds
             ):
                 return None
@@ -110,7 +110,7 @@ class Sequencer:
     def _apply(self, asked: Asked) -> None:
         at_ns = max(time.time_ns() // 1000 * 1000, self.engine.state.at_ns)
         try:
-            with self._ready:
+            with self.ready:
                 outcome = apply(
                     self.engine,
                     self._open,
@@ -136,8 +136,8 @@ class Sequencer:
 
     def _wake_committer(self) -> None:
         # Not at the first command: all that came in with it, in one turn, is one commit.
-        with self._ready:
-            self._ready.notify()
+        with self.ready:
+            self.ready.notify()
 
     def _apply_pending(self) -> None:
         while self._pending and len(self._open.entries) < MAX_BATCH:

@@ -56,6 +56,7 @@ async def lead(connection: Connection, replica: Replica, address: Address) -> No
         chain=replica.chain,
         take=sequencer.take,
         committed=sequencer.batch_committed,
+        quiet=sequencer.ready,
     )
     _settle_memory()
     committer.start()

@@ -73,8 +73,8 @@ def bob(exchange: LiveExchange) -> SdkTrader:
 
 def test_public_data_is_read(alice: SdkTrader) -> None:
     assert {SPOT, PERP} <= {market["symbol"] for market in alice.public.get_markets()}
-    assert alice.public.get_ticker(SPOT)["symbol"] == SPOT
     assert conversation.wait_for_trades(lambda: alice.public.get_recent_trades(SPOT))
+    assert alice.public.get_ticker(SPOT)["symbol"] == SPOT
     assert alice.public.get_mark_price(PERP)
     assert alice.public.get_collateral()
 
