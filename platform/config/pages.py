@@ -5,5 +5,5 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """Return whether this is a demo, which every page must say."""
-    return {"demo": settings.DEMO}
+    """Return whether this is a demo, and whether its prices are made up: every page says so."""
+    return {"demo": settings.DEMO, "prices_walk": settings.FEED == "walk"}

@@ -84,7 +84,10 @@ def test_an_unknown_market_is_not_found(alice: Trader) -> None:
 def test_a_demo_says_that_it_is_one_and_an_exchange_does_not(alice: Trader, settings: Any) -> None:
     said = b"Demo: prices are a random walk, money is play money."
     settings.DEMO = True
+    settings.FEED = "walk"
     assert said in Client().get("/").content
+    settings.FEED = "ccxt"
+    assert b"Demo: prices follow other venues, money is play money." in Client().get("/").content
     settings.DEMO = False
     assert said not in Client().get("/").content
 
