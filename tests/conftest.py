@@ -28,10 +28,11 @@ settings.load_profile("ci")
 
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExchange]:
-    """Yield a live demo exchange on a free port; started once, stopped at the end of the run."""
+    """Yield a live demo exchange, started once: its markets are quoted and have traded."""
     live = LiveExchange(tmp_path_factory.mktemp("exchange") / "data")
     try:
         live.start()
+        live.wait_until_alive()
         yield live
     finally:
         live.stop()

@@ -10,12 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import requests
+
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCHER = (sys.executable, "-m", "launcher")
 START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 # These would send the exchange to the services of the test run.
 OTHERS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "CACHE_URL", "ENGINE_ADDRESS", "DATA")
+
+
+# Fewer are a book that is still being filled.
+QUOTED_LEVELS = 5
 
 
 class LiveExchange:
@@ -52,6 +58,24 @@ class LiveExchange:
             time.sleep(0.05)
         self.facts = json.loads(facts.read_text(encoding="utf-8"))
         return time.monotonic() - began
+
+    def wait_until_alive(self, *, seconds: float = 90.0) -> None:
+        """Return when the market makers quote both sides of every market and all have traded."""
+        deadline = time.monotonic() + seconds
+        waiting = [market["symbol"] for market in self._read("/api/v1/markets")]
+        while waiting := [symbol for symbol in waiting if not self._is_alive(symbol)]:
+            assert time.monotonic() < deadline, f"nobody trades in {waiting}: {self.said()}"
+            time.sleep(0.2)
+
+    def _is_alive(self, symbol: str) -> bool:
+        depth = self._read(f"/api/v1/depth?symbol={symbol}")
+        sides = min(len(depth["bids"]), len(depth["asks"]))
+        return sides >= QUOTED_LEVELS and bool(self._read(f"/api/v1/trades?symbol={symbol}"))
+
+    def _read(self, path: str) -> Any:
+        answer = requests.get(self["rest"] + path, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
 
     def stop(self) -> int:
         """Stop as Ctrl-C does and return the exit code."""
