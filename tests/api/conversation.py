@@ -40,9 +40,20 @@ def wait_for_trades(recent_trades: Callable[[], list[Row]]) -> list[Row]:
     return trades
 
 
+def best_prices(depth: Callable[[str], Row], symbol: str) -> tuple[Decimal, Decimal]:
+    """Return best bid and ask; the demo's maker takes its quotes away for a moment now and then."""
+    deadline = time.monotonic() + 30
+    book = depth(symbol)
+    while not (book["bids"] and book["asks"]):
+        assert time.monotonic() < deadline, f"nobody quotes {symbol} for half a minute"
+        time.sleep(0.1)
+        book = depth(symbol)
+    return Decimal(book["bids"][-1][0]), Decimal(book["asks"][0][0])
+
+
 def away_from_market(trader: Trader, symbol: str) -> str:
     """Return a bid price far below the book but inside the price band."""
-    best = Decimal(trader.depth(symbol)["bids"][-1][0])
+    best, _ = best_prices(trader.depth, symbol)
     return str((best * Decimal("0.8")).quantize(Decimal("0.01")))
 
 
@@ -87,8 +98,7 @@ def trade_and_compare(seller: Trader, buyer: Trader, symbol: str) -> None:
 
 def _try_to_trade(seller: Trader, buyer: Trader, symbol: str) -> tuple[Row | None, Row | None]:
     """Offer inside the spread and take it at once; return both fills of the common trade."""
-    depth = seller.depth(symbol)
-    bid, ask = Decimal(depth["bids"][-1][0]), Decimal(depth["asks"][0][0])
+    bid, ask = best_prices(seller.depth, symbol)
     if ask - bid < Decimal("0.02"):
         time.sleep(0.2)
         return None, None
