@@ -83,14 +83,20 @@ class Maker:
             wanted = ladder(rules, index=index, size=plan.size, lean=lean)
             resting = self._resting.setdefault(plan.symbol, {})
             todo = change(wanted, resting)
-            if len(todo.cancel) > CANCEL_LIMIT:
+            emptied = len(todo.cancel) > CANCEL_LIMIT
+            if emptied:
                 await self._cancel_all(plan.symbol)
                 todo = change(wanted, self._resting[plan.symbol])
             for level in todo.cancel:
                 await self._cancel(plan.symbol, level)
-            batch += [
+            orders = [
                 (plan.symbol, level, _order(rules, level, steps)) for level, steps in todo.place
             ]
+            if emptied:
+                # An empty book does not wait for the other markets' turn.
+                await self._place(orders[:BATCH_LIMIT])
+                orders = orders[BATCH_LIMIT:]
+            batch += orders
         for start in range(0, len(batch), BATCH_LIMIT):
             await self._place(batch[start : start + BATCH_LIMIT])
 
