@@ -25,8 +25,19 @@ class MarketState(StrEnum):
     POST_ONLY = "PostOnly"
 
 
+class PoolState(StrEnum):
+    """What a lending pool accepts. Redemptions and repayments are always accepted."""
+
+    OPEN = "Open"
+    # Nothing new is borrowed.
+    REPAY_ONLY = "RepayOnly"
+    # Nothing new is lent either.
+    CLOSED = "Closed"
+
+
 # To read a member through its enum costs more than a dictionary look-up; see commands.BID.
 OPEN = MarketState.OPEN
+POOL_OPEN, POOL_CLOSED = PoolState.OPEN, PoolState.CLOSED
 
 
 class Fraction(msgspec.Struct, frozen=True):
@@ -81,6 +92,10 @@ class PoolLimits(msgspec.Struct, frozen=True):
     size_limit_atoms: int | None = None
 
 
+# 0, 1, 2, 4, 6, 10, 15 and 25 % a year.
+LEND_RATES_PPB = tuple(percent * PPB // 100 for percent in (0, 1, 2, 4, 6, 10, 15, 25))
+
+
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     name: str
@@ -91,8 +106,27 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     curve: RateCurve
     limits: PoolLimits = PoolLimits()
     fee_ppm: int = 100_000
+    # The part of the fee which goes into the insurance fund.
+    insurance_ppm: int = 500_000
     lendable: bool = True
     min_lend_atoms: int = 1
+    # The least rates per year that lenders may ask for, from 0 up.
+    lend_rates_ppb: tuple[int, ...] = LEND_RATES_PPB
+    # A balance worth less than this may be converted as dust; 0: the asset is never dust.
+    dust_micros: int = MICROS
+
+
+class RealizeLimits(msgspec.Struct, frozen=True):
+    """When unrealized profit and loss is realized although its account has turned that off.
+
+    An account: its profit or loss in the market is above this part of its equity. All losers: the
+    market's clearing account owes the pool more than `advance_limit_atoms` for profits that it has
+    paid, or the pool's utilization is above `utilization_ppb`.
+    """
+
+    account_ppb: int = 250_000_000
+    advance_limit_atoms: int = 1_000_000_000_000
+    utilization_ppb: int = 900_000_000
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +146,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     imf: Fraction | None = None
     mmf: Fraction | None = None
     open_interest_limit_lots: int | None = None
+    realize: RealizeLimits = RealizeLimits()
     # A limit price must lie within these multiples of the reference price (mark, else last).
     max_multiplier_ppb: int = 2 * PPB
     min_multiplier_ppb: int = PPB // 4

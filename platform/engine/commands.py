@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.catalog import Asset, Market, MarketState
+from engine.catalog import Asset, Market, MarketState, PoolState
 from engine.units import AccountId, OrderId
 
 
@@ -82,6 +82,8 @@ class UpdateAccount(Command, frozen=True, kw_only=True):
     auto_borrow_settlements: bool | None = None
     auto_realize_pnl: bool | None = None
     leverage_limit: int | None = None
+    # The most that the account may owe in all assets together; MAX_ATOMS is no limit.
+    borrow_limit_micros: int | None = None
 
 
 class CreditDeposit(Command, frozen=True, kw_only=True):
@@ -186,6 +188,50 @@ class Repay(Command, frozen=True, kw_only=True):
     amount_atoms: int
 
 
+class SetLendTerms(Command, frozen=True, kw_only=True):
+    """Say on which terms an account lends an asset; they act at once.
+
+    Args:
+        min_rate_ppb: the least rate per year asked for; one of the asset's `lend_rates_ppb`.
+        cap_atoms: the most that is lent; None is no cap.
+        keep_atoms: what always stays available.
+        as_collateral: whether the lend backs the account, and may be taken to settle its losses.
+    """
+
+    account: AccountId
+    asset: str
+    min_rate_ppb: int = 0
+    cap_atoms: int | None = None
+    keep_atoms: int = 0
+    as_collateral: bool = True
+
+
+class ConvertDust(Command, frozen=True, kw_only=True):
+    """Sell small balances to the house at their index price: of `asset`, or of every asset."""
+
+    account: AccountId
+    asset: str | None = None
+
+
+class WriteOffDebt(Command, frozen=True, kw_only=True):
+    """Forget what an account without any assets owes of `asset`."""
+
+    account: AccountId
+    asset: str
+
+
+class SetPoolState(Command, frozen=True, kw_only=True):
+    asset: str
+    state: PoolState
+
+
+class FundInsurance(Command, frozen=True, kw_only=True):
+    """Put the house's own money into the insurance fund."""
+
+    asset: str
+    amount_atoms: int
+
+
 class AutoLend(Command, frozen=True, kw_only=True):
     """Lend what accounts with Auto Lend hold idle of `asset`."""
 
@@ -199,9 +245,14 @@ class AccrueInterest(Command, frozen=True, kw_only=True):
 
 
 class AutoRealize(Command, frozen=True, kw_only=True):
-    """Turn unrealized profit and loss of `market` into dollars, as far as losers' money reaches."""
+    """Turn unrealized profit and loss of `market` into dollars, as far as losers' money reaches.
+
+    One command goes through at most `positions_max` positions, then other commands have their turn;
+    the answer says whether the cycle is done. The next command goes on where this one stopped.
+    """
 
     market: str
+    positions_max: int = 500
 
 
 AnyCommand = (
@@ -222,6 +273,11 @@ AnyCommand = (
     | Redeem
     | Borrow
     | Repay
+    | SetLendTerms
+    | ConvertDust
+    | WriteOffDebt
+    | SetPoolState
+    | FundInsurance
     | AutoLend
     | AccrueInterest
     | AutoRealize

@@ -6,6 +6,7 @@ from engine.book import Order
 from engine.events import MovementSource
 from engine.fees import fee_of
 from engine.ledger import Holding
+from engine.loans import loan_refusal
 from engine.margin import collateral_micros, forget_part, standing, value_ceil, worth_of
 from engine.matching import Sweep
 from engine.positions import Position
@@ -129,7 +130,7 @@ def reserve(
     own = min(need, own)
     short = need - own
     if short:
-        refusal = _borrow_refusal(state, order, holding, short=short, own=own)
+        refusal = _borrow_refusal(state, account, order, holding, short=short, own=own)
         if refusal:
             return refusal
     loss = _spot_loss(
@@ -161,7 +162,7 @@ def reserve(
 
 
 def _borrow_refusal(
-    state: State, order: Order, holding: Holding, *, short: int, own: int
+    state: State, account: Account, order: Order, holding: Holding, *, short: int, own: int
 ) -> Events:
     symbol, pool = holding.asset, state.pools[holding.asset]
     redeemed = max(0, own - holding.available.atoms)
@@ -173,20 +174,14 @@ def _borrow_refusal(
             available=own,
             needed=own + short,
         )
-    borrowable = pool.borrowable(state.at_ns, redeemed_atoms=redeemed)
-    if short > borrowable:
+    lent = pool.lend_atoms(holding.lend_scaled, holding.bucket)
+    if redeemed < lent:
         return rejected(
-            Reject.INSUFFICIENT_SUPPLY,
-            f"the {symbol} pool cannot lend that much now; reduce the size",
-            asset=symbol,
-            borrowable=borrowable,
-            needed=short,
+            Reject.BORROW_REQUIRES_LEND_REDEEM,
+            f"redeem the {symbol} you lend before borrowing",
+            lent=lent,
         )
-    if holding.lend_scaled and redeemed < pool.lend_atoms(holding.lend_scaled):
-        return rejected(
-            Reject.BORROW_REQUIRES_LEND_REDEEM, f"redeem the {symbol} you lend before borrowing"
-        )
-    return ()
+    return loan_refusal(state, account, holding, amount=short, redeemed=redeemed)
 
 
 def _spot_loss(
@@ -207,6 +202,6 @@ def _spot_loss(
     worth_before = worth_of(state, account, held)
     owned = held.available.atoms + held.locked.atoms
     if held.lend_scaled:
-        owned += state.pools[got.symbol].lend_atoms(held.lend_scaled)
+        owned += state.pools[got.symbol].lend_atoms(held.seizable_scaled, held.bucket)
     worth_after = collateral_micros(got, owned + got_atoms, state.prices[got.symbol].low_e8)
     return max(0, given - (worth_after - worth_before))

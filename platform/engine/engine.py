@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine import commands as c
-from engine import lending, listing, orders, settlement, treasury
+from engine import (
+    conversion,
+    lending,
+    listing,
+    orders,
+    pooling,
+    settlement,
+    terms,
+    treasury,
+)
 from engine.answers import rejected
 from engine.book import Level
 from engine.events import (
@@ -55,7 +64,12 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.Borrow: lending.borrow,
     c.Repay: lending.repay,
     c.AutoLend: lending.auto_lend,
-    c.AccrueInterest: lending.accrue_interest,
+    c.SetLendTerms: terms.set_lend_terms,
+    c.ConvertDust: conversion.convert_dust,
+    c.AccrueInterest: pooling.accrue_interest,
+    c.SetPoolState: pooling.set_pool_state,
+    c.FundInsurance: pooling.fund_insurance,
+    c.WriteOffDebt: pooling.write_off_debt,
     c.AutoRealize: settlement.auto_realize,
 }
 
@@ -99,6 +113,9 @@ class Engine:
             assert not record.events, f"{command} was refused after {record.events}"
         if record.balances or record.positions or record.pools:
             _tell_holdings(record)
+        if record.hours:
+            record.events += record.hours
+            record.hours.clear()
         if record.levels:
             _tell_books(state)
         if not record.events:
@@ -163,6 +180,7 @@ def _balance_changed(holding: Holding) -> BalanceChanged:
         locked_atoms=holding.locked.atoms,
         lend_scaled=holding.lend_scaled,
         debt_scaled=holding.debt_scaled,
+        bucket=holding.bucket,
     )
 
 
@@ -176,6 +194,7 @@ def _position_changed(position: Position) -> PositionChanged:
         entry_quote_atoms=position.entry_quote,
         realized_atoms=position.realized,
         fees_atoms=position.fees,
+        interest_atoms=position.interest,
         opened_at_ns=position.opened_at_ns,
     )
 
@@ -183,9 +202,9 @@ def _position_changed(position: Position) -> PositionChanged:
 def _pool_changed(pool: Pool) -> PoolChanged:
     return PoolChanged(
         asset=pool.asset.symbol,
+        state=pool.state,
         cash_atoms=pool.cash.atoms,
-        lend_scaled=pool.lend_scaled,
-        lend_index_ray=pool.lend_index,
+        lends=pool.tell_lends(),
         debt_scaled=pool.debt_scaled,
         debt_index_ray=pool.debt_index,
         reserve_ray=pool.reserve,

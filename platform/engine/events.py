@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.catalog import Asset, Market, MarketState
+from engine.catalog import Asset, Market, MarketState, PoolState
 from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
 from engine.rejects import ExpiryReason, Reject
 from engine.units import AccountId, OrderId
@@ -43,6 +43,21 @@ class MovementSource(StrEnum):
     WITHDRAWAL = "Withdrawal"
     SETTLEMENT = "Reconciliation"
     LIQUIDATION = "Liquidation"
+    DUST_CONVERSION = "DustConversion"
+    WRITE_OFF = "WriteOff"
+    # The lender's terms have changed.
+    LEND_TERMS = "LendTerms"
+
+
+class RealizeKind(StrEnum):
+    """Why profit was realized; spelled as on the wire."""
+
+    AUTO = "RealizePnl"
+    # Although the account realizes only when a position is reduced: by the size of the profit
+    # beside the account's equity, of what was advanced to winners, of the pool's utilization.
+    CULLED_ACCOUNT = "CulledRealizePnlAccountThreshold"
+    CULLED_SYSTEM = "CulledRealizePnlSystemThreshold"
+    CULLED_UTILIZATION = "CulledRealizePnlBookUtilisation"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
@@ -99,6 +114,19 @@ class AccountUpdated(Event, frozen=True, kw_only=True):
     auto_borrow_settlements: bool
     auto_realize_pnl: bool
     leverage_limit: int
+    borrow_limit_micros: int
+
+
+class LendTermsChanged(Event, frozen=True, kw_only=True):
+    """`bucket` numbers `min_rate_ppb` among the rates that lenders of the asset may ask for."""
+
+    account: AccountId
+    asset: str
+    bucket: int
+    min_rate_ppb: int
+    cap_atoms: int | None
+    keep_atoms: int
+    as_collateral: bool
 
 
 class DepositCredited(Event, frozen=True, kw_only=True):
@@ -129,6 +157,12 @@ class FundsTransferred(Event, frozen=True, kw_only=True):
     amount_atoms: int
 
 
+class SystemOrder(StrEnum):
+    """Why the house placed an order for an account; spelled as on the wire."""
+
+    COLLATERAL_CONVERSION = "CollateralConversion"
+
+
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an order asked for; it never changes."""
 
@@ -146,6 +180,7 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     reduce_only: bool
     client_id: int | None
     created_at_ns: int
+    system: SystemOrder | None = None
 
 
 class OrderPlaced(Event, frozen=True, kw_only=True):
@@ -235,7 +270,7 @@ class LedgerPosted(Event, frozen=True, kw_only=True):
     """One transfer of the ledger: `amount_atoms` > 0 leaves `debit` and enters `credit`.
 
     Ledger accounts: custody:<asset>, account:<id>:available, account:<id>:locked, pool:<asset>,
-    clearing:<market>, fees:<asset>, insurance:<asset>, in_flight:<asset>.
+    clearing:<market>, fees:<asset>, insurance:<asset>, dust:<asset>, in_flight:<asset>.
     """
 
     asset: str
@@ -246,7 +281,10 @@ class LedgerPosted(Event, frozen=True, kw_only=True):
 
 
 class BalanceChanged(Event, frozen=True, kw_only=True):
-    """An account's holding of one asset, after. Lend and debt are scaled by the pool's indexes."""
+    """An account's holding of one asset, after. Lend and debt are scaled by the pool's indexes.
+
+    The lend's index is that of `bucket`.
+    """
 
     account: AccountId
     asset: str
@@ -254,13 +292,15 @@ class BalanceChanged(Event, frozen=True, kw_only=True):
     locked_atoms: int
     lend_scaled: int
     debt_scaled: int
+    bucket: int = 0
 
 
 class PositionChanged(Event, frozen=True, kw_only=True):
     """A perpetual position, after. unrealized = lots × mark + quote.
 
     `entry_quote_atoms` is the cost of what is open at the trader's own entry prices (signed as
-    lots); settlement does not change it. `realized_atoms` counts since the position was opened.
+    lots); settlement does not change it. `realized_atoms`, and `interest_atoms` on what was not
+    realized, count since the position was opened.
     """
 
     account: AccountId
@@ -271,26 +311,57 @@ class PositionChanged(Event, frozen=True, kw_only=True):
     entry_quote_atoms: int
     realized_atoms: int
     fees_atoms: int
+    interest_atoms: int
     opened_at_ns: int
 
 
-class PoolChanged(Event, frozen=True, kw_only=True):
-    asset: str
-    cash_atoms: int
+class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is lent at one least rate: scaled, its index, and the part of it at work."""
+
+    bucket: int
     lend_scaled: int
     lend_index_ray: int
+    active_ppb: int
+
+
+class PoolChanged(Event, frozen=True, kw_only=True):
+    """A pool, after, with the buckets that hold or have held lends."""
+
+    asset: str
+    state: PoolState
+    cash_atoms: int
+    lends: tuple[BucketLends, ...]
     debt_scaled: int
     debt_index_ray: int
     reserve_ray: int
     accrued_at_ns: int
 
 
+class PoolHourClosed(Event, frozen=True, kw_only=True):
+    """The indexes of a pool at a whole hour; of lends, one a bucket."""
+
+    asset: str
+    hour_ns: int
+    debt_index_ray: int
+    lend_indexes_ray: tuple[int, ...]
+
+
+class PoolStateChanged(Event, frozen=True, kw_only=True):
+    asset: str
+    state: PoolState
+
+
 class BorrowLendMoved(Event, frozen=True, kw_only=True):
+    """A lend or a debt that grew or shrank by `amount_atoms`; what it is after, scaled."""
+
     account: AccountId
     asset: str
     kind: BorrowLendKind
     source: MovementSource
     amount_atoms: int
+    lend_scaled: int
+    debt_scaled: int
+    bucket: int = 0
 
 
 class InterestAccrued(Event, frozen=True, kw_only=True):
@@ -300,6 +371,40 @@ class InterestAccrued(Event, frozen=True, kw_only=True):
     borrow_rate_ppb: int
     lend_rate_ppb: int
     utilization_ppb: int
+    # What of the fees was handed to the house with this: to the insurance fund, and the rest.
+    insured_atoms: int = 0
+    fees_atoms: int = 0
+
+
+class InsuranceFunded(Event, frozen=True, kw_only=True):
+    asset: str
+    amount_atoms: int
+
+
+class DebtWrittenOff(Event, frozen=True, kw_only=True):
+    """A debt that nobody will pay: by whom it was borne. The pool lends no more until opened."""
+
+    account: AccountId
+    asset: str
+    amount_atoms: int
+    reserve_atoms: int
+    insured_atoms: int
+    lenders_atoms: int
+
+
+class DustConverted(Event, frozen=True, kw_only=True):
+    """Small balances sold to the house; each as its own DustSold."""
+
+    account: AccountId
+    received_atoms: int
+
+
+class DustSold(Event, frozen=True, kw_only=True):
+    account: AccountId
+    asset: str
+    amount_atoms: int
+    received_asset: str
+    received_atoms: int
 
 
 class IdleLent(Event, frozen=True, kw_only=True):
@@ -315,17 +420,48 @@ class ProfitRealized(Event, frozen=True, kw_only=True):
 
     account: AccountId
     market: str
+    asset: str
+    position_id: int
     amount_atoms: int
+    kind: RealizeKind
+
+
+class PositionInterestPosted(Event, frozen=True, kw_only=True):
+    """Interest on profit (positive) or loss (negative) that is not realized, put into its quote."""
+
+    account: AccountId
+    market: str
+    asset: str
+    position_id: int
+    amount_atoms: int
+    hour_ns: int
+
+
+class ClearingChanged(Event, frozen=True, kw_only=True):
+    """What stands behind all positions of a market, after (docs/ledger.md)."""
+
+    market: str
+    cash_atoms: int
+    lend_scaled: int
+    debt_scaled: int
+    settled_atoms: int
+    dust_atoms: int
+    interest_atoms: int
 
 
 class MarketRealized(Event, frozen=True, kw_only=True):
-    """The answer to AutoRealize: what losers owed and paid, what winners were due and got."""
+    """The answer to AutoRealize: what losers owed and paid, what winners were due and got so far.
+
+    `advanced_atoms` of it was borrowed from the pool, against losses that are not realized.
+    """
 
     market: str
     owed_atoms: int
     collected_atoms: int
     due_atoms: int
     paid_atoms: int
+    advanced_atoms: int
+    done: bool
 
 
 AnyEvent = (
@@ -353,9 +489,18 @@ AnyEvent = (
     | BalanceChanged
     | PositionChanged
     | PoolChanged
+    | PoolHourClosed
+    | PoolStateChanged
     | BorrowLendMoved
+    | LendTermsChanged
+    | InsuranceFunded
+    | DebtWrittenOff
+    | DustConverted
+    | DustSold
     | InterestAccrued
     | IdleLent
     | ProfitRealized
+    | PositionInterestPosted
+    | ClearingChanged
     | MarketRealized
 )

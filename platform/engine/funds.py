@@ -27,17 +27,19 @@ def lend(state: State, holding: Holding, amount_atoms: int, source: MovementSour
     """Lend from what is available."""
     pool = state.pools[holding.asset]
     state.ledger.transfer(holding.available, pool.cash, amount_atoms, kind="lend")
-    holding.lend_scaled += pool.lend(amount_atoms)
-    _moved(state, holding, BorrowLendKind.LEND, source, amount_atoms)
+    holding.lend_scaled += pool.lend(amount_atoms, holding.bucket)
+    moved(state, holding, BorrowLendKind.LEND, source, amount_atoms)
 
 
 def redeem(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
     """Take back what is lent, into available."""
     pool = state.pools[holding.asset]
-    holding.lend_scaled -= pool.redeem(amount_atoms, of_scaled=holding.lend_scaled)
+    holding.lend_scaled -= pool.redeem(
+        amount_atoms, of_scaled=holding.lend_scaled, bucket=holding.bucket
+    )
     assert holding.lend_scaled >= 0, f"account {holding.account_id} redeemed more than it lent"
     state.ledger.transfer(pool.cash, holding.available, amount_atoms, kind="redeem")
-    _moved(state, holding, BorrowLendKind.REDEEM, source, amount_atoms)
+    moved(state, holding, BorrowLendKind.REDEEM, source, amount_atoms)
 
 
 def borrow(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
@@ -46,7 +48,7 @@ def borrow(state: State, holding: Holding, amount_atoms: int, source: MovementSo
     pool = state.pools[holding.asset]
     holding.debt_scaled += pool.borrow(amount_atoms)
     state.ledger.transfer(pool.cash, holding.available, amount_atoms, kind="borrow")
-    _moved(state, holding, BorrowLendKind.BORROW, source, amount_atoms)
+    moved(state, holding, BorrowLendKind.BORROW, source, amount_atoms)
 
 
 def repay(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
@@ -55,13 +57,15 @@ def repay(state: State, holding: Holding, amount_atoms: int, source: MovementSou
     holding.debt_scaled -= pool.repay(amount_atoms, of_scaled=holding.debt_scaled)
     assert holding.debt_scaled >= 0, f"account {holding.account_id} repaid more than it owed"
     state.ledger.transfer(holding.available, pool.cash, amount_atoms, kind="repay")
-    _moved(state, holding, BorrowLendKind.REPAY, source, amount_atoms)
+    moved(state, holding, BorrowLendKind.REPAY, source, amount_atoms)
 
 
-def _moved(
+def moved(
     state: State, holding: Holding, kind: BorrowLendKind, source: MovementSource, amount: int
 ) -> None:
+    """Tell that a lend or a debt has changed by `amount` atoms, and note what follows from it."""
     holding.note_interest()
+    holding.stale[holding] = None
     state.record.balances[holding] = None
     state.record.events.append(
         BorrowLendMoved(
@@ -70,6 +74,9 @@ def _moved(
             kind=kind,
             source=source,
             amount_atoms=amount,
+            lend_scaled=holding.lend_scaled,
+            debt_scaled=holding.debt_scaled,
+            bucket=holding.bucket,
         )
     )
 
@@ -99,23 +106,51 @@ def credit(
 
 
 def lend_idle(state: State, holding: Holding, amount_atoms: int) -> int:
-    """Lend as much of `amount_atoms` as the asset and its pool take; return how much."""
+    """Lend as much of `amount_atoms` as its pool and the lender's terms take; return how much."""
     pool = state.pools[holding.asset]
+    if holding.debt_scaled or not pool.asset.lendable:
+        return 0
     pool.accrue(state.at_ns)
-    room = pool.lendable()
-    part = amount_atoms if room is None else min(amount_atoms, room)
-    if holding.debt_scaled or not pool.asset.lendable or part < pool.asset.min_lend_atoms:
+    part = min(amount_atoms, lend_room(state, holding))
+    if part < max(pool.asset.min_lend_atoms, 1):
+        return 0
+    if not holding.terms.as_collateral and carries(state.accounts[holding.account_id]):
         return 0
     lend(state, holding, part, MovementSource.AUTO_LEND)
     return part
+
+
+def lend_room(state: State, holding: Holding) -> int:
+    """Return how much more may be lent by the pool's limit and the lender's own terms.
+
+    What always stays available is left out; the pool must have been accrued.
+    """
+    terms, pool = holding.terms, state.pools[holding.asset]
+    room = holding.available.atoms - terms.keep_atoms
+    limit = pool.lendable()
+    if limit is not None:
+        room = min(room, limit)
+    if terms.cap_atoms is not None:
+        room = min(room, terms.cap_atoms - pool.lend_atoms(holding.lend_scaled, holding.bucket))
+    return max(0, room)
+
+
+def carries(account: Account) -> bool:
+    """Tell whether the account has anything that its collateral must carry."""
+    return bool(
+        account.has_positions
+        or account.pending_borrow
+        or account.spot_loss_micros
+        or any(holding.debt_scaled for holding in account.bearing)
+    )
 
 
 def redeemable(state: State, holding: Holding) -> int:
     """Return how much of the account's lend could be taken back now."""
     if not holding.lend_scaled:
         return 0
-    pool = state.pools[holding.asset]
-    return min(pool.lend_atoms(holding.lend_scaled), pool.redeemable(state.at_ns))
+    pool, bucket = state.pools[holding.asset], holding.bucket
+    return min(pool.lend_atoms(holding.lend_scaled, bucket), pool.redeemable(state.at_ns, bucket))
 
 
 def raise_available(
@@ -125,7 +160,8 @@ def raise_available(
     short = amount_atoms - holding.available.atoms
     if short > 0 and holding.lend_scaled:
         pool = state.pools[holding.asset]
-        part = min(short, pool.lend_atoms(holding.lend_scaled), pool.cash.atoms)
+        lent = pool.lend_atoms(holding.lend_scaled, holding.bucket)
+        part = min(short, lent, pool.cash.atoms)
         if part:
             redeem(state, holding, part, source)
             short -= part

@@ -196,8 +196,13 @@ def market_price(state: State, listed: ListedMarket, command: PlaceOrder) -> int
 
     A market order is an immediate limit order at the edge of the impact and price bands.
     """
+    return impact_price(state, listed, command.side)
+
+
+def impact_price(state: State, listed: ListedMarket, side: Side) -> int | None:
+    """Return the worst price in ticks that a taker may get now; None on an empty side."""
     market = listed.market
-    is_bid = command.side is BID
+    is_bid = side is BID
     best = listed.book.side(not is_bid).best()
     if best is None:
         return None

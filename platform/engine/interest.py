@@ -31,12 +31,44 @@ def lend_rate(borrow_rate_ppb: int, utilization_ppb: int, fee_ppm: int) -> int:
     return gross // (PPB * PPM)
 
 
+def opening_utilization(curve: RateCurve, fee_ppm: int, lend_rate_ppb: int) -> int | None:
+    """Return the least utilization, in ppb, at which lenders earn `lend_rate_ppb`; None if never.
+
+    borrow rate(U) × U × (1 − fee) never falls with U, so it is found by halving.
+
+    >>> opening_utilization(RateCurve(800_000_000, 50_000_000, 750_000_000), 0, 40_000_000)
+    800000000
+    """
+
+    def earns(used_ppb: int) -> bool:
+        rate = borrow_rate(curve, used_ppb * RAY_PER_PPB)
+        return rate * used_ppb * (PPM - fee_ppm) >= lend_rate_ppb * RAY * PPM
+
+    if not earns(PPB):
+        return None
+    low, high = 0, PPB
+    while low < high:
+        middle = (low + high) // 2
+        if earns(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 class Growth(NamedTuple):
     """How much the indexes and the reserve grow, all in ray (the reserve in atoms × ray)."""
 
     debt_index: int
-    lend_index: int
+    lend_indexes: tuple[int, ...]
     reserve: int
+
+
+class Share(NamedTuple):
+    """Lends of one minimum rate: all of them, scaled, and the part at work, in atoms × ray."""
+
+    lend_scaled: int
+    active_ray: int
 
 
 class Base(NamedTuple):
@@ -44,7 +76,8 @@ class Base(NamedTuple):
 
     debt_scaled: int
     debt_index: int
-    lend_scaled: int
+    shares: tuple[Share, ...]
+    active_ray: int
     rate_ray: int
     fee_ppm: int
 
@@ -52,14 +85,19 @@ class Base(NamedTuple):
 def growth(base: Base, elapsed_ns: int) -> Growth:
     """Return the growth of a pool over `elapsed_ns` at a constant rate, counted from `base`.
 
-    The lend index follows from the debt index, never from a second rate: what borrowers are
+    The lend indexes follow from the debt index, never from a second rate: what borrowers are
     charged and lenders do not get is the reserve's, to the last remainder. So
-    cash × ray + S_b × I_b == S_l × I_l + R goes on to hold exactly.
+    cash × ray + S_b × I_b == Σ S_l × I_l + R goes on to hold exactly. Lends earn in proportion to
+    their part at work.
     """
     debt_growth = div_ceil(base.debt_index * base.rate_ray * elapsed_ns, RAY * YEAR_NS)
     charged = base.debt_scaled * debt_growth
-    if base.lend_scaled == 0:
-        return Growth(debt_growth, 0, charged)
-    fee = div_ceil(charged * base.fee_ppm, PPM)
-    lend_growth = (charged - fee) // base.lend_scaled
-    return Growth(debt_growth, lend_growth, charged - base.lend_scaled * lend_growth)
+    if base.active_ray == 0:
+        return Growth(debt_growth, (0,) * len(base.shares), charged)
+    earned = reserve = charged - div_ceil(charged * base.fee_ppm, PPM)
+    grown = []
+    for scaled, active_ray in base.shares:
+        lend_growth = earned * active_ray // (base.active_ray * scaled)
+        reserve -= lend_growth * scaled
+        grown.append(lend_growth)
+    return Growth(debt_growth, tuple(grown), charged - earned + reserve)

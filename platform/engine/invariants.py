@@ -5,10 +5,11 @@ Each check raises AssertionError with the numbers that disagree.
 
 from collections import defaultdict
 
+from engine.clearing import Clearing
 from engine.intake import price_band
 from engine.margin import MarginType, health, standing, unrealized
 from engine.resting import paying_asset, reserve_of
-from engine.state import Account, State
+from engine.state import Account, ListedMarket, State
 from engine.units import RAY
 
 
@@ -59,13 +60,22 @@ def check_pools(state: State) -> None:
         right = pool.lent_ray + pool.reserve
         assert left == right, f"pool {symbol}: {left} != {right}"
         assert pool.reserve >= 0 <= pool.cash.atoms, f"pool {symbol} below zero"
-        lend = debt = 0
+        debt, lends = 0, [0] * len(pool.buckets)
         for account in state.accounts.values():
             holding = account.holdings.get(symbol)
             if holding is not None:
-                lend += holding.lend_scaled
+                lends[holding.bucket] += holding.lend_scaled
                 debt += holding.debt_scaled
-        assert (lend, debt) == (pool.lend_scaled, pool.debt_scaled), f"pool {symbol} members"
+        for listed in state.markets.values():
+            if listed.clearing is not None and listed.market.quote == symbol:
+                lends[0] += listed.clearing.lend_scaled
+                debt += listed.clearing.debt_scaled
+        held = [bucket.scaled for bucket in pool.buckets]
+        assert (lends, debt) == (held, pool.debt_scaled), f"pool {symbol} members"
+        assert pool.live == [bucket for bucket in pool.buckets if bucket.scaled], symbol
+        active = sum(bucket.active_ray for bucket in pool.live)
+        assert active == pool.active_ray, f"pool {symbol} at work"
+        assert all(0 <= b.active_ray <= b.lent_ray for b in pool.live), f"pool {symbol} at work"
 
 
 def check_markets(state: State) -> None:
@@ -88,15 +98,32 @@ def check_markets(state: State) -> None:
         clearing = listed.clearing
         positions = list(clearing.positions.values())
         assert sum(p.lots for p in positions) == 0, f"{symbol} is not zero-sum in lots"
-        quote = sum(p.quote for p in positions) + clearing.dust - clearing.cash.atoms
+        claims = clearing.dust + clearing.interest - clearing.settled
+        quote = sum(p.quote for p in positions) + claims
         assert quote == 0, f"{symbol} is off by {quote} in quote"
         assert clearing.long_lots == sum(max(p.lots, 0) for p in positions), symbol
-        assert clearing.cash.atoms >= 0 <= clearing.dust, f"{symbol} clearing below zero"
+        check_clearing(state, listed, clearing)
         mark = state.mark_e8(listed)
         total = sum(unrealized(p, listed, mark) for p in positions)
-        owed = clearing.cash.atoms - clearing.dust
+        owed = clearing.settled - clearing.dust - clearing.interest
         # Each position's profit is rounded down by less than one atom.
         assert owed - len(positions) <= total <= owed, f"{symbol} profit {total} of {owed}"
+
+
+def check_clearing(state: State, listed: ListedMarket, clearing: Clearing) -> None:
+    """I6 and I12: what stands behind positions is there, and interest never costs the house."""
+    symbol, pool = listed.market.symbol, state.pools[listed.market.quote]
+    positions = clearing.positions.values()
+    cash, lend, debt = clearing.cash.atoms, clearing.lend_scaled, clearing.debt_scaled
+    assert min(cash, lend, debt, clearing.dust) >= 0, f"{symbol} clearing below zero"
+    assert sum(p.interest_ray for p in positions) == clearing.unposted_ray, f"{symbol} unposted"
+    losses = -sum(p.sample for p in positions if p.sample < 0)
+    gains = sum(p.sample for p in positions if p.sample > 0)
+    assert losses == clearing.losses_scaled, f"{symbol} losses sampled"
+    assert gains == clearing.gains_scaled, f"{symbol} gains sampled"
+    running = losses * (pool.debt_index - clearing.sampled_debt_index)
+    house = clearing.house_ray(pool) + running
+    assert house > -RAY, f"{symbol}: interest has cost the house {-house / RAY} atoms"
 
 
 def check_account(state: State, account: Account) -> None:

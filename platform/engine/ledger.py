@@ -4,6 +4,8 @@ One transfer is one event: balanced by construction. Per asset all accounts sum 
 custody account carries the other side of what came in from outside.
 """
 
+from typing import NamedTuple
+
 from engine.events import LedgerPosted
 from engine.record import Record
 from engine.units import AccountId
@@ -21,6 +23,19 @@ class LedgerAccount:
         self.holding = holding
 
 
+class LendTerms(NamedTuple):
+    """On which terms an account lends one asset.
+
+    `bucket` numbers the least rate asked for among those of the asset. A lend that is no collateral
+    backs nothing and is never taken to settle anything.
+    """
+
+    bucket: int = 0
+    cap_atoms: int | None = None
+    keep_atoms: int = 0
+    as_collateral: bool = True
+
+
 class Holding:
     """What one account has of one asset. Lend and debt are scaled by the pool's indexes."""
 
@@ -29,11 +44,13 @@ class Holding:
         "asset",
         "available",
         "bearing",
+        "bucket",
         "debt_scaled",
         "lend_scaled",
         "locked",
         "part",
         "stale",
+        "terms",
     )
 
     def __init__(
@@ -56,6 +73,14 @@ class Holding:
         self.locked = LedgerAccount(f"account:{account_id}:locked", asset, self)
         self.lend_scaled = 0
         self.debt_scaled = 0
+        self.terms = NO_TERMS
+        # Where the lend is; the terms' own, kept here because every valuation asks.
+        self.bucket = 0
+
+    @property
+    def seizable_scaled(self) -> int:
+        """The lend that backs the account and may be taken to settle what it owes."""
+        return self.lend_scaled if self.terms.as_collateral else 0
 
     def note_interest(self) -> None:
         """Note whether it bears interest, after lend or debt has changed."""
@@ -63,6 +88,9 @@ class Holding:
             self.bearing[self] = None
         else:
             self.bearing.pop(self, None)
+
+
+NO_TERMS = LendTerms()
 
 
 class Ledger:

@@ -2,14 +2,12 @@
 
 from engine import funds
 from engine.answers import Events, rejected
-from engine.commands import AccrueInterest, AutoLend, Borrow, Lend, Redeem, Repay
-from engine.events import (
-    BorrowLendMoved,
-    IdleLent,
-    InterestAccrued,
-    MovementSource,
-)
+from engine.catalog import POOL_CLOSED
+from engine.commands import AutoLend, Borrow, Lend, Redeem, Repay
+from engine.events import BorrowLendMoved, IdleLent, MovementSource
+from engine.funds import carries
 from engine.ledger import Holding
+from engine.loans import loan_refusal
 from engine.margin import MarginType, health
 from engine.rejects import Reject
 from engine.state import Account, State
@@ -42,35 +40,68 @@ def _answer(state: State) -> Events:
 
 
 def lend(state: State, command: Lend) -> Events:
-    """Lend available money of an asset that the account does not owe."""
+    """Lend available money of an asset that the account does not owe, within its own terms."""
     refusal = _refusal(state, command)
     if refusal:
         return refusal
-    _, holding = _found(state, command)
-    pool = state.pools[command.asset]
-    if not pool.asset.lendable:
-        return rejected(Reject.NOT_LENDABLE, f"{command.asset} cannot be lent")
-    if holding.debt_scaled:
-        return rejected(
-            Reject.LEND_REQUIRES_BORROW_REPAY, f"repay the {command.asset} you owe before lending"
-        )
-    if command.amount_atoms > holding.available.atoms:
-        return rejected(
-            Reject.INSUFFICIENT_FUNDS,
-            "lend at most what is available",
-            asset=command.asset,
-            available=holding.available.atoms,
-        )
-    room = pool.lendable()
-    if room is not None and command.amount_atoms > room:
-        return rejected(
-            Reject.POOL_LIMIT,
-            "the pool takes less than that now",
-            asset=command.asset,
-            room=room,
-        )
+    account, holding = _found(state, command)
+    refusal = _lend_refusal(state, account, holding, command.amount_atoms)
+    if refusal:
+        return refusal
+    # Past this line the lend must succeed.
     funds.lend(state, holding, command.amount_atoms, MovementSource.MANUAL)
     return _answer(state)
+
+
+def _lend_refusal(state: State, account: Account, holding: Holding, amount: int) -> Events:
+    symbol, pool, terms = holding.asset, state.pools[holding.asset], holding.terms
+    if not pool.asset.lendable:
+        return rejected(Reject.NOT_LENDABLE, f"{symbol} cannot be lent")
+    if pool.state is POOL_CLOSED:
+        return rejected(Reject.LENDING_CLOSED, f"{symbol} cannot be lent now; try again later")
+    if holding.debt_scaled:
+        return rejected(
+            Reject.LEND_REQUIRES_BORROW_REPAY, f"repay the {symbol} you owe before lending"
+        )
+    spare = holding.available.atoms - terms.keep_atoms
+    if amount > spare:
+        return rejected(
+            Reject.INSUFFICIENT_FUNDS,
+            "lend at most what is available beyond the amount that your terms keep",
+            asset=symbol,
+            available=max(0, spare),
+        )
+    lent = pool.lend_atoms(holding.lend_scaled, holding.bucket)
+    if terms.cap_atoms is not None and lent + amount > terms.cap_atoms:
+        return rejected(
+            Reject.LEND_CAP,
+            "your own terms cap what you lend; lend less or raise the cap",
+            asset=symbol,
+            room=max(0, terms.cap_atoms - lent),
+        )
+    room = pool.lendable()
+    if room is not None and amount > room:
+        return rejected(
+            Reject.POOL_LIMIT, "the pool takes less than that now", asset=symbol, room=room
+        )
+    if terms.as_collateral:
+        return ()
+    return _unbacked_refusal(state, account, holding, amount)
+
+
+def _unbacked_refusal(state: State, account: Account, holding: Holding, amount: int) -> Events:
+    """Refuse what would take `amount` out of the collateral that the account needs."""
+    holding.available.atoms -= amount
+    after = health(state, account, MarginType.INITIAL)
+    holding.available.atoms += amount
+    if after.free >= 0 or not carries(account):
+        return ()
+    return rejected(
+        Reject.INSUFFICIENT_MARGIN,
+        "what stays as collateral would not carry your positions, loans and orders",
+        equity_micros=after.equity,
+        needed_micros=after.equity - after.free,
+    )
 
 
 def redeem(state: State, command: Redeem) -> Events:
@@ -80,7 +111,7 @@ def redeem(state: State, command: Redeem) -> Events:
         return refusal
     _, holding = _found(state, command)
     pool = state.pools[command.asset]
-    lent = pool.lend_atoms(holding.lend_scaled)
+    lent = pool.lend_atoms(holding.lend_scaled, holding.bucket)
     if command.amount_atoms > lent:
         return rejected(
             Reject.INSUFFICIENT_LEND,
@@ -88,7 +119,7 @@ def redeem(state: State, command: Redeem) -> Events:
             asset=command.asset,
             lent=lent,
         )
-    room = pool.redeemable(state.at_ns)
+    room = pool.redeemable(state.at_ns, holding.bucket)
     if command.amount_atoms > room:
         return rejected(
             Reject.UTILIZATION_LIMIT,
@@ -96,6 +127,7 @@ def redeem(state: State, command: Redeem) -> Events:
             asset=command.asset,
             redeemable=room,
         )
+    # Past this line the redemption must succeed.
     funds.redeem(state, holding, command.amount_atoms, MovementSource.MANUAL)
     return _answer(state)
 
@@ -112,14 +144,9 @@ def borrow(state: State, command: Borrow) -> Events:
             Reject.BORROW_REQUIRES_LEND_REDEEM,
             f"redeem the {command.asset} you lend before borrowing",
         )
-    room = pool.borrowable(state.at_ns)
-    if command.amount_atoms > room:
-        return rejected(
-            Reject.INSUFFICIENT_SUPPLY,
-            "the pool cannot lend that much now",
-            asset=command.asset,
-            borrowable=room,
-        )
+    refusal = loan_refusal(state, account, holding, amount=command.amount_atoms)
+    if refusal:
+        return refusal
     debt = div_ceil(command.amount_atoms * RAY, pool.debt_index)
     holding.available.atoms += command.amount_atoms
     holding.debt_scaled += debt
@@ -177,21 +204,3 @@ def auto_lend(state: State, command: AutoLend) -> Events:
         accounts += lent > 0
         amount += lent
     return (IdleLent(asset=command.asset, accounts=accounts, amount_atoms=amount),)
-
-
-def accrue_interest(state: State, command: AccrueInterest) -> Events:
-    """Bring one pool up to now, and say its rates. When and how often changes no amount."""
-    pool = state.pools.get(command.asset)
-    if pool is None:
-        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
-    pool.accrue(state.at_ns)
-    # An idle pool too tells its sizes beside its rates.
-    state.record.pools[pool] = None
-    return (
-        InterestAccrued(
-            asset=command.asset,
-            borrow_rate_ppb=pool.rate_ppb,
-            lend_rate_ppb=pool.lend_rate_ppb,
-            utilization_ppb=pool.utilization_ppb,
-        ),
-    )

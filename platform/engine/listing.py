@@ -20,11 +20,12 @@ from engine.events import (
 )
 from engine.rejects import Reject
 from engine.state import Account, State
-from engine.units import PPB
+from engine.units import MAX_ATOMS, PPB, PPM
 
 MAX_DECIMALS = 9
 MAX_PRICE_E8 = 10**18
 MAX_LEVERAGE = 100
+MAX_RATES = 16
 # Perpetuals settle in a dollar with six decimals: quote atoms are micros.
 SETTLEMENT_DECIMALS = 6
 
@@ -40,6 +41,13 @@ def list_asset(state: State, command: ListAsset) -> Events:
         return rejected(Reject.INVALID_PARAMETER, "optimal utilization must be between 0 and 1")
     if not 0 <= asset.haircut.weight_ppb <= PPB:
         return rejected(Reject.INVALID_PARAMETER, "collateral weight must be between 0 and 1")
+    rates = asset.lend_rates_ppb
+    if not rates or rates[0] != 0 or list(rates) != sorted(set(rates)) or len(rates) > MAX_RATES:
+        return rejected(
+            Reject.INVALID_PARAMETER, f"least lend rates must rise from 0, {MAX_RATES} at most"
+        )
+    if not 0 <= asset.fee_ppm <= PPM or not 0 <= asset.insurance_ppm <= PPM:
+        return rejected(Reject.INVALID_PARAMETER, "shares of interest must be between 0 and 1")
     state.list_asset(asset)
     return (AssetListed(asset=asset),)
 
@@ -137,12 +145,18 @@ def update_account(state: State, command: UpdateAccount) -> Events:
         return rejected(
             Reject.INVALID_PARAMETER, f"leverage must be a whole number from 1 to {MAX_LEVERAGE}"
         )
+    limit = command.borrow_limit_micros
+    if limit is not None and not 0 <= limit <= MAX_ATOMS:
+        return rejected(
+            Reject.INVALID_PARAMETER, "a borrow limit must not be negative", most=MAX_ATOMS
+        )
     for name in (
         "auto_lend",
         "auto_repay_borrows",
         "auto_borrow_settlements",
         "auto_realize_pnl",
         "leverage_limit",
+        "borrow_limit_micros",
     ):
         value = getattr(command, name)
         if value is not None:
@@ -157,5 +171,6 @@ def update_account(state: State, command: UpdateAccount) -> Events:
             auto_borrow_settlements=account.auto_borrow_settlements,
             auto_realize_pnl=account.auto_realize_pnl,
             leverage_limit=account.leverage_limit,
+            borrow_limit_micros=account.borrow_limit_micros,
         ),
     )

@@ -183,7 +183,7 @@ def worth_of(state: State, account: Account, holding: Holding) -> int:
     found = account.standing
     if found.price_version != state.price_version or holding in account.bearing:
         owned = holding.available.atoms + holding.locked.atoms
-        owned += state.pools[holding.asset].lend_atoms(holding.lend_scaled)
+        owned += _backing_lend(state, holding)
         price_e8 = state.prices[holding.asset].low_e8
         return collateral_micros(state.assets[holding.asset], owned, price_e8)
     if holding in found.stale:
@@ -232,12 +232,34 @@ def _initial_position_part(state: State, account: Account, position: Position) -
     return equity, needed
 
 
+def _backing_lend(state: State, holding: Holding) -> int:
+    """Return what the account lends of one asset as collateral, in atoms, rounded down."""
+    return state.pools[holding.asset].lend_atoms(holding.seizable_scaled, holding.bucket)
+
+
+def debts_micros(state: State, account: Account, asset: str = "", more_atoms: int = 0) -> int:
+    """Return what the account owes in all assets, with what its open orders would borrow.
+
+    Each is valued at the higher of its index and five-minute average, rounded up; of `asset`,
+    with `more_atoms` more.
+    """
+    total = 0
+    owed = {holding.asset: holding.debt_scaled for holding in account.bearing}
+    wanted = {**account.pending_borrow}
+    if more_atoms:
+        wanted[asset] = wanted.get(asset, 0) + more_atoms
+    for symbol in sorted({*owed, *wanted}):
+        atoms = state.pools[symbol].debt_atoms(owed.get(symbol, 0)) + wanted.get(symbol, 0)
+        total += value_ceil(atoms, state.prices[symbol].high_e8, state.assets[symbol])
+    return total
+
+
 def _holding_part(state: State, account: Account, holding: Holding, *, initial: bool) -> Part:
     symbol = holding.asset
     price, asset = state.prices[symbol], state.assets[symbol]
     owned = holding.available.atoms + holding.locked.atoms
     if holding.lend_scaled:
-        owned += state.pools[symbol].lend_atoms(holding.lend_scaled)
+        owned += _backing_lend(state, holding)
     worth = 0
     if owned:
         worth = collateral_micros(asset, owned, price.low_e8 if initial else price.index_e8)

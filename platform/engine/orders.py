@@ -1,20 +1,32 @@
 """Handlers of orders: place, cancel, cancel all."""
 
-from engine import matching, resting
+from engine import funds, matching, resting
 from engine.answers import Events, rejected
 from engine.book import Order
-from engine.commands import FOK, GTC, LIMIT, CancelAllOrders, CancelOrder, PlaceOrder
+from engine.commands import (
+    ASK,
+    FOK,
+    GTC,
+    IOC,
+    LIMIT,
+    REJECT_MAKER,
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+)
 from engine.cover import perp_refusal, reserve
 from engine.events import (
     FILLED,
     NEW,
     PARTIALLY_FILLED,
     Event,
+    MovementSource,
     OrderExpired,
     OrderPlaced,
     OrdersCancelled,
     OrderStatus,
     OrderTerms,
+    SystemOrder,
 )
 from engine.intake import intake_refusal, lots_bound, market_price, too_small
 from engine.matching import Sweep
@@ -205,6 +217,46 @@ def _finish(
             reason=reason,
         ),
     )
+
+
+def sell_collateral(
+    state: State, account: Account, listed: ListedMarket, *, lots: int, price: int
+) -> None:
+    """Sell `lots` of what an account has at once, at `price` ticks or better, on the house's word.
+
+    The caller checked that they are there. Margin is not asked: selling is what mends it. The
+    proceeds stay available.
+    """
+    order_id = OrderId(state.next_order_id)
+    state.next_order_id += 1
+    terms = OrderTerms(
+        order_id=order_id,
+        account=account.account_id,
+        market=listed.market.symbol,
+        side=ASK,
+        type=LIMIT,
+        price_ticks=price,
+        lots=lots,
+        quote_atoms=None,
+        time_in_force=IOC,
+        self_trade_prevention=REJECT_MAKER,
+        post_only=False,
+        reduce_only=False,
+        client_id=None,
+        created_at_ns=state.at_ns,
+        system=SystemOrder.COLLATERAL_CONVERSION,
+    )
+    order = Order(terms, owner=account.owner, price=price, lots_open=lots)
+    order.flags = (False, False)
+    holding = account.holding(listed.market.base)
+    funds.raise_available(state, holding, listed.base_atoms(lots), MovementSource.SETTLEMENT)
+    order.locked = listed.base_atoms(lots)
+    funds.lock(state, holding, order.locked)
+    told = state.record.events
+    first = len(told)
+    reason = matching.match(state, account, listed, order)
+    # An order is told before its fills.
+    told[first:first] = _finish(state, account, listed, order, reason=reason, rests=False)
 
 
 def cancel_order(state: State, command: CancelOrder) -> Events:

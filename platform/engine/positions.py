@@ -3,8 +3,8 @@
     trade of q lots at price P:  lots += q;  quote −= q × P        (mirrored for the other side)
     unrealized profit at mark:   lots × mark + quote
 
-Per market Σ lots = 0 and Σ quote + dust − cash = 0, so at any mark Σ profit = cash − dust.
-Settlement moves quote against the market's clearing cash; lots and the entry price shown stay.
+Per market Σ lots = 0, and the quotes mirror what the market's clearing account has settled.
+Settlement moves quote against it; lots and the entry price shown stay.
 
 A position also keeps the sums of the account's open orders, so that margin never rescans orders.
 """
@@ -12,8 +12,6 @@ A position also keeps the sums of the account's open orders, so that margin neve
 from bisect import bisect_left, insort
 
 from engine.book import Order
-from engine.ledger import LedgerAccount
-from engine.record import Record
 from engine.units import AccountId, OrderId
 
 
@@ -53,18 +51,23 @@ class Position:
         "account_id",
         "asks",
         "bids",
+        "due",
         "entry_quote",
         "fees",
+        "interest",
+        "interest_ray",
         "lots",
         "market",
         "opened_at_ns",
         "order_ticks",
         "part",
         "position_id",
+        "posted_hour",
         "quote",
         "realized",
         "reduce_lots",
         "reduce_orders",
+        "sample",
         "stale",
     )
 
@@ -81,6 +84,15 @@ class Position:
         self.entry_quote = 0
         self.realized = 0
         self.fees = 0
+        # What reducing the position has realized, until it is settled.
+        self.due = 0
+        # The profit (scaled as a lend) or loss (negative, scaled as a debt) that bears interest
+        # until the market's next cycle; the interest not yet posted, in atoms × ray; what was
+        # posted since the position was opened; the hour of the last posting.
+        self.sample = 0
+        self.interest_ray = 0
+        self.interest = 0
+        self.posted_hour = 0
         self.position_id = 0
         self.opened_at_ns = 0
         self.bids = OpenSide()
@@ -117,10 +129,11 @@ class Position:
             # The closed part leaves at its share of the cost, rounded towards zero profit shown.
             part = self.entry_quote * abs(lots) // abs(before)
             self.realized -= part + cost
+            self.due -= part + cost
             self.entry_quote -= part
         else:
             closing = cost * abs(before) // abs(lots)
-            self.realized -= self.entry_quote + closing
+            self.due -= self.entry_quote + closing
             self._open(position_id, at_ns, cost - closing)
 
     def add_order(self, order: Order, lots: int) -> None:
@@ -152,16 +165,4 @@ class Position:
         self.entry_quote = cost
         self.realized = 0
         self.fees = 0
-
-
-class Clearing:
-    """The counterpart of all positions of a market: cash collected, and dust owed to the house."""
-
-    __slots__ = ("cash", "dust", "long_lots", "positions", "record")
-
-    def __init__(self, market: str, quote: str, record: Record) -> None:
-        self.cash = LedgerAccount(f"clearing:{market}", quote)
-        self.dust = 0
-        self.long_lots = 0
-        self.positions: dict[AccountId, Position] = {}
-        self.record = record
+        self.interest = 0

@@ -4,16 +4,18 @@ Balances, positions, pools and levels are noted when touched and written out onc
 the command, with their final values.
 """
 
-from engine.events import Event
+from engine.events import Event, PoolHourClosed
 
 
 class Record:
     """The events of the command being applied."""
 
-    __slots__ = ("balances", "events", "levels", "pools", "positions")
+    __slots__ = ("balances", "events", "hours", "levels", "pools", "positions")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        # Whole hours that pools passed; interest that was due is told of refused commands too.
+        self.hours: list[PoolHourClosed] = []
         # Dicts keep the order in which things were first touched; the value None says nothing.
         self.balances: dict[object, None] = {}
         self.positions: dict[object, None] = {}
@@ -24,6 +26,7 @@ class Record:
     def clear(self) -> None:
         """Forget everything, before the next command."""
         self.events.clear()
+        self.hours.clear()
         self.balances.clear()
         self.positions.clear()
         self.pools.clear()

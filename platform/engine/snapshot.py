@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from engine.book import Order
-from engine.catalog import Asset, Market, MarketState
+from engine.catalog import Asset, Market, MarketState, PoolState
+from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import Side
-from engine.events import OrderTerms
-from engine.ledger import Holding, LedgerAccount
+from engine.events import OrderTerms, RealizeKind
+from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
 from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
@@ -20,23 +21,34 @@ from engine.resting import paying_asset
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
 
-VERSION = 1
+VERSION = 2
 
 _POOL_FIELDS = (
-    "lend_scaled", "debt_scaled", "lend_index", "debt_index", "reserve", "accrued_at_ns",
-    "anchor_ns", "anchor_lend_index", "anchor_debt_index", "anchor_reserve", "rate_ray",
-    "throttle_started_ns", "throttle_cap_ppb",
+    "debt_scaled", "debt_index", "reserve", "accrued_at_ns", "anchor_ns", "anchor_debt_index",
+    "anchor_reserve", "active_ray", "rate_ray", "throttle_started_ns", "throttle_cap_ppb",
+    "swept_hour",
 )  # fmt: skip
+_BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_ray")
 _POSITION_FIELDS = (
-    "lots", "quote", "entry_quote", "realized", "fees", "position_id", "opened_at_ns",
+    "lots", "quote", "entry_quote", "realized", "fees", "due", "sample", "interest_ray",
+    "interest", "posted_hour", "position_id", "opened_at_ns",
 )  # fmt: skip
 _SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
-    "leverage_limit",
+    "leverage_limit", "borrow_limit_micros",
 )  # fmt: skip
 _ORDER_FIELDS = (
     "price", "lots_open", "executed_lots", "executed_quote", "locked", "borrow", "loss_micros",
     "flags", "may_borrow", "may_redeem",
+)  # fmt: skip
+
+
+_CLEARING_FIELDS = (
+    "lend_scaled", "debt_scaled", "settled", "dust", "interest", "rounding_ray", "unposted_ray",
+    "losses_scaled", "gains_scaled", "sampled_debt_index", "sampled_lend_index", "long_lots",
+)  # fmt: skip
+_CYCLE_FIELDS = (
+    "cursor", "due_atoms", "fund", "owed", "collected", "paid", "advanced",
 )  # fmt: skip
 
 
@@ -137,18 +149,24 @@ def _dump_asset(state: State, symbol: str) -> list[Any]:
     return [
         msgspec.to_builtins(state.assets[symbol]),
         _int(pool.cash.atoms),
+        pool.state.value,
         [_value(pool, field) for field in _POOL_FIELDS],
+        [[_value(bucket, field) for field in _BUCKET_FIELDS] for bucket in pool.buckets],
         [(at_ns, _int(price)) for at_ns, price in state.prices[symbol].dump()],
     ]
 
 
 def _load_asset(state: State, item: list[Any]) -> None:
-    spec, cash, pool_values, samples = item
+    spec, cash, pool_state, pool_values, bucket_values, samples = item
     asset = msgspec.convert(spec, Asset)
     state.list_asset(asset)
     pool: Pool = state.pools[asset.symbol]
     pool.cash.atoms = int(cash)
+    pool.state = PoolState(pool_state)
     _restore(pool, _POOL_FIELDS, pool_values)
+    for bucket, values in zip(pool.buckets, bucket_values, strict=True):
+        _restore(bucket, _BUCKET_FIELDS, values)
+    pool.live = [bucket for bucket in pool.buckets if bucket.scaled]
     state.prices[asset.symbol] = Price.restore([(at, int(price)) for at, price in samples])
 
 
@@ -159,9 +177,26 @@ def _dump_market(listed: ListedMarket) -> list[Any]:
         listed.quote_atoms_per_tick,
         listed.state.value,
         [book.trade_id, book.update_id, book.last_price],
-        None
-        if clearing is None
-        else [_int(clearing.cash.atoms), _int(clearing.dust), clearing.long_lots],
+        None if clearing is None else _dump_clearing(clearing),
+    ]
+
+
+def _dump_clearing(clearing: Clearing) -> list[Any]:
+    return [
+        _int(clearing.cash.atoms),
+        [_value(clearing, field) for field in _CLEARING_FIELDS],
+        None if clearing.cycle is None else _dump_cycle(clearing.cycle),
+    ]
+
+
+def _dump_cycle(cycle: Cycle) -> list[Any]:
+    return [
+        _int(cycle.mark_e8),
+        cycle.started_ns,
+        cycle.phase.value,
+        None if cycle.cull is None else cycle.cull.value,
+        [_value(cycle, field) for field in _CYCLE_FIELDS],
+        [(number, _int(due)) for number, due in cycle.due.items()],
     ]
 
 
@@ -174,8 +209,20 @@ def _load_market(state: State, item: list[Any]) -> None:
     listed.book.trade_id, listed.book.update_id, listed.book.last_price = counters
     if cleared is not None:
         clearing = listed.perp_clearing()
-        clearing.cash.atoms = int(cleared[0])
-        clearing.dust, clearing.long_lots = int(cleared[1]), int(cleared[2])
+        cash, values, cycle = cleared
+        clearing.cash.atoms = int(cash)
+        _restore(clearing, _CLEARING_FIELDS, values)
+        clearing.cycle = None if cycle is None else _load_cycle(cycle)
+
+
+def _load_cycle(item: list[Any]) -> Cycle:
+    mark, started_ns, phase, cull, values, due = item
+    cycle = Cycle(int(mark), started_ns)
+    cycle.phase = Phase(phase)
+    cycle.cull = None if cull is None else RealizeKind(cull)
+    _restore(cycle, _CYCLE_FIELDS, values)
+    cycle.due = {AccountId(number): int(amount) for number, amount in due}
+    return cycle
 
 
 def _dump_account(account: Account) -> list[Any]:
@@ -184,7 +231,7 @@ def _dump_account(account: Account) -> list[Any]:
         account.owner,
         [_value(account, field) for field in _SETTING_FIELDS],
         [
-            [symbol, *(_int(x) for x in _amounts(holding))]
+            [symbol, [_int(x) for x in _amounts(holding)], _dump_terms(holding.terms)]
             for symbol, holding in account.holdings.items()
         ],
         [
@@ -192,6 +239,21 @@ def _dump_account(account: Account) -> list[Any]:
             for market, position in account.positions.items()
         ],
     ]
+
+
+def _dump_terms(terms: LendTerms) -> list[Any] | None:
+    """Most have none of their own."""
+    if terms == NO_TERMS:
+        return None
+    cap = None if terms.cap_atoms is None else _int(terms.cap_atoms)
+    return [terms.bucket, cap, _int(terms.keep_atoms), terms.as_collateral]
+
+
+def _load_terms(item: list[Any] | None) -> LendTerms:
+    if item is None:
+        return NO_TERMS
+    bucket, cap, keep, as_collateral = item
+    return LendTerms(bucket, None if cap is None else int(cap), int(keep), as_collateral)
 
 
 def _amounts(holding: Holding) -> tuple[int, int, int, int]:
@@ -207,8 +269,10 @@ def _load_account(state: State, item: list[Any]) -> None:
     account_id, owner, settings, holdings, positions = item
     account = Account(AccountId(account_id), AccountId(owner))
     _restore(account, _SETTING_FIELDS, settings)
-    for symbol, *amounts in holdings:
+    for symbol, amounts, terms in holdings:
         holding = account.holding(symbol)
+        holding.terms = _load_terms(terms)
+        holding.bucket = holding.terms.bucket
         holding.available.atoms, holding.locked.atoms = int(amounts[0]), int(amounts[1])
         holding.lend_scaled, holding.debt_scaled = int(amounts[2]), int(amounts[3])
         holding.note_interest()

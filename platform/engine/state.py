@@ -4,12 +4,13 @@ from collections import deque
 
 from engine.book import Book, Order
 from engine.catalog import OPEN, Asset, Market, MarketKind
+from engine.clearing import Clearing
 from engine.ledger import Holding, Ledger
 from engine.pools import Pool
-from engine.positions import Clearing, Position
+from engine.positions import Position
 from engine.prices import Price
 from engine.record import Record
-from engine.units import PRICE_SCALE, AccountId, OrderId
+from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
 
 FIRST_ORDER_ID = 1_000_000_001
 
@@ -41,6 +42,7 @@ class Account:
         "auto_realize_pnl",
         "auto_repay_borrows",
         "bearing",
+        "borrow_limit_micros",
         "client_ids",
         "holdings",
         "leverage_limit",
@@ -60,6 +62,7 @@ class Account:
         self.auto_borrow_settlements = True
         self.auto_realize_pnl = True
         self.leverage_limit = 20
+        self.borrow_limit_micros = MAX_ATOMS
         self.holdings: dict[str, Holding] = {}
         # Those of them that are lent or owed, and so bear interest.
         self.bearing: dict[Holding, None] = {}

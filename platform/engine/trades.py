@@ -5,6 +5,7 @@ from engine.book import Order
 from engine.events import MovementSource
 from engine.fees import fee_of
 from engine.ledger import Holding
+from engine.loans import is_over_limit
 from engine.positions import Position
 from engine.resting import lessen_borrow
 from engine.state import Account, ListedMarket, State
@@ -114,13 +115,14 @@ def _charge_fee(state: State, party: Party, listed: ListedMarket, position: Posi
         state.ledger.transfer(holding.available, fees, rest, kind="fee")
         return
     pool = state.pools[asset]
-    if holding.lend_scaled:
-        part = min(short, pool.lend_atoms(holding.lend_scaled), pool.cash.atoms)
+    seizable = holding.seizable_scaled
+    if seizable:
+        part = min(short, pool.lend_atoms(seizable, holding.bucket), pool.cash.atoms)
         if part:
             funds.redeem(state, holding, part, MovementSource.SETTLEMENT)
             short -= part
     if short > 0 and account.auto_borrow_settlements and not holding.lend_scaled:
-        part = min(short, pool.cash.atoms)
+        part = 0 if is_over_limit(state, account, asset, short) else min(short, pool.cash.atoms)
         if part:
             funds.borrow(state, holding, part, MovementSource.SETTLEMENT)
     paid = min(rest, holding.available.atoms)

@@ -11,6 +11,7 @@ from engine.events import (
     WithdrawalSettled,
 )
 from engine.ledger import Holding
+from engine.loans import loan_refusal
 from engine.margin import MarginType, health
 from engine.rejects import Reject
 from engine.state import Account, State, Withdrawal
@@ -145,7 +146,7 @@ def _take_out(
     funds.accrue_account(state, account)
     holding = funds.accrue_holding(state, account, asset)
     own = holding.available.atoms
-    lent = state.pools[asset].lend_atoms(holding.lend_scaled) if redeem else 0
+    lent = state.pools[asset].lend_atoms(holding.lend_scaled, holding.bucket) if redeem else 0
     room = funds.redeemable(state, holding) if redeem else 0
     short = max(0, amount - own - room)
     if short and lent > room and amount <= own + lent:
@@ -165,8 +166,10 @@ def _take_out(
             available=own + room,
             requested=amount,
         )
-    if short and short > state.pools[asset].borrowable(state.at_ns, redeemed_atoms=room):
-        return rejected(Reject.INSUFFICIENT_SUPPLY, "the pool cannot lend that much now")
+    if short:
+        refusal = loan_refusal(state, account, holding, amount=short, redeemed=room)
+        if refusal:
+            return refusal
     refusal = _margin_refusal(state, account, holding, amount, borrowed=short)
     if refusal:
         return refusal
@@ -184,10 +187,14 @@ def _margin_refusal(
     """
     pool = state.pools[holding.asset]
     debt = div_ceil(borrowed * RAY, pool.debt_index)
-    holding.available.atoms -= amount - borrowed
+    given = amount - borrowed
+    if not holding.terms.as_collateral:
+        # What is taken out of such a lend backed nothing.
+        given = min(given, holding.available.atoms)
+    holding.available.atoms -= given
     holding.debt_scaled += debt
     after = health(state, account, MarginType.INITIAL)
-    holding.available.atoms += amount - borrowed
+    holding.available.atoms += given
     holding.debt_scaled -= debt
     needed = max(after.margin, after.exposure // 10) + after.open_loss + after.fee_reserve
     if after.equity >= needed or not (after.margin or borrowed or account.has_positions):

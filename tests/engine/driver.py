@@ -69,7 +69,8 @@ class Exchange:
         events = self.apply(command)
         assert isinstance(events[0], e.CommandRejected), events[0]
         # Interest which was due is all that a refused command may have brought about.
-        assert all(isinstance(event, e.PoolChanged) for event in events[1:]), events
+        due = (e.PoolChanged, e.PoolHourClosed)
+        assert all(isinstance(event, due) for event in events[1:]), events
         assert events[0].message.strip(), "a refusal explains itself"
         return events[0].code
 
@@ -129,8 +130,11 @@ class Exchange:
 
     def lent(self, account: AccountId, asset: str) -> int:
         """Return the lend with interest as of the last accrual, rounded down, in atoms."""
-        scaled = self.mirror.balance(account, asset).lend_scaled
-        return scaled * self.mirror.pools[asset].lend_index_ray // RAY if scaled else 0
+        held = self.mirror.balance(account, asset)
+        if not held.lend_scaled:
+            return 0
+        lends = {lends.bucket: lends for lends in self.mirror.pools[asset].lends}
+        return held.lend_scaled * lends[held.bucket].lend_index_ray // RAY
 
     def owed(self, account: AccountId, asset: str) -> int:
         """Return the debt with interest as of the last accrual, rounded up, in atoms."""

@@ -7,6 +7,7 @@ which drifts from what it sums, and an event which does not tell what happened, 
 from collections import defaultdict
 
 from engine.commands import Side
+from engine.invariants import check_clearing
 from engine.margin import MarginType, health, standing
 from engine.state import State
 from engine.units import RAY, div_ceil
@@ -38,7 +39,7 @@ def ledger_sums_to_zero(state: State, mirror: Mirror) -> None:
         assert mirror.ledger[asset, f"{name}:available"] == balance.available_atoms
         assert mirror.ledger[asset, f"{name}:locked"] == balance.locked_atoms
     for asset in mirror.assets:
-        outside = mirror.withdrawn[asset] - mirror.deposited[asset]
+        outside = mirror.withdrawn[asset] - mirror.deposited[asset] - mirror.insured[asset]
         assert mirror.ledger[asset, f"custody:{asset}"] == outside
         in_flight = sum(w.amount_atoms for w in state.withdrawals.values() if w.asset == asset)
         assert mirror.ledger[asset, f"in_flight:{asset}"] == in_flight
@@ -56,20 +57,33 @@ def pools_are_exact(mirror: Mirror) -> None:
     """I2, I3: cash × ray + S_b × I_b == S_l × I_l + R; scaled sums agree; lenders are covered."""
     for asset, pool in mirror.pools.items():
         owned = pool.cash_atoms * RAY + pool.debt_scaled * pool.debt_index_ray
-        owed = pool.lend_scaled * pool.lend_index_ray + pool.reserve_ray
+        owed = sum(x.lend_scaled * x.lend_index_ray for x in pool.lends) + pool.reserve_ray
         assert owned == owed, f"{asset}: {owned - owed}"
         assert pool.reserve_ray >= 0 <= pool.cash_atoms, pool
         assert mirror.ledger[asset, f"pool:{asset}"] == pool.cash_atoms
         holders = [b for (_, symbol), b in mirror.balances.items() if symbol == asset]
-        assert sum(b.lend_scaled for b in holders) == pool.lend_scaled
-        assert sum(b.debt_scaled for b in holders) == pool.debt_scaled
-        lends = sum(b.lend_scaled * pool.lend_index_ray // RAY for b in holders)
+        clearings = [
+            clearing
+            for market, clearing in mirror.clearings.items()
+            if mirror.markets[market].quote == asset
+        ]
+        index = {lends.bucket: lends.lend_index_ray for lends in pool.lends}
+        for lent in pool.lends:
+            scaled = sum(b.lend_scaled for b in holders if b.bucket == lent.bucket)
+            if lent.bucket == 0:
+                scaled += sum(clearing.lend_scaled for clearing in clearings)
+            assert scaled == lent.lend_scaled, f"{asset} bucket {lent.bucket}"
+        debt = sum(b.debt_scaled for b in holders) + sum(c.debt_scaled for c in clearings)
+        assert debt == pool.debt_scaled, asset
+        lends = sum(b.lend_scaled * index[b.bucket] // RAY for b in holders if b.lend_scaled)
+        lends += sum(c.lend_scaled * index[0] // RAY for c in clearings)
         debts = sum(div_ceil(b.debt_scaled * pool.debt_index_ray, RAY) for b in holders)
+        debts += sum(div_ceil(c.debt_scaled * pool.debt_index_ray, RAY) for c in clearings)
         assert lends <= pool.cash_atoms + debts
 
 
 def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
-    """I6: Σ lots = 0; Σ quote + dust − cash = 0; open interest is what the longs hold."""
+    """I6: Σ lots = 0; Σ quote + dust + interest = settled; open interest is what longs hold."""
     for symbol, listed in state.markets.items():
         if listed.clearing is None:
             continue
@@ -77,8 +91,10 @@ def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
         assert sum(position.lots for position in positions) == 0, symbol
         cash = mirror.ledger[listed.market.quote, f"clearing:{symbol}"]
         quote = sum(position.quote_atoms for position in positions)
-        assert quote + listed.clearing.dust - cash == 0, f"{symbol}: {quote} {cash}"
-        assert cash >= 0 <= listed.clearing.dust
+        claims = listed.clearing.dust + listed.clearing.interest
+        assert quote + claims == listed.clearing.settled, f"{symbol}: {quote}"
+        assert cash == listed.clearing.cash.atoms >= 0 <= listed.clearing.dust
+        check_clearing(state, listed, listed.clearing)
         longs = sum(max(position.lots, 0) for position in positions)
         assert listed.clearing.long_lots == longs
         for position in positions:

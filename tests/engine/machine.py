@@ -7,10 +7,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine import commands as c
 from engine import events as e
-from engine.catalog import MarketState
+from engine.catalog import LEND_RATES_PPB, MarketState, PoolState
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
-from engine.units import AccountId, OrderId
+from engine.units import MAX_ATOMS, AccountId, OrderId
 from tests.engine import invariants
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
@@ -45,7 +45,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self._open_positions_and_books()
         self.twin = Engine(load_state(dump_state(self.exchange.engine.state)))
         self.withdrawals = 0
-        self.indexes: dict[str, tuple[int, int]] = {}
+        self.indexes: dict[str, dict[int, int]] = {}
 
     def _open_positions_and_books(self) -> None:
         """Give Alice a long, Bob a short, and each book two sides with orders half filled."""
@@ -75,7 +75,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         events = exchange.apply(command)
         answer = events[0]
         if isinstance(answer, e.CommandRejected):
-            assert all(isinstance(event, e.PoolChanged) for event in events[1:]), events
+            due = (e.PoolChanged, e.PoolHourClosed)
+            assert all(isinstance(event, due) for event in events[1:]), events
         elif isinstance(command, RISK) and not reducing:
             account = command.source if isinstance(command, c.TransferFunds) else command.account
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
@@ -251,17 +252,80 @@ class ExchangeMachine(RuleBasedStateMachine):
     def lend_or_borrow(self, account: AccountId, asset: str, amount: int, kind: Any) -> None:
         self.do(kind(account=account, asset=asset, amount_atoms=amount * UNIT[asset]))
 
-    @rule(account=ACCOUNTS, lend=st.booleans(), repay=st.booleans(), borrow=st.booleans())
-    def settings(self, account: AccountId, lend: bool, repay: bool, borrow: bool) -> None:
+    @rule(
+        account=ACCOUNTS,
+        lend=st.booleans(),
+        repay=st.booleans(),
+        borrow=st.booleans(),
+        realize=st.booleans(),
+        limit=st.sampled_from([None, None, 0, 500_000_000, MAX_ATOMS]),
+    )
+    def settings(
+        self,
+        account: AccountId,
+        lend: bool,
+        repay: bool,
+        borrow: bool,
+        realize: bool,
+        limit: int | None,
+    ) -> None:
         self.do(
             c.UpdateAccount(
                 account=account,
                 auto_lend=lend,
                 auto_repay_borrows=repay,
                 auto_borrow_settlements=borrow,
+                auto_realize_pnl=realize,
                 leverage_limit=5 if lend else 20,
+                borrow_limit_micros=limit,
             )
         )
+
+    @rule(
+        account=ACCOUNTS,
+        asset=ASSETS,
+        rate=st.sampled_from(LEND_RATES_PPB),
+        cap=st.one_of(st.none(), AMOUNTS),
+        keep=st.sampled_from([0, 0, 1, 40]),
+        collateral=st.booleans(),
+    )
+    def lend_terms(
+        self,
+        account: AccountId,
+        asset: str,
+        rate: int,
+        cap: int | None,
+        keep: int,
+        collateral: bool,
+    ) -> None:
+        self.do(
+            c.SetLendTerms(
+                account=account,
+                asset=asset,
+                min_rate_ppb=rate,
+                cap_atoms=None if cap is None else cap * UNIT[asset],
+                keep_atoms=keep * UNIT[asset],
+                as_collateral=collateral,
+            )
+        )
+
+    @rule(account=ACCOUNTS, asset=st.one_of(st.none(), ASSETS))
+    def convert_dust(self, account: AccountId, asset: str | None) -> None:
+        self.do(c.ConvertDust(account=account, asset=asset))
+
+    @rule(asset=ASSETS, amount=AMOUNTS)
+    def fund_insurance(self, asset: str, amount: int) -> None:
+        self.do(c.FundInsurance(asset=asset, amount_atoms=amount * UNIT[asset]))
+
+    @rule(asset=ASSETS, state=st.sampled_from([PoolState.OPEN] * 3 + list(PoolState)))
+    def pool_state(self, asset: str, state: PoolState) -> None:
+        self.do(c.SetPoolState(asset=asset, state=state))
+
+    @rule(account=ACCOUNTS, asset=ASSETS)
+    def write_off(self, account: AccountId, asset: str) -> None:
+        answer = self.do(c.WriteOffDebt(account=account, asset=asset))
+        if isinstance(answer, e.DebtWrittenOff) and answer.lenders_atoms:
+            self.indexes.pop(asset, None)
 
     @rule(percent=st.integers(min_value=90, max_value=110), asset=st.sampled_from(["SOL", "BTC"]))
     def move_price(self, percent: int, asset: str) -> None:
@@ -279,9 +343,14 @@ class ExchangeMachine(RuleBasedStateMachine):
     def auto_lend(self, asset: str) -> None:
         self.do(c.AutoLend(asset=asset))
 
-    @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]))
-    def auto_realize(self, market: str) -> None:
-        answer = self.do(c.AutoRealize(market=market))
+    @rule(
+        market=st.sampled_from([PERP, "BTC_USDC_PERP"]),
+        most=st.sampled_from([1, 2, 3, 500]),
+        seconds=st.sampled_from([0, 0, 10, 3_600]),
+    )
+    def auto_realize(self, market: str, most: int, seconds: int) -> None:
+        self.exchange.wait(seconds)
+        answer = self.do(c.AutoRealize(market=market, positions_max=most))
         assert isinstance(answer, e.MarketRealized)
         assert answer.paid_atoms <= answer.due_atoms
         assert answer.collected_atoms <= answer.owed_atoms
@@ -303,10 +372,10 @@ class ExchangeMachine(RuleBasedStateMachine):
     @invariant()
     def interest_only_grows(self) -> None:
         for asset, pool in self.exchange.mirror.pools.items():
-            now = (pool.debt_index_ray, pool.lend_index_ray)
-            before = self.indexes.get(asset, now)
-            assert now[0] >= before[0]
-            assert now[1] >= before[1]
+            now = {lends.bucket: lends.lend_index_ray for lends in pool.lends}
+            now[-1] = pool.debt_index_ray
+            for bucket, index in self.indexes.get(asset, {}).items():
+                assert now[bucket] >= index, f"{asset} bucket {bucket}"
             self.indexes[asset] = now
 
     def teardown(self) -> None:

@@ -46,6 +46,8 @@ class Mirror:
         self.update_ids: defaultdict[str, int] = defaultdict(int)
         self.deposited: defaultdict[str, int] = defaultdict(int)
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
+        self.insured: defaultdict[str, int] = defaultdict(int)
+        self.clearings: dict[str, e.ClearingChanged] = {}
 
     def read(self, events: tuple[e.Event, ...]) -> None:
         """Take in the events of one command, in their order."""
@@ -108,6 +110,12 @@ class Mirror:
     def _deposited(self, event: e.DepositCredited) -> None:
         self.deposited[event.asset] += event.amount_atoms
 
+    def _insured(self, event: e.InsuranceFunded) -> None:
+        self.insured[event.asset] += event.amount_atoms
+
+    def _cleared(self, event: e.ClearingChanged) -> None:
+        self.clearings[event.market] = event
+
     def _withdrawal_settled(self, event: e.WithdrawalSettled) -> None:
         if not event.returned:
             self.withdrawn[event.asset] += event.amount_atoms
@@ -159,6 +167,8 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.PositionChanged: Mirror._position,
     e.DepositCredited: Mirror._deposited,
     e.WithdrawalSettled: Mirror._withdrawal_settled,
+    e.InsuranceFunded: Mirror._insured,
+    e.ClearingChanged: Mirror._cleared,
     e.OrderPlaced: Mirror._placed,
     e.OrderFilled: Mirror._filled,
     e.OrderCancelled: Mirror._ended,

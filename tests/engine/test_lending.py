@@ -7,9 +7,11 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine.rejects import Reject
-from engine.units import AccountId
+from engine.units import RAY, AccountId
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 from tests.engine.listings import ASSETS, MARKETS, USDC
+
+HOUSE = ("fees", "insurance")
 
 USD = 10**6
 LEND = c.Lend(account=ALICE, asset="USDC", amount_atoms=10 * USD)
@@ -130,7 +132,9 @@ def test_how_often_interest_is_accrued_changes_nothing() -> None:
             exchange.wait(wait)
             exchange.accept(c.AccrueInterest(asset="USDC"))
         pool = exchange.mirror.pools["USDC"]
-        states.append((pool.debt_index_ray, pool.lend_index_ray, pool.reserve_ray))
+        house = sum(exchange.mirror.ledger["USDC", f"{kind}:USDC"] for kind in HOUSE)
+        taken_ray = pool.reserve_ray + house * RAY
+        states.append((pool.debt_index_ray, pool.lends[0].lend_index_ray, taken_ray))
     assert len(set(states)) == 1
 
 

@@ -54,9 +54,9 @@ def fees_are_minted(patch: Patch) -> None:
 
 
 def the_pool_drops_its_remainder(patch: Patch) -> None:
-    def lend(self: Pool, amount_atoms: int) -> int:
-        scaled = amount_atoms * RAY // self.lend_index
-        self.lend_scaled += scaled
+    def lend(self: Pool, amount_atoms: int, bucket: int = 0) -> int:
+        scaled = amount_atoms * RAY // self.buckets[bucket].index
+        self._change_lends(self.buckets[bucket], scaled)
         return self._moved(scaled)
 
     patch.setattr(Pool, "lend", lend)

@@ -1,0 +1,141 @@
+"""Handlers of the pools themselves: interest and its fees, their state, bad debt, insurance."""
+
+from engine import funds
+from engine.answers import Events, rejected
+from engine.catalog import PoolState
+from engine.commands import AccrueInterest, FundInsurance, SetPoolState, WriteOffDebt
+from engine.events import (
+    BorrowLendKind,
+    DebtWrittenOff,
+    InsuranceFunded,
+    InterestAccrued,
+    MovementSource,
+    PoolStateChanged,
+)
+from engine.margin import MarginType, health
+from engine.pools import HOUR_NS, Pool
+from engine.rejects import Reject
+from engine.state import State
+from engine.units import MAX_ATOMS, PPM, RAY, div_ceil
+
+# What always stays in the reserve, so that it can give back what others lost to it by rounding.
+RESERVE_KEPT_ATOMS = 1_000
+
+
+def accrue_interest(state: State, command: AccrueInterest) -> Events:
+    """Bring one pool up to now, say its rates, and hand over the fees of past hours.
+
+    When and how often changes no amount of any account.
+    """
+    pool = state.pools.get(command.asset)
+    if pool is None:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    pool.accrue(state.at_ns)
+    insured, fees = _sweep_fees(state, pool)
+    # An idle pool too tells its sizes beside its rates.
+    state.record.pools[pool] = None
+    return (
+        InterestAccrued(
+            asset=command.asset,
+            borrow_rate_ppb=pool.rate_ppb,
+            lend_rate_ppb=pool.lend_rate_ppb,
+            utilization_ppb=pool.utilization_ppb,
+            insured_atoms=insured,
+            fees_atoms=fees,
+        ),
+    )
+
+
+def _sweep_fees(state: State, pool: Pool) -> tuple[int, int]:
+    """Hand the whole atoms of the reserve to the house, once an hour: (insured, fees).
+
+    The insurance fund's share is rounded up.
+    """
+    hour = state.at_ns // HOUR_NS
+    if hour == pool.swept_hour:
+        return 0, 0
+    pool.swept_hour = hour
+    amount = max(0, min(pool.reserve // RAY - RESERVE_KEPT_ATOMS, pool.cash.atoms))
+    insured = div_ceil(amount * pool.asset.insurance_ppm, PPM)
+    for kind, part in (("insurance", insured), ("fees", amount - insured)):
+        if part:
+            house = state.ledger.house_account(kind, pool.asset.symbol)
+            state.ledger.transfer(pool.cash, house, part, kind="interest_fee")
+    pool.take_reserve(amount)
+    return insured, amount - insured
+
+
+def set_pool_state(state: State, command: SetPoolState) -> Events:
+    """Say what a pool accepts from now on; redemptions and repayments always are."""
+    pool = state.pools.get(command.asset)
+    if pool is None:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    pool.state = command.state
+    state.record.pools[pool] = None
+    return (PoolStateChanged(asset=command.asset, state=command.state),)
+
+
+def fund_insurance(state: State, command: FundInsurance) -> Events:
+    """Take the house's own money in, as insurance."""
+    if command.asset not in state.assets:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    if not 0 < command.amount_atoms <= MAX_ATOMS:
+        return rejected(Reject.INVALID_AMOUNT, "the amount must be above zero")
+    custody = state.ledger.house_account("custody", command.asset)
+    insurance = state.ledger.house_account("insurance", command.asset)
+    state.ledger.transfer(custody, insurance, command.amount_atoms, kind="insurance_funded")
+    return (InsuranceFunded(asset=command.asset, amount_atoms=command.amount_atoms),)
+
+
+def write_off_debt(state: State, command: WriteOffDebt) -> Events:
+    """Forget the debt of an account that has nothing left: reserve, then insurance, then lenders.
+
+    The pool lends no more until it is opened again.
+    """
+    account = state.accounts.get(command.account)
+    if account is None:
+        return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
+    if command.asset not in state.assets:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
+    funds.accrue_account(state, account)
+    holding = funds.accrue_holding(state, account, command.asset)
+    if not holding.debt_scaled:
+        return rejected(Reject.NOTHING_OWED, f"the account owes no {command.asset}")
+    left = health(state, account, MarginType.MAINTENANCE)
+    if left.assets_value or account.has_positions or account.orders:
+        return rejected(
+            Reject.DEBT_IS_COVERED,
+            "the account still has assets, positions or orders; take these first",
+            assets_micros=left.assets_value,
+        )
+    # Past this line the write-off must succeed.
+    pool = state.pools[command.asset]
+    owed = pool.debt_atoms(holding.debt_scaled)
+    reserve = min(pool.reserve // RAY, owed)
+    insurance = state.ledger.house_account("insurance", command.asset)
+    insured = min(insurance.atoms, owed - reserve)
+    if insured:
+        state.ledger.transfer(insurance, pool.cash, insured, kind="bad_debt")
+    clearings = [
+        listed.clearing
+        for listed in state.markets.values()
+        if listed.clearing is not None and listed.market.quote == command.asset
+    ]
+    before = [clearing.backing_ray(pool) for clearing in clearings]
+    lost_ray = pool.write_off(holding.debt_scaled, insured_atoms=insured)
+    for clearing, backing in zip(clearings, before, strict=True):
+        # What it lends shares the loss of all lenders; that is no interest.
+        clearing.rounding_ray += backing - clearing.backing_ray(pool)
+    holding.debt_scaled = 0
+    funds.moved(state, holding, BorrowLendKind.REPAY, MovementSource.WRITE_OFF, owed)
+    pool.state = PoolState.REPAY_ONLY
+    return (
+        DebtWrittenOff(
+            account=command.account,
+            asset=command.asset,
+            amount_atoms=owed,
+            reserve_atoms=reserve,
+            insured_atoms=insured,
+            lenders_atoms=div_ceil(lost_ray, RAY),
+        ),
+    )
