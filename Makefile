@@ -20,10 +20,11 @@ BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-direct
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 
-.PHONY: help run test bench lint check chromium setup setup-dev in-services clean
+.PHONY: help run test demo bench lint check chromium setup setup-dev in-services clean
 
 help:
 	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
+	@echo 'make demo   the hour of one trader, told line by line'
 	@echo 'make test   every check and every test, as the CI runs them'
 	@echo 'make lint   style and import contracts only'
 	@echo 'make bench  the benchmarks'
@@ -39,6 +40,9 @@ test: setup-dev chromium check
 in-services:
 	$(PYTEST) -m 'not live and not browser' -n auto --cov-fail-under=0
 	$(PYTEST) -m 'live or browser' --cov-append --cov-report=term:skip-covered
+
+demo: setup
+	@$(NO_SERVICES) $(PY) -W ignore::RuntimeWarning manage.py demo capital
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench
