@@ -116,12 +116,12 @@ class _Hour:
             self._do(c.OpenAccount(account=account, owner=account))
         self._do(c.UpdateAccount(account=LENDER, auto_lend=True))
         lent = {"USDC": 100_000 * 10**6, "SOL": 1_000 * 10**9, "BTC": 10**8}
-        for asset, atoms in lent.items():
-            self._do(c.CreditDeposit(account=LENDER, asset=asset, amount_atoms=atoms))
+        for symbol, atoms in lent.items():
+            self._do(c.CreditDeposit(account=LENDER, asset=symbol, amount_atoms=atoms))
         self._do(c.CreditDeposit(account=BUYER, asset="BTC", amount_atoms=10**7))
         self._do(c.CreditDeposit(account=BORROWER, asset="BTC", amount_atoms=5 * 10**8))
-        for asset in ("USDC", "SOL"):
-            loan = c.Borrow(account=BORROWER, asset=asset, amount_atoms=lent[asset] * 8 // 10)
+        for symbol in ("USDC", "SOL"):
+            loan = c.Borrow(account=BORROWER, asset=symbol, amount_atoms=lent[symbol] * 8 // 10)
             self._do(loan)
         self._do(c.UpdateAccount(account=TRADER, auto_lend=True, auto_realize_pnl=self.realizes))
 
