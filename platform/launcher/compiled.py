@@ -71,9 +71,7 @@ def build(sources: Path = SOURCES, into: Path = FOLDER) -> None:
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(sources, new / package, ignore=shutil.ignore_patterns("__pycache__"))
     digest = digest_of(new / package)
-    modules = sorted(
-        path for path in (new / package).glob("*.py") if path.stem not in INTERPRETED
-    )
+    modules = sorted(path for path in (new / package).glob("*.py") if path.stem not in INTERPRETED)
     paths = [str(path.relative_to(new)) for path in modules]
     (new / "setup.py").write_text(_SETUP.format(paths=paths))
     (new / "mypy.ini").write_text("[mypy]\nstrict = true\n")
