@@ -114,6 +114,8 @@ class _Feeder:
                     command=command,
                     raw=raw,
                 )
+                if len(self._open.entries) == BATCH:
+                    self._open.write_down()
                 self._ready.notify_all()
         with self._ready:
             while self._open.entries or self._taken_at:

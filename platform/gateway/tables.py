@@ -1,8 +1,8 @@
 """How projections say which rows a batch of commands leaves in the tables.
 
 A Table is taken from its model, so that a renamed column fails at import and not at a commit. Rows
-are tuples in the order of the table's columns; they travel to PostgreSQL as one array a column, as
-ready-made text, but bytes as they are: the cheapest way measured (docs/architecture.md, the commit).
+are tuples in the order of the table's columns; they travel to PostgreSQL as one array a column,
+bytes as they are and all else as ready-made text: the cheapest way measured (docs/architecture.md).
 """
 
 # ruff: noqa: S608 -- the names in these statements come from the models, never from a caller

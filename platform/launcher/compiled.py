@@ -1,8 +1,8 @@
-"""The engine compiled ahead of time by mypyc, for who asks for it; without asking it is plain Python.
+"""The engine compiled ahead of time by mypyc, for who asks for it; else it is plain Python.
 
-`make compiled` builds it beside the sources, never among them. What was built says which sources it
-was built from and refuses to be imported when they have changed since: an old binary cannot stand in
-for newer code.
+`make compiled` builds it beside the sources, never among them. What was built says which sources
+it was built from and refuses to be imported when they have changed since: an old binary cannot
+stand in for newer code.
 """
 
 import hashlib
