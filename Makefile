@@ -20,13 +20,14 @@ BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-direct
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 
-.PHONY: help run test bench lint check chromium setup setup-dev in-services clean
+.PHONY: help run test bench compiled lint check chromium setup setup-dev in-services clean
 
 help:
 	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
 	@echo 'make test   every check and every test, as the CI runs them'
 	@echo 'make lint   style and import contracts only'
 	@echo 'make bench  the benchmarks'
+	@echo 'make compiled  compile the engine and test it; COMPILED_ENGINE=1 then uses it'
 	@echo 'make clean  remove .venv, node_modules and what was built; data folders stay'
 
 run: setup
@@ -42,6 +43,12 @@ in-services:
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench
+
+# The planted bugs replace Python functions at run time, which compiled code does not look at.
+compiled: setup-dev
+	@$(PY) -m launcher compile
+	@$(NO_SERVICES) COMPILED_ENGINE=1 $(PY) -m pytest tests/engine --no-cov -q \
+		-o pythonpath='.build/compiled . platform' --ignore tests/engine/test_planted_bugs.py
 
 lint: setup-dev
 	$(VENV)/bin/ruff check .

@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 
 from bench import report
+from launcher.compiled import use_if_asked
 
 # Each part's module and function. A module is imported when its turn comes: the engine alone needs
 # no database and no Django, and must not be measured beside them.
@@ -21,6 +22,7 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"unknown part {unknown[0]}; choose from: {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    use_if_asked()
     report.header()
     for name in names or PARTS:
         module, function = PARTS[name]

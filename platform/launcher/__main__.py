@@ -1,4 +1,4 @@
-"""`python -m launcher run` and `python -m launcher services -- COMMAND ...`."""
+"""`python -m launcher run`, `... services -- COMMAND ...` and `... compile`."""
 
 import argparse
 import errno
@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from launcher import compiled
 from launcher.environment import unwritable
 from launcher.failure import CannotRun
 from launcher.run import run
@@ -20,6 +21,9 @@ def main(arguments: list[str]) -> int:
     try:
         if options.action == "services":
             return run_with_services(options.command)
+        if options.action == "compile":
+            compiled.build()
+            return 0
         run(port=options.port, data=options.data, feed=options.feed)
     except KeyboardInterrupt:  # before there was anything to stop in order
         return INTERRUPTED
@@ -43,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--feed", choices=("walk", "ccxt"), default=os.environ.get("FEED", "walk"))
     services = actions.add_parser("services", help="run a command with its own services")
     services.add_argument("command", nargs="+")
+    actions.add_parser("compile", help="compile the engine, for COMPILED_ENGINE=1")
     return parser
 
 
