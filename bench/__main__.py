@@ -9,10 +9,14 @@ from bench import report
 # no database and no Django, and must not be measured beside them.
 PARTS = {
     "engine": ("bench.engine", "measure"),
+    "marks": ("bench.marks", "measure"),
+    "recovery": ("bench.recovery", "measure"),
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
     "ws": ("bench.live", "measure_ws"),
 }
+# These need a database to themselves; the first leaves it empty.
+ALONE = ("recovery", "commit")
 
 
 def main(names: list[str]) -> int:
@@ -24,7 +28,7 @@ def main(names: list[str]) -> int:
     report.header()
     for name in names or PARTS:
         module, function = PARTS[name]
-        if name == "commit":
+        if name in ALONE:
             import_module("bench.database").prepare()
         getattr(import_module(module), function)()
     return 0
