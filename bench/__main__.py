@@ -10,10 +10,14 @@ from launcher.compiled import use_if_asked
 # no database and no Django, and must not be measured beside them.
 PARTS = {
     "engine": ("bench.engine", "measure"),
+    "marks": ("bench.marks", "measure"),
+    "recovery": ("bench.recovery", "measure"),
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
     "ws": ("bench.live", "measure_ws"),
 }
+# These need a database to themselves; the first leaves it empty.
+ALONE = ("recovery", "commit")
 
 
 def main(names: list[str]) -> int:
@@ -26,7 +30,7 @@ def main(names: list[str]) -> int:
     report.header()
     for name in names or PARTS:
         module, function = PARTS[name]
-        if name == "commit":
+        if name in ALONE:
             import_module("bench.database").prepare()
         getattr(import_module(module), function)()
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-WIDTHS = (46, 12, 12, 11)
+WIDTHS = (56, 12, 12, 11)
 
 
 @dataclass
