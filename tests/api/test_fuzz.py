@@ -88,7 +88,7 @@ def instruction(method: str, path: str) -> str:
     if route is not None:
         return ""
     view = resolve(path).func.view_class  # type: ignore[attr-defined]
-    return dict(getattr(view, "instructions", {})).get(method, "")
+    return str(getattr(view, "instructions", {}).get(method, ""))
 
 
 def members(method: str, path: str) -> list[str]:
