@@ -112,7 +112,7 @@ node_modules/.stamp: package.json package-lock.json $(VENV)/run.stamp
 	@echo 'Installing the chart library ...'
 	@node=$(NODE_DIR); NODE_USE_SYSTEM_CA=1 PATH="$$node/bin:$$PATH" "$$node/bin/node" \
 		"$$node/lib/node_modules/npm/bin/npm-cli.js" \
-		ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+		ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
 
 staticfiles/.stamp: node_modules/.stamp $(STATIC_FILES)

@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from launcher import compiled
 from launcher.environment import unwritable
@@ -17,8 +18,8 @@ INTERRUPTED = 130  # as a shell reports it: 128 + SIGINT
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says and return the exit code."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         if options.action == "services":
             return run_with_services(options.command)
         if options.action == "compile":
@@ -38,8 +39,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CannotRun(f"Cannot run this: {message}.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m launcher", description=__doc__)
+    parser = _Parser(prog="python -m launcher", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     demo = actions.add_parser("run", help="run a demo exchange until Ctrl-C")
     demo.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"))
