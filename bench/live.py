@@ -131,7 +131,7 @@ class _Cpu:
 
 
 def _tree_seconds(pid: int) -> float:
-    """Return the CPU seconds of a process and its living children."""
+    """Return the CPU seconds of a process and its children, the ended ones included."""
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -139,7 +139,9 @@ def _tree_seconds(pid: int) -> float:
         except OSError:
             continue
         fields = rest.rsplit(")", 1)[1].split()
-        if int(number) == pid or int(fields[1]) == pid:
+        if int(number) == pid:
+            ticks += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == pid:
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
