@@ -20,7 +20,7 @@ BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-direct
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 
-.PHONY: help run test demo bench lint check chromium setup setup-dev in-services clean
+.PHONY: help run test demo bench compiled lint check chromium setup setup-dev in-services clean
 
 help:
 	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make test   every check and every test, as the CI runs them'
 	@echo 'make lint   style and import contracts only'
 	@echo 'make bench  the benchmarks'
+	@echo 'make compiled  compile the engine and test it; COMPILED_ENGINE=1 then uses it'
 	@echo 'make clean  remove .venv, node_modules and what was built; data folders stay'
 
 run: setup
@@ -46,6 +47,12 @@ demo: setup
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench
+
+# The planted bugs replace Python functions at run time, which compiled code does not look at.
+compiled: setup-dev
+	@$(PY) -m launcher compile
+	@$(NO_SERVICES) COMPILED_ENGINE=1 $(PY) -m pytest tests/engine --no-cov -q \
+		-o pythonpath='.build/compiled . platform' --ignore tests/engine/test_planted_bugs.py
 
 lint: setup-dev
 	$(VENV)/bin/ruff check .
@@ -109,7 +116,7 @@ node_modules/.stamp: package.json package-lock.json $(VENV)/run.stamp
 	@echo 'Installing the chart library ...'
 	@node=$(NODE_DIR); NODE_USE_SYSTEM_CA=1 PATH="$$node/bin:$$PATH" "$$node/bin/node" \
 		"$$node/lib/node_modules/npm/bin/npm-cli.js" \
-		ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+		ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
 
 staticfiles/.stamp: node_modules/.stamp $(STATIC_FILES)

@@ -11,6 +11,10 @@ sys.path.insert(1, str(Path(__file__).resolve().parent / "platform"))
 
 
 def main() -> None:
+    # The path it needs has only now been set.
+    from launcher.compiled import use_if_asked  # noqa: PLC0415
+
+    use_if_asked()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     # Only now: Django reads the settings module from the environment.
     from django.core.management import execute_from_command_line  # noqa: PLC0415

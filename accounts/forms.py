@@ -93,10 +93,13 @@ class TransferForm(forms.Form):
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.assets = assets()
+        owned = Account.objects.filter(user=user)
         for name in ("source", "destination"):
             field = self.fields[name]
             assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = Account.objects.filter(user=user)
+            field.queryset = owned
+        # From the main account to the youngest, until somebody chooses others.
+        self.initial.setdefault("destination", owned.last())
         chosen = self.fields["asset"]
         assert isinstance(chosen, forms.ChoiceField)
         chosen.choices = [(symbol, symbol) for symbol in self.assets]

@@ -17,6 +17,8 @@ DEFAULT_WINDOW_MS = "5000"
 MAX_WINDOW_MS = 60_000
 # encodeURIComponent, which JavaScript clients use, leaves these alone; Python's quote encodes them.
 _JAVASCRIPT_SAFE = "!'()*"
+# A body which is nested too deeply ends the decoder's recursion.
+_BROKEN_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BOOLEANS = {"True": "true", "False": "false"}
 
 # The parameters of one request, or of one order in a batch: (name, text as written), in any order.
@@ -52,7 +54,7 @@ def parse_members(body: bytes) -> dict[str, msgspec.Raw]:
         return {}
     try:
         return _decode_members(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN_JSON as error:
         raise MalformedRequest(f"the body is not a JSON object: {error}") from error
 
 
@@ -60,7 +62,7 @@ def parse_batch(body: bytes) -> list[dict[str, msgspec.Raw]]:
     """Return the members of each object of a JSON array."""
     try:
         return _decode_batch(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN_JSON as error:
         raise MalformedRequest(f"the body is not a JSON array of objects: {error}") from error
 
 
@@ -82,7 +84,7 @@ def token_text(token: msgspec.Raw) -> str:
         if "\\" in text:
             return _decode_string(token)
         return text[1:-1]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _BROKEN_JSON as error:
         raise MalformedRequest(f"the body holds a broken string: {error}") from error
 
 

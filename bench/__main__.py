@@ -4,15 +4,20 @@ import sys
 from importlib import import_module
 
 from bench import report
+from launcher.compiled import use_if_asked
 
 # Each part's module and function. A module is imported when its turn comes: the engine alone needs
 # no database and no Django, and must not be measured beside them.
 PARTS = {
     "engine": ("bench.engine", "measure"),
+    "marks": ("bench.marks", "measure"),
+    "recovery": ("bench.recovery", "measure"),
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
     "ws": ("bench.live", "measure_ws"),
 }
+# These need a database to themselves; the first leaves it empty.
+ALONE = ("recovery", "commit")
 
 
 def main(names: list[str]) -> int:
@@ -21,10 +26,11 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"unknown part {unknown[0]}; choose from: {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    use_if_asked()
     report.header()
     for name in names or PARTS:
         module, function = PARTS[name]
-        if name == "commit":
+        if name in ALONE:
             import_module("bench.database").prepare()
         getattr(import_module(module), function)()
     return 0

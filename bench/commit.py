@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,11 +23,16 @@ from bench.workload import Workload, build, checksum
 from engine import commands as c
 from engine.engine import Engine
 from gateway import codec
+from gateway.tables import Row, Table
 from sequencer.batch import Batch, apply
 from sequencer.commit import Committer
 from sequencer.database import Connection, connect
 from sequencer.journal import CHAIN_START, JOURNAL, Written
 from sequencer.leadership import begin_epoch, try_to_lead
+from trading.projections import ORDER_CHANGES, ORDERS
+
+# Orders by id, as they were last written.
+_Known = dict[Any, Row]
 
 OPERATIONS = 40_000
 BATCH = 500
@@ -108,6 +114,8 @@ class _Feeder:
                     command=command,
                     raw=raw,
                 )
+                if len(self._open.entries) == BATCH:
+                    self._open.write_down()
                 self._ready.notify_all()
         with self._ready:
             while self._open.entries or self._taken_at:
@@ -158,7 +166,8 @@ def _backend_cpu(connection: Connection) -> float:
 
 
 def _measure_limit(feeder: _Feeder, rate: float) -> None:
-    payloads = [_payload(batch) for batch in feeder.batches]
+    known: _Known = {}
+    payloads = [_payload(batch, known) for batch in feeder.batches]
     tables = {name for payload in payloads for name, _ in payload}
     rows = sum(text.count(b"\n") for payload in payloads for _, text in payload.values())
     with connect("bench-limit") as connection:
@@ -185,14 +194,16 @@ def _measure_limit(feeder: _Feeder, rate: float) -> None:
     )
 
 
-def _payload(batch: Batch) -> dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], bytes]]:
+def _payload(
+    batch: Batch, known: _Known
+) -> dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], bytes]]:
     """Return what COPY needs for a batch: table and columns → text."""
 
     journal = [
         Written(e.sequence, e.at_ns, 1, e.command_id, e.command, e.answer, bytes(32))
         for e in batch.entries
     ]
-    tables = {**batch.rows.tables(), JOURNAL: journal}
+    tables = _whole({**batch.rows.tables(), JOURNAL: journal}, known)
     payload = {}
     for table, rows in tables.items():
         times = [table.model._meta.get_field(n).get_internal_type() for n in table.columns]
@@ -203,6 +214,21 @@ def _payload(batch: Batch) -> dict[tuple[str, tuple[str, ...]], tuple[tuple[str,
         text = "".join(text + "\n" for text in lines).encode()
         payload[table.name, table.columns] = (table.columns, text)
     return payload
+
+
+def _whole(tables: Mapping[Table, Iterable[Row]], known: _Known) -> dict[Table, list[Row]]:
+    """Return the rows with those orders whole of which the batch writes only what has changed.
+
+    PostgreSQL writes the whole row again when it changes a part.
+    """
+    whole = {table: list(rows) for table, rows in tables.items() if table is not ORDER_CHANGES}
+    for order in whole.get(ORDERS, ()):
+        known[order[0]] = order
+    kept = len(ORDERS.columns) - len(ORDER_CHANGES.columns) + 1
+    for order_id, *progress in tables.get(ORDER_CHANGES, ()):
+        known[order_id] = (*known[order_id][:kept], *progress)
+        whole.setdefault(ORDERS, []).append(known[order_id])
+    return whole
 
 
 def _cell(value: Any, kind: str) -> str:

@@ -4,10 +4,11 @@ import asyncio
 import json
 import os
 import random
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -20,9 +21,8 @@ from bench.report import line, percentiles
 from tests.live import LiveExchange
 
 CONNECTIONS = 64
-SINGLE_ORDERS = 12_800
-BATCHES = 640
-BATCH = 50
+# How many orders, by how many there are to a request.
+ORDERS = {1: 12_800, 10: 12_800, 50: 32_000}
 # The demo's first users hold SOL as well as USDC.
 TRADERS = 3
 SYMBOL = "SOL_USDC"
@@ -46,27 +46,43 @@ def _exchange() -> Iterator[LiveExchange]:
 
 
 def measure_rest() -> None:
-    """Print the REST lines."""
+    """Print the REST lines, with the demo's bots halted and with them at work."""
     with _exchange() as exchange:
         mid = _mid(exchange)
-        singles = _orders(mid, SINGLE_ORDERS)
-        signers = [Signer(user, exchange["rest"]) for user in exchange["users"][:TRADERS]]
-        requests: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
-        for number, order in enumerate(singles):
-            slot = number % CONNECTIONS
-            requests[slot].append(signers[slot % len(signers)].order(order))
+        for size, count in ORDERS.items():
+            for with_bots in (False, True):
+                _measure_orders(exchange, mid, size=size, count=count, with_bots=with_bots)
+
+
+def _measure_orders(
+    exchange: LiveExchange, mid: float, *, size: int, count: int, with_bots: bool
+) -> None:
+    signers = [Signer(user, exchange["rest"]) for user in exchange["users"][:TRADERS]]
+    # An account may have only so many orders open.
+    ended = uvloop.run(run(exchange["rest"], [[one.cancel_all(SYMBOL)] for one in signers]))
+    assert not ended.errors, ended.example
+    orders = _orders(mid, count)
+    requests: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    for number in range(count // size):
+        slot = number % CONNECTIONS
+        signer = signers[slot % len(signers)]
+        part = orders[number * size : (number + 1) * size]
+        requests[slot].append(signer.order(part[0]) if size == 1 else signer.batch(part))
+    what = "REST single orders" if size == 1 else f"REST batches of {size}"
+    with nullcontext() if with_bots else _halted(exchange.pid("bots")):
         cpu = _Cpu(exchange)
         result = uvloop.run(run(exchange["rest"], requests))
-        _print(f"REST single orders, {CONNECTIONS} connections", result, SINGLE_ORDERS, cpu)
-        batches = _orders(mid, BATCHES * BATCH)
-        requests = [[] for _ in range(CONNECTIONS)]
-        for number in range(BATCHES):
-            slot = number % CONNECTIONS
-            part = batches[number * BATCH : (number + 1) * BATCH]
-            requests[slot].append(signers[slot % len(signers)].batch(part))
-        cpu = _Cpu(exchange)
-        result = uvloop.run(run(exchange["rest"], requests))
-        _print(f"REST batches of {BATCH}, {CONNECTIONS} connections", result, BATCHES * BATCH, cpu)
+        beside = "bots beside it" if with_bots else "no bots"
+        _print(f"{what}, {CONNECTIONS} connections, {beside}", result, count, cpu)
+
+
+@contextmanager
+def _halted(pid: int) -> Iterator[None]:
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(pid, signal.SIGCONT)
 
 
 def _mid(exchange: LiveExchange) -> float:
@@ -115,7 +131,7 @@ class _Cpu:
 
 
 def _tree_seconds(pid: int) -> float:
-    """Return the CPU seconds of a process and its living children."""
+    """Return the CPU seconds of a process and its children, the ended ones included."""
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -123,7 +139,9 @@ def _tree_seconds(pid: int) -> float:
         except OSError:
             continue
         fields = rest.rsplit(")", 1)[1].split()
-        if int(number) == pid or int(fields[1]) == pid:
+        if int(number) == pid:
+            ticks += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == pid:
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -138,8 +156,8 @@ def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
         cpu_us=sum(spent.values()) / orders * 1e6,
         latency=percentiles(result.seconds),
         includes=(
-            f"signature, permission, engine, commit before the reply, bots beside it; {parts}; "
-            f"the load generator runs on the same cores{refused}"
+            f"signature, permission, engine, commit before the reply; {parts}, for whatever they "
+            f"do meanwhile; the load generator runs on the same cores{refused}"
         ),
     )
 

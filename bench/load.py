@@ -23,28 +23,34 @@ class Signer:
 
     def order(self, order: dict[str, Any]) -> bytes:
         """Return the whole request which places one order."""
-        return self._request("/api/v1/order", _signed(order), order)
+        return self._request("POST", "/api/v1/order", _signed("orderExecute", order), order)
 
     def batch(self, orders: list[dict[str, Any]]) -> bytes:
         """Return the whole request which places many orders under one signature."""
-        return self._request("/api/v1/orders", "&".join(map(_signed, orders)), orders)
+        signed = "&".join(_signed("orderExecute", order) for order in orders)
+        return self._request("POST", "/api/v1/orders", signed, orders)
 
-    def _request(self, path: str, signed: str, content: Any) -> bytes:
+    def cancel_all(self, symbol: str) -> bytes:
+        """Return the whole request which cancels the account's orders in one market."""
+        terms = {"symbol": symbol}
+        return self._request("DELETE", "/api/v1/orders", _signed("orderCancelAll", terms), terms)
+
+    def _request(self, method: str, path: str, signed: str, content: Any) -> bytes:
         at = int(time.time() * 1000)
         text = f"{signed}&timestamp={at}&window={WINDOW_MS}".encode()
         signature = base64.b64encode(self.signer.sign(text).signature).decode()
         body = json.dumps(content).encode()
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nX-API-Key: {self.key}\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nX-API-Key: {self.key}\r\n"
             f"X-Signature: {signature}\r\nX-Timestamp: {at}\r\nX-Window: {WINDOW_MS}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
 
-def _signed(order: dict[str, Any]) -> str:
-    pairs = [f"{name}={_text(value)}" for name, value in sorted(order.items())]
-    return "&".join(["instruction=orderExecute", *pairs])
+def _signed(instruction: str, terms: dict[str, Any]) -> str:
+    pairs = [f"{name}={_text(value)}" for name, value in sorted(terms.items())]
+    return "&".join([f"instruction={instruction}", *pairs])
 
 
 def _text(value: Any) -> str:

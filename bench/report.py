@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-WIDTHS = (46, 12, 12, 11)
+WIDTHS = (56, 12, 12, 11)
 
 
 @dataclass
@@ -31,7 +31,11 @@ def timed() -> Iterator[Timing]:
 
 def header() -> None:
     """Print what was measured on, and the head of the table."""
-    print(f"Python {platform.python_version()} on {platform.machine()}, {_cores()} cores")
+    engine = "compiled" if os.environ.get("COMPILED_ENGINE") else "plain Python"
+    print(
+        f"Python {platform.python_version()} on {platform.machine()}, {_cores()} cores; "
+        f"the engine is {engine}"
+    )
     print(_row("what", "per second", "CPU µs each", "p50/p99 ms"), "includes")
     print("-" * 130)
 

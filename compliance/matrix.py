@@ -255,7 +255,7 @@ def _denied(denying: list[RuleRow], product: str) -> Verdict:
 
 def _not_offered(product: str) -> str:
     name = _PRODUCT_NAMES.get(product, product)
-    return f"{name} is not offered where you live. If your residence has changed, tell support."
+    return f"{name}: not offered where you live. If your residence has changed, tell support."
 
 
 def _verify(action: str, tier: int) -> str:

@@ -179,13 +179,12 @@ def _forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | N
     """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
     if is_perp:
         return None if request.reduce_only else access.refusal("trade_perp")
-    asked = {
-        "trade_spot": True,
-        "borrow": request.auto_borrow is True,
-        "lend": request.auto_lend is True,
-    }
-    refusals = (access.refusal(permission) for permission, is_asked in asked.items() if is_asked)
-    return next((refusal for refusal in refusals if refusal is not None), None)
+    refused = access.refusal("trade_spot")
+    if refused is None and request.auto_borrow is True:
+        refused = access.refusal("borrow")
+    if refused is None and request.auto_lend is True:
+        refused = access.refusal("lend")
+    return refused
 
 
 def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refusal:

@@ -34,7 +34,7 @@ class ExactJSON(BaseParser):
             return {}
         try:
             return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: nested too deeply
             raise ParseError(f"The body is not JSON: {error}") from error
 
 

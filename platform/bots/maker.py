@@ -2,10 +2,11 @@
 
     1  look       own orders, balances and positions                every few seconds
     2  prices     GET /api/v1/markPrices
-    3  cancel     what is too near, too far or too thin
-    4  place      what is missing: one batch for all markets, post-only
+    3  place      what is missing: one batch for all markets, post-only
+    4  cancel     what is too near, too far or too thin
 
-After any failure it may not know what rests: it cancels all and begins again, as at the start.
+New orders come first, so that a book is never empty; only what one of them would trade with is
+cancelled before it. A life which follows a failure takes over the orders that it finds.
 """
 
 import asyncio
@@ -15,15 +16,17 @@ from typing import Any
 
 from bots.account import Account, index_of, read_account, read_indexes, read_rules
 from bots.client import ApiAway, ApiRefused, Client, Fields
-from bots.quotes import Level, Resting, Rules, change, ladder
+from bots.quotes import Change, Level, Resting, Rules, change, ladder
 from bots.roster import MarketPlan, Trader
 
 log = logging.getLogger(__name__)
 
+Order = tuple[str, Level, int]  # market, level, quantity in steps
+
 CYCLE_SECONDS = 1.0
 LOOK_EVERY_CYCLES = 3
 BATCH_LIMIT = 50
-# Above so many cancels in one market, cancelling all of it is fewer requests.
+# Of the orders which are merely left over, so many a market and cycle: prices do not wait.
 CANCEL_LIMIT = 8
 # Whoever stops the bots may be stopping the exchange as well: do not wait for it.
 GOODBYE_SECONDS = 3.0
@@ -41,12 +44,9 @@ class Maker:
         self._account = Account({}, {})
 
     async def begin(self) -> None:
-        """Set the clock, read the rules and cancel whatever an earlier life left behind."""
+        """Set the clock and read the rules."""
         await self._client.set_clock()
         self._rules = await read_rules(self._client)
-        for plan in self._plans:
-            if plan.symbol in self._rules:
-                await self._cancel_all(plan.symbol)
 
     async def run(self) -> None:
         """Quote until a call fails; the caller begins again."""
@@ -68,48 +68,56 @@ class Maker:
         self._resting = {plan.symbol: {} for plan in self._plans}
         for order in await self._client.read("/api/v1/orders", "orderQueryAll"):
             rules = self._rules.get(order["symbol"])
-            if rules is not None and order["symbol"] in self._resting:
-                self._resting[rules.symbol][_level(order, rules)] = _resting(order, rules)
+            if rules is None or order["symbol"] not in self._resting:
+                continue
+            level, found = _level(order, rules), _resting(order, rules)
+            if level in self._resting[rules.symbol]:
+                # Placed twice, because the answer to the first was lost.
+                await self._cancel(rules.symbol, found)
+            else:
+                self._resting[rules.symbol][level] = found
 
     async def _quote(self) -> None:
         indexes = await read_indexes(self._client)
-        batch: list[tuple[str, Level, Fields]] = []
+        changes: dict[str, Change] = {}
         for plan in self._plans:
             rules = self._rules.get(plan.symbol)
             index = index_of(plan, indexes)
-            if rules is None or index is None:
-                continue
-            lean = self._account.lean(plan, self._me.home)
-            wanted = ladder(rules, index=index, size=plan.size, lean=lean)
-            resting = self._resting.setdefault(plan.symbol, {})
-            todo = change(wanted, resting)
-            emptied = len(todo.cancel) > CANCEL_LIMIT
-            if emptied:
-                await self._cancel_all(plan.symbol)
-                todo = change(wanted, self._resting[plan.symbol])
-            for level in todo.cancel:
-                await self._cancel(plan.symbol, level)
-            orders = [
-                (plan.symbol, level, _order(rules, level, steps)) for level, steps in todo.place
-            ]
-            if emptied:
-                # An empty book does not wait for the other markets' turn.
-                await self._place(orders[:BATCH_LIMIT])
-                orders = orders[BATCH_LIMIT:]
-            batch += orders
-        for start in range(0, len(batch), BATCH_LIMIT):
-            await self._place(batch[start : start + BATCH_LIMIT])
+            if rules is not None and index is not None:
+                lean = self._account.lean(plan, self._me.home)
+                wanted = ladder(rules, index=index, size=plan.size, lean=lean)
+                changes[plan.symbol] = change(wanted, self._resting[plan.symbol])
+        old = {symbol: dict(self._resting[symbol]) for symbol in changes}
+        await self._place([(symbol, *o) for symbol, todo in changes.items() for o in todo.place])
+        for symbol, todo in changes.items():
+            await self._withdraw(symbol, todo.clear, old[symbol])
+        await self._place([(symbol, *o) for symbol, todo in changes.items() for o in todo.follow])
+        for symbol, todo in changes.items():
+            await self._withdraw(symbol, todo.cancel[:CANCEL_LIMIT], old[symbol])
 
-    async def _place(self, batch: list[tuple[str, Level, Fields]]) -> None:
-        answers = await self._client.place([fields for _, _, fields in batch])
-        for (symbol, level, _), answer in zip(batch, answers, strict=True):
-            if answer.get("operation") == "Ok" and answer.get("status") == "New":
-                self._resting[symbol][level] = _resting(answer, self._rules[symbol])
-            elif answer.get("operation") == "Err":
-                log.debug("%s %s: %s", symbol, level, answer.get("message"))
+    async def _place(self, orders: list[Order]) -> None:
+        for start in range(0, len(orders), BATCH_LIMIT):
+            batch = orders[start : start + BATCH_LIMIT]
+            answers = await self._client.place(
+                [_order(self._rules[symbol], level, steps) for symbol, level, steps in batch]
+            )
+            for (symbol, level, _), answer in zip(batch, answers, strict=True):
+                if answer.get("operation") == "Ok" and answer.get("status") == "New":
+                    self._resting[symbol][level] = _resting(answer, self._rules[symbol])
+                elif answer.get("operation") == "Err":
+                    log.debug("%s %s: %s", symbol, level, answer.get("message"))
 
-    async def _cancel(self, symbol: str, level: Level) -> None:
-        order = self._resting[symbol].pop(level)
+    async def _withdraw(
+        self, symbol: str, levels: tuple[Level, ...], old: dict[Level, Resting]
+    ) -> None:
+        """Cancel the old orders at `levels`; a new one at the same price stays."""
+        resting = self._resting[symbol]
+        for level in levels:
+            if resting.get(level) is old[level]:
+                del resting[level]
+            await self._cancel(symbol, old[level])
+
+    async def _cancel(self, symbol: str, order: Resting) -> None:
         body = {"orderId": order.order_id, "symbol": symbol}
         try:
             await self._client.send("DELETE", "/api/v1/order", "orderCancel", body)

@@ -40,10 +40,16 @@ class Resting(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What to cancel, then what to place."""
+    """Four steps in this order, between which neither side is ever empty and nothing crosses."""
 
-    cancel: tuple[Level, ...]
+    # What may rest beside everything that rests now, with its steps ...
     place: tuple[tuple[Level, int], ...]
+    # ... what stands in the way of the others ...
+    clear: tuple[Level, ...]
+    # ... these others ...
+    follow: tuple[tuple[Level, int], ...]
+    # ... and what is left over, nearest to the new prices first.
+    cancel: tuple[Level, ...]
 
 
 def grid_ticks(price_ticks: Decimal) -> int:
@@ -82,18 +88,32 @@ def ladder(rules: Rules, *, index: Decimal, size: Decimal, lean: Decimal) -> dic
 def change(wanted: Mapping[Level, int], resting: Mapping[Level, Resting]) -> Change:
     """Return what leads from the resting orders to the wanted ones.
 
-    The last SPARE_LEVELS of a side are kept if they rest, but not placed anew.
+    The last SPARE_LEVELS of a side are kept if they rest, but not placed anew. An order filled
+    down to a thin one is placed again at its price, then cancelled.
     """
-    cancel = tuple(
+    gone = [
         level
         for level, order in resting.items()
         if level not in wanted or order.steps_open < wanted[level] * THIN
-    )
-    kept = set(resting) - set(cancel)
-    place: list[tuple[Level, int]] = []
+    ]
+    kept = set(resting) - set(gone)
+    missing: list[tuple[Level, int]] = []
     counted = {BID: 0, ASK: 0}
     for level, steps in wanted.items():
         counted[level[0]] += 1
         if counted[level[0]] <= LEVELS and level not in kept:
-            place.append((level, steps))
-    return Change(cancel, tuple(place))
+            missing.append((level, steps))
+    follow = tuple(item for item in missing if any(crosses(item[0], old) for old in gone))
+    clear = tuple(old for old in gone if any(crosses(old, level) for level, _ in follow))
+    centre = sum(ticks for _, ticks in wanted) / max(1, len(wanted))
+    left = sorted(set(gone) - set(clear), key=lambda level: (abs(level[1] - centre), level))
+    place = tuple(item for item in missing if item not in follow)
+    return Change(place, clear, follow, tuple(left))
+
+
+def crosses(one: Level, other: Level) -> bool:
+    """Return whether two orders would trade with each other."""
+    (side, ticks), (other_side, other_ticks) = one, other
+    if side == other_side:
+        return False
+    return ticks >= other_ticks if side == BID else ticks <= other_ticks

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import django_stubs_ext
 import environ
+from django.templatetags.static import static
 
 django_stubs_ext.monkeypatch()
 
@@ -232,6 +233,10 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = {
     "SITE_TITLE": "Satchel operations",
     "SITE_HEADER": "Satchel",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/icon.svg")}
+    ],
+    "STYLES": [lambda request: static("css/ops.css")],
     "DASHBOARD_CALLBACK": "sequencer.dashboard.add_figures",
 }
 

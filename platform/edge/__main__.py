@@ -4,6 +4,8 @@ import argparse
 
 import uvicorn
 
+from edge.protocol import Protocol
+
 # The rhythm which the API's clients expect, and how long a silent one is kept.
 PING_SECONDS = 60.0
 PONG_SECONDS = 120.0
@@ -21,7 +23,7 @@ def main() -> None:
         host=given.host,
         port=given.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="websockets-sansio",
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PONG_SECONDS,

@@ -8,21 +8,21 @@ import gc
 import logging
 import os
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any
 
 import psycopg
-from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Loads the apps: the imports below need their models.
-pages = get_wsgi_application()
+django_pages = get_wsgi_application()
 
 from accounts.access import AccessBook  # noqa: E402
 from edge.feeds import Client, Feeds  # noqa: E402
 from edge.http import HotPath, Receive, Scope, Send, send_answer, wrong_method  # noqa: E402
 from edge.market import MarketKeeper  # noqa: E402
+from edge.pages import Pages  # noqa: E402
 from edge.positions import held_positions  # noqa: E402
 from edge.routes import METHODS, ROUTES  # noqa: E402
 from edge.streams import Streams, welcome_position  # noqa: E402
@@ -30,8 +30,6 @@ from edge.topics import DEPTH_WINDOWS_MS, Topics  # noqa: E402
 from trading.live import LIVE  # noqa: E402
 from trading.reads import close_readers  # noqa: E402
 
-# Pages wait for the engine and for PostgreSQL, so there are more of them than cores.
-PAGE_THREADS = 16
 RETRY_SECONDS = 0.5
 TICK_SECONDS = 0.2
 # Most of what a request makes is gone with it, without the collector.
@@ -51,8 +49,7 @@ class Edge:
         self.markets = MarketKeeper(LIVE, self.streams)
         self.feeds = Feeds(self.keys, self.topics, self._welcome)
         self.hot = HotPath(self.keys)
-        # The two sides of this call type the same messages in different words.
-        self.pages: Any = WSGIMiddleware(cast("Any", pages), workers=PAGE_THREADS)
+        self.pages = Pages(django_pages)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

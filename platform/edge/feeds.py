@@ -164,7 +164,7 @@ class Feeds:
         """Do what one message of a client says. There is no acknowledgement."""
         try:
             frame = _decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             client.push_error(PARSE_ERROR)
             return
         if frame.method == "SUBSCRIBE":

@@ -80,7 +80,7 @@ def load_state(data: bytes) -> State:
         state.command_order.append(command_id)
     for name, asset, atoms in content["house"]:
         account = state.ledger.house[name] = LedgerAccount(name, asset)
-        account.atoms = atoms
+        account.atoms = int(atoms)
     for item in content["assets"]:
         _load_asset(state, item)
     for item in content["markets"]:

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from engine.commands import Command
 from gateway import codec
-from gateway.errors import EngineUnavailable, OutcomeUnknown
+from gateway.errors import EngineUnavailable, GatewayError, OutcomeUnknown
 from gateway.pipeline import GAVE_UP, MAX_SENDS, Pipeline
 from gateway.transport import (
     INLINE,
@@ -35,7 +35,7 @@ RECONNECT_SECONDS = 0.05
 _LENGTH_BYTES = 4
 
 _local = threading.local()
-_pipelines: dict[tuple[int, int], Pipeline] = {}
+_pipelines: dict[int, Pipeline] = {}
 
 
 def submit(
@@ -90,11 +90,17 @@ async def submit_many(commands: Sequence[Command], timeout: float | None = None)
         return [await submit_async(command) for command in commands]
     pipeline, seconds = _pipeline(), _seconds(timeout)
     waiting = [pipeline.send(command, new_command_id(), seconds) for command in commands]
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    outcomes: list[Outcome] = []
+    errors: list[GatewayError] = []
+    # Most come with one commit: the first wait is the only one, and no group is needed for it.
+    for answer in waiting:
+        try:
+            outcomes.append(await answer)
+        except GatewayError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return outcomes
 
 
 def _seconds(timeout: float | None) -> float:
@@ -104,11 +110,10 @@ def _seconds(timeout: float | None) -> float:
 def _pipeline() -> Pipeline:
     """Return the connection of the running loop; every caller of a process shares it."""
     loop = asyncio.get_running_loop()
-    key = (os.getpid(), id(loop))
-    pipeline = _pipelines.get(key)
+    pipeline = _pipelines.get(id(loop))
     if pipeline is None or pipeline.loop is not loop:
         pipeline = Pipeline(loop, parse_addresses(settings.ENGINE_ADDRESS))
-        _pipelines[key] = pipeline
+        _pipelines[id(loop)] = pipeline
     return pipeline
 
 

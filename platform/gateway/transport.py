@@ -1,6 +1,8 @@
 """Where the engine is: an address of a socket, or this very process in tests."""
 
 import asyncio
+import itertools
+import os
 import secrets
 import socket
 import time
@@ -69,9 +71,21 @@ def parse_addresses(text: str) -> tuple[Address, ...]:
     return tuple(parse_address(part) for part in text.split(","))
 
 
+# Drawn once in a process, and counted on from there: a draw for each command is a system call.
+_numbers = itertools.count()
+_origin = [secrets.token_hex(8)]
+
+
+def _draw_origin() -> None:
+    _origin[0] = secrets.token_hex(8)
+
+
+os.register_at_fork(after_in_child=_draw_origin)
+
+
 def new_command_id() -> str:
     """Return an id nobody else has. It begins with the time: index pages are filled in order."""
-    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(9)}"
+    return f"{time.time_ns() // 1_000_000:011x}{_origin[0]}{next(_numbers):x}"
 
 
 InlineEngine = Callable[[Command, str], Outcome]

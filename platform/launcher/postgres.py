@@ -102,7 +102,7 @@ def check_external(address: str) -> None:
     try:
         psycopg.connect(address, connect_timeout=5).close()
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[0]
         raise CannotRun(
             f"DATABASE_URL is set, but that PostgreSQL does not answer ({reason}): "
             "start it, or unset DATABASE_URL to use the embedded one."

@@ -51,7 +51,8 @@ def run(*, port: int, data: Path, feed: str) -> None:
             check_free_space(site.data, FREE_BYTES_TO_GO_ON)
             raise
         finally:
-            say("Stopping ...")
+            if supervisor.children:
+                say("Stopping ...")
             (site.data / "demo.json").unlink(missing_ok=True)
             supervisor.stop(programs.STOP_ORDER)
             shutil.rmtree(site.sockets, ignore_errors=True)

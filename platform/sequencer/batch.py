@@ -1,12 +1,12 @@
 """What is committed together: commands with their outcomes, the rows they leave, who waits."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from engine.commands import Command
 from engine.engine import Engine
 from engine.events import CommandRejected, CommandRepeated, Event
 from gateway import codec
-from gateway.tables import Rows
+from gateway.tables import Rows, Table
 from sequencer.projections import project
 
 
@@ -53,20 +53,47 @@ class Known(NamedTuple):
     answer: bytes | None
 
 
+class Written(NamedTuple):
+    """Rows as they travel: the columns of each table in turn."""
+
+    tables: tuple[Table, ...]
+    parameters: list[Any]
+
+
 class Batch:
     """The commands of one commit, in order."""
 
-    __slots__ = ("entries", "rows")
+    __slots__ = ("_written", "entries", "rows")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.rows = Rows()
+        self._written: Written | None = None
+
+    def write_down(self) -> Written:
+        """Return the tables of the batch and their parameters; nothing can be added after that.
+
+        Whoever fills a batch does it at once: the committer would do it while PostgreSQL waits.
+        """
+        if self._written is None:
+            rows = self.rows.tables()
+            tables = tuple(sorted(rows, key=lambda table: table.name))
+            parameters: list[Any] = []
+            for table in tables:
+                parameters += table.parameters(rows[table])
+            self._written = Written(tables, parameters)
+        return self._written
+
+    @property
+    def is_written_down(self) -> bool:
+        return self._written is not None
 
 
 def apply(
     engine: Engine, batch: Batch, *, at_ns: int, command_id: str, command: Command, raw: bytes
 ) -> Entry | Known:
     """Apply the next command and add it to the batch; of a known id, add and change nothing."""
+    assert not batch.is_written_down, "a batch which is written down takes no more"
     sequence = engine.state.sequence + 1
     events = engine.apply(sequence=sequence, at_ns=at_ns, command_id=command_id, command=command)
     if engine.state.sequence != sequence:

@@ -55,11 +55,7 @@ def commit_parameters(
     batch: Batch, *, epoch: int, chain: bytes
 ) -> tuple[tuple[Table, ...], list[Any], bytes]:
     """Return the tables of a batch, the statement's parameters, and the chain after it."""
-    rows = batch.rows.tables()
-    tables = tuple(sorted(rows, key=lambda table: table.name))
-    parameters: list[Any] = [epoch]
-    for table in tables:
-        parameters += table.parameters(rows[table])
+    tables, parameters = batch.write_down()
     written = []
     for entry in batch.entries:
         sealed = Written(
@@ -73,7 +69,7 @@ def commit_parameters(
         )
         chain = chain_after(chain, sealed)
         written.append(sealed._replace(chain=chain))
-    return tables, parameters + JOURNAL.parameters(written), chain
+    return tables, [epoch, *parameters, *JOURNAL.parameters(written)], chain
 
 
 class Committer(threading.Thread):

@@ -12,6 +12,7 @@ from gateway import codec
 from gateway.transport import Outcome
 from sequencer.batch import Batch, Entry, apply
 from sequencer.commit import commit_parameters, commit_sql
+from sequencer.database import send_byte_arrays
 from sequencer.journal import CHAIN_START
 from sequencer.models import JournalEntry, Leader
 
@@ -58,4 +59,5 @@ class InlineEngine:
             Leader.objects.create(epoch=_EPOCH, address="inline", since=timezone.now())
         tables, parameters, self._chain = commit_parameters(batch, epoch=_EPOCH, chain=self._chain)
         with connection.cursor() as cursor:
+            send_byte_arrays(cursor)
             cursor.execute(commit_sql(tables), parameters)

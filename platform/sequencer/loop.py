@@ -120,6 +120,8 @@ class Sequencer:
                     raw=asked.raw,
                 )
                 is_first = len(self._open.entries) == 1
+                if len(self._open.entries) == MAX_BATCH:
+                    self._open.write_down()
         except BaseException as error:  # noqa: BLE001 -- the state may be half changed: never commit it
             stop_process(f"{asked.command!r} broke an invariant ({error!r})")
         if isinstance(outcome, Entry):

@@ -41,13 +41,8 @@ def wait_for_trades(recent_trades: Callable[[], list[Row]]) -> list[Row]:
 
 
 def best_prices(depth: Callable[[str], Row], symbol: str) -> tuple[Decimal, Decimal]:
-    """Return best bid and ask; the demo's maker takes its quotes away for a moment now and then."""
-    deadline = time.monotonic() + 30
+    """Return best bid and ask: the demo's maker always quotes both sides."""
     book = depth(symbol)
-    while not (book["bids"] and book["asks"]):
-        assert time.monotonic() < deadline, f"nobody quotes {symbol} for half a minute"
-        time.sleep(0.1)
-        book = depth(symbol)
     return Decimal(book["bids"][-1][0]), Decimal(book["asks"][0][0])
 
 

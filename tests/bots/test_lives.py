@@ -30,13 +30,18 @@ ME = Trader(secret=SECRET, home={"BTC": Decimal(10)})
 
 
 class Exchange:
-    """Just enough of an exchange for a maker: it keeps orders, and fails when told to."""
+    """Just enough of an exchange for a maker: it keeps orders, and fails when told to.
+
+    Once both sides of its book have been quoted, a call which leaves one empty is noted.
+    """
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.index = "86712.34"
         self.calls: list[str] = []
         self.fail_next = 0
+        self.emptied: list[str] = []
+        self._quoted = False
         self._number = 0
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -48,9 +53,13 @@ class Exchange:
             return web.Response(text="1795352700000")
         if (request.method, request.path) == ("POST", "/api/v1/orders"):
             body = json.loads(await request.text())
-            return web.json_response([self._placed(order) for order in body])
+            answer = web.json_response([self._placed(order) for order in body])
+            self._note_empty_sides()
+            return answer
         if request.method == "DELETE":
-            return self._cancelled(request.path, json.loads(await request.text()))
+            answer = self._cancelled(request.path, json.loads(await request.text()))
+            self._note_empty_sides()
+            return answer
         answers: dict[str, object] = {
             "/api/v1/markets": [MARKET],
             "/api/v1/markPrices": [{"symbol": "BTC_USDC_PERP", "indexPrice": self.index}],
@@ -60,7 +69,24 @@ class Exchange:
         }
         return web.json_response(answers[request.path])
 
+    def prices(self, side: str) -> list[Decimal]:
+        """Return the prices which rest on a side."""
+        return [Decimal(o["price"]) for o in self.orders.values() if o["side"] == side]
+
+    def _note_empty_sides(self) -> None:
+        both = bool(self.prices("Bid") and self.prices("Ask"))
+        if self._quoted and not both:
+            self.emptied.append(self.calls[-1])
+        self._quoted = self._quoted or both
+
     def _placed(self, order: dict[str, Any]) -> dict[str, Any]:
+        price = Decimal(order["price"])
+        if order["side"] == "Bid":
+            taking = any(price >= ask for ask in self.prices("Ask"))
+        else:
+            taking = any(price <= bid for bid in self.prices("Bid"))
+        if taking:
+            return {"operation": "Err", "code": "INVALID_ORDER", "message": "it would take"}
         self._number += 1
         placed = {**order, "id": str(self._number), "executedQuantity": "0", "status": "New"}
         self.orders[placed["id"]] = placed
@@ -85,30 +111,59 @@ async def serve(exchange: Exchange) -> TestServer:
     return server
 
 
-def test_the_maker_takes_away_old_orders_quotes_and_follows_the_index() -> None:
+def old_order(number: str, price: str, side: str = "Bid") -> dict[str, Any]:
+    """Return an order which an earlier life has left behind."""
+    terms = {"symbol": "BTC_USDC", "side": side, "price": price, "quantity": "0.1"}
+    return {**terms, "id": number, "executedQuantity": "0", "status": "New"}
+
+
+def test_the_maker_takes_over_old_orders_quotes_and_follows_the_index() -> None:
     async def run() -> None:
         exchange = Exchange()
-        exchange.orders["old"] = {"id": "old"}
+        # One far away, and two at one wanted price: a batch was sent twice.
+        exchange.orders = {
+            "far": old_order("far", "70000.0"),
+            "one": old_order("one", "86690.0"),
+            "two": old_order("two", "86690.0"),
+        }
         server = await serve(exchange)
         async with Client(str(server.make_url("")), SECRET, Pace(1000)) as client:
             maker = Maker(client, ME, (PLAN,))
             await maker.begin()
-            assert exchange.orders == {}
             await maker._look()
             await maker._quote()
             assert len(exchange.orders) == 2 * LEVELS
+            assert "one" in exchange.orders
             before = len(exchange.calls)
             await maker._quote()
             assert exchange.calls[before:] == ["GET /api/v1/markPrices"]
-            exchange.index = "86752.34"
-            await maker._quote()
-            prices: dict[str, list[Decimal]] = {"Bid": [], "Ask": []}
-            for order in exchange.orders.values():
-                prices[order["side"]].append(Decimal(order["price"]))
-            assert max(prices["Bid"]) < Decimal("86752.34") < min(prices["Ask"])
             await maker.end()
             assert exchange.orders == {}
         await server.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("jump", ["0.0001", "0.0005", "0.002", "0.05", "-0.0003", "-0.002", "-0.1"])
+def test_no_side_of_the_book_is_empty_while_the_maker_follows_the_index(jump: str) -> None:
+    async def run() -> None:
+        exchange = Exchange()
+        server = await serve(exchange)
+        async with Client(str(server.make_url("")), SECRET, Pace(1000)) as client:
+            maker = Maker(client, ME, (PLAN,))
+            await maker.begin()
+            await maker._look()
+            for _ in range(4):
+                await maker._quote()
+                index = Decimal(exchange.index)
+                bids, asks = exchange.prices("Bid"), exchange.prices("Ask")
+                assert max(bids) < index < min(asks)
+                assert len(bids) >= LEVELS
+                assert len(asks) >= LEVELS
+                exchange.index = str(index * (1 + Decimal(jump)))
+        await server.close()
+        assert exchange.emptied == []
+        assert not any(call == "DELETE /api/v1/orders" for call in exchange.calls)
 
     asyncio.run(run())
 

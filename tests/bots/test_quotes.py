@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bots.quotes import (
     ASK,
@@ -13,6 +15,7 @@ from bots.quotes import (
     Resting,
     Rules,
     change,
+    crosses,
     ladder,
 )
 from bots.taker import taking_order
@@ -64,9 +67,48 @@ def test_an_order_that_was_nearly_filled_is_replaced_by_a_full_one() -> None:
     resting = {level: Resting("1", steps) for level, steps in wanted.items()}
     thin = next(iter(wanted))
     resting[thin] = Resting("1", wanted[thin] // 10)
-    assert change(wanted, resting) == change(wanted, resting)
-    assert change(wanted, resting).cancel == (thin,)
-    assert change(wanted, resting).place == ((thin, wanted[thin]),)
+    todo = change(wanted, resting)
+    assert (todo.place, todo.cancel) == (((thin, wanted[thin]),), (thin,))
+
+
+def test_after_a_jump_the_old_orders_in_the_way_go_when_others_stand_behind_them() -> None:
+    resting = {level: Resting("1", steps) for level, steps in quotes("86700").items()}
+    todo = change(quotes("87500"), resting)
+    assert {level[0] for level, _ in todo.place} == {ASK}
+    assert {level[0] for level in todo.clear} == {ASK}
+    assert {level[0] for level, _ in todo.follow} == {BID}
+    assert {level[0] for level in todo.cancel} == {BID}
+    # The one nearest to the new prices goes first.
+    assert todo.cancel[0][1] == max(side(dict.fromkeys(todo.cancel, 0), BID))
+
+
+@given(
+    before=st.integers(min_value=80_000, max_value=90_000),
+    moved=st.integers(min_value=-3_000, max_value=3_000),
+    lean=st.sampled_from(("-0.9", "0", "0.9")),
+    filled=st.sets(st.integers(min_value=0, max_value=30)),
+)
+def test_on_the_way_no_side_is_empty_and_nothing_crosses(
+    before: int, moved: int, lean: str, filled: set[int]
+) -> None:
+    book = {
+        level: Resting("1", 1 if number in filled else steps)
+        for number, (level, steps) in enumerate(quotes(str(before)).items())
+    }
+    wanted = quotes(str(before + moved), lean=lean)
+    todo = change(wanted, book)
+    resting = {(level, "old") for level in book}
+    for placed, cancelled in ((todo.place, todo.clear), (todo.follow, todo.cancel)):
+        for level, _ in placed:
+            assert not any(crosses(level, other) for other, _ in resting)
+            resting.add((level, "new"))
+        for level in cancelled:
+            resting.remove((level, "old"))
+            assert {of for (of, _), _ in resting} == {BID, ASK}
+    levels = [level for level, _ in resting]
+    assert len(levels) == len(set(levels))
+    assert set(levels) <= set(wanted)
+    assert len(levels) >= 2 * LEVELS
 
 
 def test_an_empty_book_gets_the_levels_without_the_spare_ones() -> None:

@@ -52,7 +52,7 @@ def test_a_us_customer_trades_spot_and_no_perp() -> None:
     services.approve_kyc(bob, staff(), WHY, 2, nationality="US")
     bob.refresh_from_db()
     assert services.require(bob, "trade_spot").allowed
-    with pytest.raises(Refusal, match="Perpetual futures is not offered") as refused:
+    with pytest.raises(Refusal, match="Perpetual futures: not offered") as refused:
         services.require(bob, "trade_perp")
     assert refused.value.code == "DENIED_BY_RULE"
 

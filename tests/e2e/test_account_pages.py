@@ -65,6 +65,30 @@ def test_a_key_is_made_and_its_secret_shown_once(
     assert secret not in page.content()
 
 
+def test_money_moves_to_a_new_sub_account_and_no_more_than_there_is(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = open_page(phone=True)
+    sign_in(page, ALICE)
+    page.goto("/account/")
+    name = f"desk {secrets.token_hex(3)}"
+    page.locator("form", has_text="Open it").locator("[name=name]").fill(name)
+    page.get_by_role("button", name="Open it").click()
+    expect(page.locator(".messages")).to_contain_text(f"{name} is open")
+    page.goto("/account/transfers")
+    page.select_option("[name=asset]", "USDC")
+    page.fill("[name=amount]", "999999999")
+    page.get_by_role("button", name="Transfer", exact=True).click()
+    expect(page.locator(".errorlist")).to_be_visible()
+    row = page.locator("tr", has_text=name)
+    expect(row).to_contain_text("Empty")
+    page.fill("[name=amount]", "25.5")
+    page.get_by_role("button", name="Transfer", exact=True).click()
+    expect(page.locator(".messages")).to_contain_text("Transferred 25.5 USDC")
+    expect(row.first).to_contain_text("25.5")
+    assert _overflow(page) == 0
+
+
 def test_signing_out_hides_the_account(open_page: OpenPage, sign_in: SignIn) -> None:
     page = open_page()
     sign_in(page, ALICE)

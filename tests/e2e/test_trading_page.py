@@ -43,14 +43,12 @@ def test_the_book_moves_by_itself_and_is_never_crossed(open_page: OpenPage) -> N
         arg=first,
         timeout=MOVES_WITHIN_MS,
     )
-    # Both sides in one look, between two frames; the demo's maker may just be quoting anew.
-    both = page.wait_for_function(
-        "priced => { const sides = ['bid', 'ask'].map(side =>"
-        " [...document.querySelectorAll('#book .' + side + priced)].map(row => row.dataset.price));"
-        " return sides.every(prices => prices.length) && sides; }",
-        arg=priced,
+    # Both sides in one look, between two frames: the demo's maker always quotes both.
+    bids, asks = page.evaluate(
+        "priced => ['bid', 'ask'].map(side =>"
+        " [...document.querySelectorAll('#book .' + side + priced)].map(row => row.dataset.price))",
+        priced,
     )
-    bids, asks = both.json_value()
     assert max(map(Decimal, bids)) < min(map(Decimal, asks))
 
 

@@ -98,7 +98,10 @@ class ExchangeMachine(RuleBasedStateMachine):
     def _reduces(self, command: c.PlaceOrder) -> bool:
         lots, _ = self.exchange.position(command.account, command.market)
         orders = self.exchange.mirror.orders_of(command.account, command.market)
-        same = sum(o.lots_open for o in orders if o.terms.side is command.side)
+        # A resting reduce-only order takes no more than the position has, whatever else fills.
+        same = sum(
+            o.lots_open for o in orders if o.terms.side is command.side and not o.terms.reduce_only
+        )
         size = (command.lots or 0) + same
         return command.reduce_only or (
             0 < lots >= size if command.side is c.Side.ASK else 0 < -lots >= size

@@ -109,6 +109,17 @@ def test_a_taken_port_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
+@pytest.mark.parametrize(("option", "value"), [("--port", "abc"), ("--feed", "oracle")])
+def test_an_option_that_makes_no_sense_is_one_sentence(
+    tmp_path: Path, option: str, value: str
+) -> None:
+    answer = launch("run", "--data", str(tmp_path / "var"), option, value)
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert len(answer.stderr.splitlines()) == 1
+    assert value in answer.stderr
+
+
 def test_services_for_a_command_vanish_with_it_and_its_exit_code_comes_back() -> None:
     code = "import os, sys; print(os.environ['DATABASE_URL'], os.environ['DATA']); sys.exit(7)"
     answer = launch("services", "--", LAUNCHER[0], "-c", code)

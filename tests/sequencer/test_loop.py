@@ -104,7 +104,7 @@ def test_a_broken_invariant_stops_the_process_before_anything_is_committed(
         set_up(lambda command: sequencer.accept(asked(command, caller, next(numbers))))
         applied = sequencer.take(0)
         assert applied is not None
-        sequencer.engine.state.orders = None  # type: ignore[assignment]
+        sequencer.engine.state.prices.clear()
         with pytest.raises(Stopped, match="broke an invariant"):
             sequencer.accept(asked(order(ACCOUNTS[0], Side.BID, 0, 1), caller, 2000))
         assert sequencer.take(0) is None
