@@ -12,12 +12,13 @@ PARTS = {
     "engine": ("bench.engine", "measure"),
     "marks": ("bench.marks", "measure"),
     "recovery": ("bench.recovery", "measure"),
+    "settlement": ("bench.settlement", "measure"),
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
     "ws": ("bench.live", "measure_ws"),
 }
-# These need a database to themselves; the first leaves it empty.
-ALONE = ("recovery", "commit")
+# These need a database to themselves; all but the last leave it empty.
+ALONE = ("recovery", "settlement", "commit")
 
 
 def main(names: list[str]) -> int:

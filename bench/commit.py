@@ -43,7 +43,7 @@ def measure() -> None:
     """Print the commit's lines."""
     work = build(operations=OPERATIONS)
     with connect("bench") as connection:
-        feeder = _Feeder(connection)
+        feeder = Feeder(connection)
         feeder.feed(work.setup)
         feeder.keep()
         cpu = _backend_cpu(connection)
@@ -68,7 +68,7 @@ def measure() -> None:
     _measure_limit(feeder, rate)
 
 
-class _Feeder:
+class Feeder:
     """Applies commands in this thread while the sequencer's committer commits in its own."""
 
     def __init__(self, connection: Connection) -> None:
@@ -102,24 +102,28 @@ class _Feeder:
         """Apply all commands and wait until they are committed."""
 
         for number, command in enumerate(commands):
-            raw = codec.encode(command)
-            with self._ready:
-                while len(self._open.entries) >= BATCH:
-                    self._ready.wait()
-                apply(
-                    self.engine,
-                    self._open,
-                    at_ns=max(time.time_ns(), self.engine.state.at_ns),
-                    command_id=f"{self.engine.state.sequence}:{number}",
-                    command=command,
-                    raw=raw,
-                )
-                if len(self._open.entries) == BATCH:
-                    self._open.write_down()
-                self._ready.notify_all()
+            self.apply_one(command, f"{self.engine.state.sequence}:{number}")
         with self._ready:
             while self._open.entries or self._taken_at:
                 self._ready.wait()
+
+    def apply_one(self, command: c.AnyCommand, command_id: str) -> None:
+        """Apply one command; it is committed with what comes beside it."""
+        raw = codec.encode(command)
+        with self._ready:
+            while len(self._open.entries) >= BATCH:
+                self._ready.wait()
+            apply(
+                self.engine,
+                self._open,
+                at_ns=max(time.time_ns(), self.engine.state.at_ns),
+                command_id=command_id,
+                command=command,
+                raw=raw,
+            )
+            if len(self._open.entries) == BATCH:
+                self._open.write_down()
+            self._ready.notify_all()
 
     def finish(self) -> None:
         """End the committer."""
@@ -146,7 +150,7 @@ class _Feeder:
             self._ready.notify_all()
 
 
-def _verify(work: Workload, feeder: _Feeder) -> None:
+def _verify(work: Workload, feeder: Feeder) -> None:
     fills = fills_of([entry.events for batch in feeder.batches for entry in batch.entries])
     assert checksum(fills) == work.checksum, "the fills differ from the reference"
 
@@ -165,7 +169,7 @@ def _backend_cpu(connection: Connection) -> float:
 # -- the limit --------------------------------------------------------------------------------
 
 
-def _measure_limit(feeder: _Feeder, rate: float) -> None:
+def _measure_limit(feeder: Feeder, rate: float) -> None:
     known: _Known = {}
     payloads = [_payload(batch, known) for batch in feeder.batches]
     tables = {name for payload in payloads for name, _ in payload}

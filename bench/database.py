@@ -18,3 +18,8 @@ def prepare() -> None:
     call_command("migrate", verbosity=0)
     if apps.get_model("sequencer", "JournalEntry").objects.exists():
         sys.exit("commit: this database has a journal already; the benchmark needs an empty one")
+
+
+def empty() -> None:
+    """Empty every table again, for the part that follows."""
+    call_command("flush", verbosity=0, interactive=False)

@@ -9,13 +9,14 @@ import threading
 import time
 
 from bench.commit import Feeder
+from bench.database import empty
 from bench.report import line, percentiles
 from engine import commands as c
 from engine import events as e
 from engine.units import PRICE_SCALE, AccountId
 from launcher.demo_listing import ASSETS, MARKETS
 from sequencer.batch import Batch, Entry
-from sequencer.database import connect
+from sequencer.database import Connection, connect
 
 ACCOUNTS = 10_000
 PERP = "SOL_USDC_PERP"
@@ -41,6 +42,7 @@ def measure() -> None:
             cycles.append(time.perf_counter() - began)
         realized = feeder.realized
         feeder.finish()
+    empty()
     assert realized == ACCOUNTS * len(MOVES), f"{realized} positions were settled"
     slowest = max(cycles[1:])
     line(
@@ -64,12 +66,12 @@ def measure() -> None:
 class _Watched(Feeder):
     """A feeder which knows how long each order waits for its commit."""
 
-    def __init__(self, connection: object) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.waits: list[float] = []
         self.realized = 0
         self.done = threading.Event()
         self._asked: dict[str, float] = {}
-        super().__init__(connection)  # type: ignore[arg-type]
+        super().__init__(connection)
 
     def order_entry(self, *, seconds: float) -> list[float]:
         """Place orders at the steady rate and nothing else; return what each waited."""

@@ -252,7 +252,7 @@ class AutoRealize(Command, frozen=True, kw_only=True):
     """
 
     market: str
-    positions_max: int = 500
+    positions_max: int = 150
 
 
 AnyCommand = (
