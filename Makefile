@@ -20,11 +20,12 @@ BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-direct
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 
-.PHONY: help run test bench lint check chromium setup setup-dev in-services clean
+.PHONY: help run test nightly bench lint check chromium setup setup-dev in-services clean
 
 help:
 	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
 	@echo 'make test   every check and every test, as the CI runs them'
+	@echo 'make nightly  long random lives of the engine, proved after each of a million commands'
 	@echo 'make lint   style and import contracts only'
 	@echo 'make bench  the benchmarks'
 	@echo 'make clean  remove .venv, node_modules and what was built; data folders stay'
@@ -39,6 +40,11 @@ test: setup-dev chromium check
 in-services:
 	$(PYTEST) -m 'not live and not browser' -n auto --cov-fail-under=0
 	$(PYTEST) -m 'live or browser' --cov-append --cov-report=term:skip-covered
+
+# The engine needs no services. Long lives, and the state machine with many more examples.
+nightly: setup-dev
+	$(NO_SERVICES) $(PY) -m pytest tests/engine -n auto --hypothesis-profile=nightly \
+		-m 'nightly or not nightly'
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench
