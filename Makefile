@@ -20,12 +20,13 @@ BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-direct
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 
-.PHONY: help run test demo bench compiled lint check chromium setup setup-dev in-services clean
+.PHONY: help run test nightly demo bench compiled lint check chromium setup setup-dev in-services clean
 
 help:
 	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
 	@echo 'make demo   the hour of one trader, told line by line'
 	@echo 'make test   every check and every test, as the CI runs them'
+	@echo 'make nightly  long random lives of the engine, proved after each of a million commands'
 	@echo 'make lint   style and import contracts only'
 	@echo 'make bench  the benchmarks'
 	@echo 'make compiled  compile the engine and test it; COMPILED_ENGINE=1 then uses it'
@@ -44,6 +45,11 @@ in-services:
 
 demo: setup
 	@$(NO_SERVICES) $(PY) -W ignore::RuntimeWarning manage.py demo capital
+
+# The engine needs no services. Long lives, and the state machine with many more examples.
+nightly: setup-dev
+	$(NO_SERVICES) $(PY) -m pytest tests/engine -n auto --hypothesis-profile=nightly \
+		-m 'nightly or not nightly'
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench

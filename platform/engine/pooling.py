@@ -1,6 +1,6 @@
 """Handlers of the pools themselves: interest and its fees, their state, bad debt, insurance."""
 
-from engine import funds
+from engine import funds, realizing
 from engine.answers import Events, rejected
 from engine.catalog import PoolState
 from engine.commands import AccrueInterest, FundInsurance, SetPoolState, WriteOffDebt
@@ -12,10 +12,11 @@ from engine.events import (
     MovementSource,
     PoolStateChanged,
 )
-from engine.margin import MarginType, health
+from engine.ledger import Holding
+from engine.margin import value_floor
 from engine.pools import HOUR_NS, Pool
 from engine.rejects import Reject
-from engine.state import State
+from engine.state import Account, ListedMarket, State
 from engine.units import MAX_ATOMS, PPM, RAY, div_ceil
 
 # What always stays in the reserve, so that it can give back what others lost to it by rounding.
@@ -101,26 +102,70 @@ def write_off_debt(state: State, command: WriteOffDebt) -> Events:
     holding = funds.accrue_holding(state, account, command.asset)
     if not holding.debt_scaled:
         return rejected(Reject.NOTHING_OWED, f"the account owes no {command.asset}")
-    left = health(state, account, MarginType.MAINTENANCE)
-    if left.assets_value or account.has_positions or account.orders:
-        return rejected(
-            Reject.DEBT_IS_COVERED,
-            "the account still has assets, positions or orders; take these first",
-            assets_micros=left.assets_value,
-        )
+    refusal = _covered_refusal(state, account) or _total_loss_refusal(state, holding)
+    if refusal:
+        return refusal
     # Past this line the write-off must succeed.
-    pool = state.pools[command.asset]
+    for listed in _settled_in(state, command.asset):
+        # So its lend, which shares the loss, is not what its own loan is to be repaid from.
+        realizing.repay_advance(state, listed.perp_clearing(), command.asset)
+        realizing.tell(state, listed)
+    return (_write_off(state, holding),)
+
+
+def _covered_refusal(state: State, account: Account) -> Events:
+    """Refuse while the account has anything, counted as collateral or not, or may get it back."""
+    owned = 0
+    for symbol, holding in account.holdings.items():
+        lent = state.pools[symbol].lend_atoms(holding.lend_scaled, holding.bucket)
+        atoms = holding.available.atoms + holding.locked.atoms + lent
+        price_e8 = state.prices[symbol].index_e8
+        owned += value_floor(atoms, price_e8, state.assets[symbol]) if price_e8 else atoms
+    in_flight = any(w.account_id == account.account_id for w in state.withdrawals.values())
+    if not owned and not account.has_positions and not account.orders and not in_flight:
+        return ()
+    return rejected(
+        Reject.DEBT_IS_COVERED,
+        "the account still has assets, positions, orders or withdrawals; take these first",
+        assets_micros=owned,
+    )
+
+
+def _total_loss_refusal(state: State, holding: Holding) -> Events:
+    """Refuse to leave lenders with nothing: a lend that is worth nothing cannot be counted."""
+    asset, pool = holding.asset, state.pools[holding.asset]
+    insurance = state.ledger.house_account("insurance", asset).atoms
+    lost_ray = holding.debt_scaled * pool.debt_index - pool.reserve - insurance * RAY
+    # What clearing lends and owes cancels out first.
+    left_ray = pool.lent_ray
+    for listed in _settled_in(state, asset):
+        clearing = listed.perp_clearing()
+        lend_ray = clearing.lend_scaled * pool.buckets[0].index
+        left_ray -= min(lend_ray, (clearing.debt_scaled + 1) * pool.debt_index)
+    if lost_ray <= 0 or lost_ray + RAY < left_ray:
+        return ()
+    return rejected(
+        Reject.HOUSE_FUNDS,
+        f"lenders of {asset} would lose everything; fund its insurance first",
+        lost=div_ceil(lost_ray, RAY),
+        lent=left_ray // RAY,
+    )
+
+
+def _settled_in(state: State, asset: str) -> list[ListedMarket]:
+    markets = state.markets.values()
+    return [listed for listed in markets if listed.is_perp and listed.market.quote == asset]
+
+
+def _write_off(state: State, holding: Holding) -> DebtWrittenOff:
+    pool = state.pools[holding.asset]
     owed = pool.debt_atoms(holding.debt_scaled)
     reserve = min(pool.reserve // RAY, owed)
-    insurance = state.ledger.house_account("insurance", command.asset)
+    insurance = state.ledger.house_account("insurance", holding.asset)
     insured = min(insurance.atoms, owed - reserve)
     if insured:
         state.ledger.transfer(insurance, pool.cash, insured, kind="bad_debt")
-    clearings = [
-        listed.clearing
-        for listed in state.markets.values()
-        if listed.clearing is not None and listed.market.quote == command.asset
-    ]
+    clearings = [listed.perp_clearing() for listed in _settled_in(state, holding.asset)]
     before = [clearing.backing_ray(pool) for clearing in clearings]
     lost_ray = pool.write_off(holding.debt_scaled, insured_atoms=insured)
     for clearing, backing in zip(clearings, before, strict=True):
@@ -129,13 +174,11 @@ def write_off_debt(state: State, command: WriteOffDebt) -> Events:
     holding.debt_scaled = 0
     funds.moved(state, holding, BorrowLendKind.REPAY, MovementSource.WRITE_OFF, owed)
     pool.state = PoolState.REPAY_ONLY
-    return (
-        DebtWrittenOff(
-            account=command.account,
-            asset=command.asset,
-            amount_atoms=owed,
-            reserve_atoms=reserve,
-            insured_atoms=insured,
-            lenders_atoms=div_ceil(lost_ray, RAY),
-        ),
+    return DebtWrittenOff(
+        account=holding.account_id,
+        asset=holding.asset,
+        amount_atoms=owed,
+        reserve_atoms=reserve,
+        insured_atoms=insured,
+        lenders_atoms=div_ceil(lost_ray, RAY),
     )

@@ -7,10 +7,10 @@ cash is borrowed.
 
 from engine import funds
 from engine.clearing import Clearing
-from engine.events import BorrowLendKind, MovementSource
+from engine.events import BorrowLendKind, ClearingChanged, MovementSource
 from engine.ledger import Holding
 from engine.pools import Pool, burned
-from engine.state import Account, State
+from engine.state import Account, ListedMarket, State
 from engine.units import RAY
 
 _SOURCE = MovementSource.SETTLEMENT
@@ -179,6 +179,22 @@ def _give_as_cash(
         clearing.settled -= part
         funds.credit(state, account, holding, part)
     return part
+
+
+def tell(state: State, listed: ListedMarket) -> None:
+    """Tell what stands behind a market's positions now."""
+    clearing = listed.perp_clearing()
+    state.record.events.append(
+        ClearingChanged(
+            market=listed.market.symbol,
+            cash_atoms=clearing.cash.atoms,
+            lend_scaled=clearing.lend_scaled,
+            debt_scaled=clearing.debt_scaled,
+            settled_atoms=clearing.settled,
+            dust_atoms=clearing.dust,
+            interest_atoms=clearing.interest,
+        )
+    )
 
 
 def _note_rounding(clearing: Clearing, pool: Pool, expected_ray: int) -> None:

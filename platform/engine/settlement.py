@@ -17,7 +17,7 @@ from engine import conversion, funds, realizing
 from engine.answers import Events, rejected
 from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import AutoRealize
-from engine.events import ClearingChanged, MarketRealized, ProfitRealized, RealizeKind
+from engine.events import MarketRealized, ProfitRealized, RealizeKind
 from engine.loans import is_over_limit
 from engine.margin import MarginType, health, unrealized
 from engine.pools import HOUR_NS, Pool
@@ -63,7 +63,7 @@ def auto_realize(state: State, command: AutoRealize) -> Events:
         left = _pay_winners(state, listed, cycle, left)
         if left > 0:
             _close(state, listed, cycle)
-    _tell_clearing(state, listed, clearing)
+    realizing.tell(state, listed)
     return (
         MarketRealized(
             market=command.market,
@@ -177,6 +177,7 @@ def _loan_room(state: State, account: Account, listed: ListedMarket, amount: int
     if not account.auto_borrow_settlements or holding.lend_scaled or not pool.lends_on:
         return 0
     part = min(amount, pool.size_room())
+    funds.accrue_account(state, account)
     return 0 if is_over_limit(state, account, asset, part) else part
 
 
@@ -247,7 +248,9 @@ def _fund(state: State, listed: ListedMarket, cycle: Cycle, *, room: int) -> Non
     pool, limits = state.pools[asset], listed.market.realize
     held = clearing.cash.atoms + pool.lend_atoms(clearing.lend_scaled)
     owed = pool.debt_atoms(clearing.debt_scaled)
-    if pool.lends_on and pool.utilization_ppb <= limits.utilization_ppb:
+    # A write-off has cost clearing what no loser will pay for: then nothing is advanced.
+    is_whole = clearing.rounding_ray < RAY
+    if is_whole and pool.lends_on and pool.utilization_ppb <= limits.utilization_ppb:
         # One atom is left out: what is owed is rounded up.
         room = min(room - owed - 1, limits.advance_limit_atoms - owed, pool.size_room())
         part = min(cycle.due_atoms - held, room)
@@ -297,9 +300,10 @@ def _close(state: State, listed: ListedMarket, cycle: Cycle) -> None:
 def _hand_over(state: State, clearing: Clearing, pool: Pool, *, whole: bool) -> None:
     """Pay the house fees that were owed in positions, and what interest has left for it.
 
-    Winners come first: nothing is handed over while they are not paid in full (`whole`).
+    Winners come first: nothing is handed over while they are not paid in full (`whole`), or what
+    stands behind them has suffered from a write-off.
     """
-    if not whole:
+    if not whole or clearing.rounding_ray >= RAY:
         return
     asset = pool.asset.symbol
     interest = clearing.house_ray(pool) // RAY
@@ -316,17 +320,3 @@ def _hand_over(state: State, clearing: Clearing, pool: Pool, *, whole: bool) -> 
     if part > 0:
         insurance = state.ledger.house_account("insurance", asset)
         state.ledger.transfer(clearing.cash, insurance, part, kind="interest_fee")
-
-
-def _tell_clearing(state: State, listed: ListedMarket, clearing: Clearing) -> None:
-    state.record.events.append(
-        ClearingChanged(
-            market=listed.market.symbol,
-            cash_atoms=clearing.cash.atoms,
-            lend_scaled=clearing.lend_scaled,
-            debt_scaled=clearing.debt_scaled,
-            settled_atoms=clearing.settled,
-            dust_atoms=clearing.dust,
-            interest_atoms=clearing.interest,
-        )
-    )
