@@ -1,13 +1,28 @@
-"""Lend, redeem, borrow and repay: each is one command to the engine, which decides the amounts."""
+"""Lend, redeem, borrow, repay, lend terms, dust: each is one command to the engine.
+
+It decides the amounts.
+"""
+
+from typing import NamedTuple
 
 from accounts.access import Access
 from accounts.api.errors import require, submit_accepted
 from accounts.models import Balance
 from engine.catalog import Asset
-from engine.commands import Borrow, Lend, Redeem, Repay
+from engine.commands import Borrow, ConvertDust, Lend, Redeem, Repay, SetLendTerms
 from engine.events import AnyEvent
 from engine.units import AccountId
 from lending.selectors import pool_of
+
+
+class Terms(NamedTuple):
+    """On which terms an account lends an asset; without any, at every rate and all of it."""
+
+    min_rate_ppb: int = 0
+    cap_atoms: int | None = None
+    keep_atoms: int = 0
+    as_collateral: bool = True
+
 
 # A debt grows while a request travels: this much more than the row says still means "all".
 SLACK_PPM = 1_000
@@ -33,6 +48,27 @@ def borrow(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
 def repay(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
     """Pay back what is owed, or all of it if the amount is larger; always allowed."""
     return submit_accepted(Repay(account=_id(access), asset=asset, amount_atoms=amount_atoms))
+
+
+def set_lend_terms(access: Access, asset: str, terms: Terms) -> AnyEvent:
+    """Say on which terms the account lends an asset; they act at once."""
+    require(access, "lend")
+    return submit_accepted(
+        SetLendTerms(
+            account=_id(access),
+            asset=asset,
+            min_rate_ppb=terms.min_rate_ppb,
+            cap_atoms=terms.cap_atoms,
+            keep_atoms=terms.keep_atoms,
+            as_collateral=terms.as_collateral,
+        )
+    )
+
+
+def convert_dust(access: Access, asset: str | None = None) -> AnyEvent:
+    """Sell small balances to the house for dollars: of one asset, or of all."""
+    require(access, "trade_spot")
+    return submit_accepted(ConvertDust(account=_id(access), asset=asset))
 
 
 def borrow_or_lend(access: Access, *, asset: Asset, is_borrow: bool, amount_atoms: int) -> AnyEvent:
