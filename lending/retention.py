@@ -27,4 +27,5 @@ def thin_rates() -> int:
     whole_since = (timezone.now() - KEPT_WHOLE).replace(minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(_THIN, [whole_since])
-        return cursor.rowcount
+        deleted: int = cursor.rowcount
+    return deleted

@@ -185,7 +185,9 @@ _HELD = f"""
 def day_sums(account: int, *, start: datetime | None, end: datetime) -> list[DaySum]:
     """Return the flows of a span, summed by day, kind, asset and market; None is the beginning."""
     rows = _read(_SUMS.format(_ALL), account, start=start, end=end)
-    return [DaySum(*row[:4], int(row[4])) for row in rows]
+    return [
+        DaySum(day, kind, asset, market, int(amount)) for day, kind, asset, market, amount in rows
+    ]
 
 
 def memo_sums(account: int, *, start: datetime, end: datetime) -> list[Flow]:
@@ -195,7 +197,10 @@ def memo_sums(account: int, *, start: datetime, end: datetime) -> list[Flow]:
         FROM ({_MEMO}) AS {_COLUMNS} GROUP BY kind, asset, market, position_id
         ORDER BY market, position_id, kind DESC"""
     rows = _read(sums, account, start=start, end=end)
-    return [Flow(*row[:3], int(row[3]), *row[4:]) for row in rows]
+    return [
+        Flow(at, kind, asset, int(amount), market, position, reference)
+        for at, kind, asset, amount, market, position, reference in rows
+    ]
 
 
 def stream(account: int, *, start: datetime, end: datetime) -> Iterator[tuple[Flow, bool]]:

@@ -10,12 +10,18 @@ from gateway.period import submit_each
 from trading import closing
 from trading.models import Market
 
+# What one part of a cycle goes through; orders are served in between.
+POSITIONS_AT_ONCE = 500
+
 
 @shared_task
 def auto_realize(every_seconds: int) -> None:
     """Turn profit and loss of each perpetual market into dollars: a whole cycle, part by part."""
     markets = Market.objects.filter(kind=MarketKind.PERP).order_by("symbol")
-    commands = {market.symbol: AutoRealize(market=market.symbol) for market in markets}
+    commands = {
+        market.symbol: AutoRealize(market=market.symbol, positions_max=POSITIONS_AT_ONCE)
+        for market in markets
+    }
     with job_run("auto-realize") as run:
         run.took(
             submit_each("auto-realize", commands, every_seconds=every_seconds, unfinished=_goes_on)
