@@ -22,6 +22,7 @@ from lending.models import (
     BorrowLendMovement,
     DebtWriteOff,
     DustConversion,
+    InterestHour,
     InterestPayment,
     LendTerms,
     Pool,
@@ -177,6 +178,13 @@ class InterestPaymentAdmin(LargeTableAdmin):
     )
     list_filter = ("asset", "kind")
     search_fields = ("=account_id", "=position_id")
+
+
+@admin.register(InterestHour)
+class InterestHourAdmin(LargeTableAdmin):
+    """The hours whose interest is accounted for."""
+
+    list_display = ("hour", "lines", "written_at")
 
 
 @admin.register(DebtWriteOff)

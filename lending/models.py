@@ -195,6 +195,17 @@ class DustConversion(models.Model):
         return f"dust of {self.account_id}: {self.asset}"
 
 
+class InterestHour(models.Model):
+    """An hour whose interest is accounted for: every account's lines of it are written."""
+
+    hour = models.DateTimeField(primary_key=True)
+    lines = models.IntegerField()
+    written_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"interest of {self.hour}"
+
+
 class InterestPayment(models.Model):
     """What an account earned (positive) or paid in one hour, by source.
 

@@ -28,6 +28,7 @@ from trading.models import (
     PositionInterest,
     PricePoint,
     Settlement,
+    StatementClose,
     Trade,
 )
 
@@ -253,6 +254,15 @@ class PositionInterestAdmin(LargeTableAdmin):
     )
     list_filter = ("market",)
     search_fields = ("=id", "=account_id", "=position_id", "=sequence")
+
+
+@admin.register(StatementClose)
+class StatementCloseAdmin(LargeTableAdmin):
+    """Months whose statements are final."""
+
+    list_display = ("id", "account_id", "month", "closed_at")
+    fields = (*list_display, "balances")
+    search_fields = ("=account_id",)
 
 
 @admin.register(Clearing)

@@ -91,7 +91,10 @@ class Order(models.Model):
 
 
 class Fill(models.Model):
-    """One order's side of a trade. A negative fee is a rebate."""
+    """One order's side of a trade. A negative fee is a rebate.
+
+    `fee_owed_atoms` of the fee could not be paid, and is owed in the position.
+    """
 
     sequence = models.BigIntegerField()
     at = models.DateTimeField()
@@ -106,6 +109,7 @@ class Fill(models.Model):
     quote_atoms = atoms_field()
     fee_atoms = atoms_field()
     fee_asset = models.TextField()
+    fee_owed_atoms = atoms_field(default=0)
     client_id = models.BigIntegerField(null=True)
 
     class Meta:
@@ -266,10 +270,34 @@ class PositionInterest(models.Model):
         indexes: ClassVar = [
             # Serves the position interest of an account, newest first.
             models.Index(fields=["account_id", "id"], name="position_interest_by_account"),
+            # Serves the interest lines of an hour; rows lie in the order of time on disk.
+            BrinIndex(fields=["at"], name="position_interest_by_time"),
         ]
 
     def __str__(self) -> str:
         return f"interest of position {self.position_id}"
+
+
+class StatementClose(models.Model):
+    """What an account held at the end of a month, once its statement of that month was final.
+
+    Written by the shell. `balances` has, for each asset, what was in hand, lent and owed, in atoms
+    as text.
+    """
+
+    account_id = models.BigIntegerField()
+    month = models.DateField()
+    closed_at = models.DateTimeField()
+    balances = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # A month is closed once; serves the last close of an account before a month.
+            models.UniqueConstraint(fields=["account_id", "month"], name="close_of_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"close of {self.account_id} for {self.month:%Y-%m}"
 
 
 class Clearing(models.Model):

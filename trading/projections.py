@@ -85,6 +85,7 @@ FILLS = Table(
         "quote_atoms",
         "fee_atoms",
         "fee_asset",
+        "fee_owed_atoms",
         "client_id",
     ),
 )
@@ -259,6 +260,7 @@ def order_filled(rows: Rows, event: events.OrderFilled, sequence: int, at_ns: in
             event.quote_atoms,
             event.fee_atoms,
             event.fee_asset,
+            event.fee_owed_atoms,
             terms.client_id,
         ),
     )

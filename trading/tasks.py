@@ -2,15 +2,41 @@
 
 from celery import shared_task
 
+from accounts.jobs import job_run
 from engine.catalog import MarketKind
 from engine.commands import AutoRealize
+from engine.events import Event, MarketRealized
 from gateway.period import submit_each
+from trading import closing
 from trading.models import Market
+
+# What one part of a cycle goes through; orders are served in between.
+POSITIONS_AT_ONCE = 500
 
 
 @shared_task
 def auto_realize(every_seconds: int) -> None:
-    """Turn profit and loss of each perpetual market into dollars."""
+    """Turn profit and loss of each perpetual market into dollars: a whole cycle, part by part."""
     markets = Market.objects.filter(kind=MarketKind.PERP).order_by("symbol")
-    commands = {market.symbol: AutoRealize(market=market.symbol) for market in markets}
-    submit_each("auto-realize", commands, every_seconds=every_seconds)
+    commands = {
+        market.symbol: AutoRealize(market=market.symbol, positions_max=POSITIONS_AT_ONCE)
+        for market in markets
+    }
+    with job_run("auto-realize") as run:
+        run.took(
+            submit_each("auto-realize", commands, every_seconds=every_seconds, unfinished=_goes_on)
+        )
+
+
+@shared_task
+def close_statements() -> None:
+    """Mark the statements of past months as final."""
+    with job_run("close-statements") as run:
+        closed, wrong = closing.close_months()
+        run.counts = {"closed": closed, "wrong": len(wrong)}
+        if wrong:
+            run.fell_short("do not add up: account " + ", ".join(map(str, wrong[:20])))
+
+
+def _goes_on(answer: Event) -> bool:
+    return isinstance(answer, MarketRealized) and not answer.done

@@ -1,13 +1,23 @@
-"""Addresses of the trading page. Market symbols are upper case, so they meet no other name."""
+"""Addresses of the trading page and of statements.
+
+Market symbols are upper case, so they meet no other name.
+"""
 
 from django.urls import path, re_path
 
-from trading import views
+from trading import statement_views, views
 
 app_name = "trading"
 
 urlpatterns = [
     path("", views.trade, name="home"),
+    path("account/statements", statement_views.chosen, name="statements"),
+    path(
+        "account/statements/<int:account>/<str:month>.csv",
+        statement_views.download,
+        name="statement_csv",
+    ),
+    path("account/statements/<int:account>/<str:month>", statement_views.page, name="statement"),
     path("trade/account", views.account, name="account"),
     path("trade/history", views.history, name="history"),
     path("trade/fills", views.fills, name="fills"),

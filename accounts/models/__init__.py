@@ -1,5 +1,6 @@
 """Users, accounts, keys (written by services); balances, movements (written by projections)."""
 
+from accounts.models.jobs import JobRun
 from accounts.models.ledger import (
     AccountSettings,
     Balance,
@@ -17,6 +18,7 @@ __all__ = [
     "ApiKey",
     "Balance",
     "Deposit",
+    "JobRun",
     "LedgerTransfer",
     "Transfer",
     "User",

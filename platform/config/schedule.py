@@ -21,6 +21,10 @@ def _every(seconds: int, task: str, *, expires: int) -> dict[str, Any]:
     }
 
 
+def _plain(task: str, schedule: timedelta | crontab, *, expires: int) -> dict[str, Any]:
+    return {"task": task, "schedule": schedule, "options": {"expires": expires}}
+
+
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Often enough that a profit can be spent, or lent, while it is still news; markets with few
     # positions cost one command each.
@@ -31,30 +35,32 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Rates follow utilization; a minute keeps the shown rates and indexes fresh. How often it runs
     # changes no amount.
     "accrue-interest": _every(60, "lending.tasks.accrue_interest", expires=60),
+    # Minutes after the pools have told their indexes of the hour; when it runs changes no amount.
+    "write-interest-lines": _plain(
+        "lending.tasks.write_interest_lines", crontab(minute="*/5"), expires=300
+    ),
+    # A month is final as soon as its last hour is accounted for; what is closed is not looked at.
+    "close-statements": _plain("trading.tasks.close_statements", crontab(minute=10), expires=3600),
+    # The histories of more than two days show hours at most.
+    "thin-rates": _plain("lending.tasks.thin_rates", crontab(hour=2, minute=40), expires=6 * 3600),
     # Recovery replays what came after the last snapshot, some 30,000 commands a second: five quiet
     # minutes are nothing, five busy ones would be a long wait. Each command is replayed once for a
     # snapshot, however often one is written.
-    "write-snapshot": {
-        "task": "sequencer.tasks.write_snapshot",
-        "schedule": timedelta(minutes=5),
-        "options": {"expires": 300},
-    },
-    "write-snapshot-under-load": {
-        "task": "sequencer.tasks.write_snapshot_under_load",
-        "schedule": timedelta(seconds=20),
-        "options": {"expires": 20},
-    },
+    "write-snapshot": _plain("sequencer.tasks.write_snapshot", timedelta(minutes=5), expires=300),
+    "write-snapshot-under-load": _plain(
+        "sequencer.tasks.write_snapshot_under_load", timedelta(seconds=20), expires=20
+    ),
     # Only after an engine was away at sign-up: nobody should wait longer than a minute then.
-    "ensure-accounts-open": {
-        "task": "accounts.tasks.ensure_accounts_open",
-        "schedule": timedelta(minutes=1),
-        "options": {"expires": 60},
-    },
+    "ensure-accounts-open": _plain(
+        "accounts.tasks.ensure_accounts_open", timedelta(minutes=1), expires=60
+    ),
     # Hot tables have no foreign keys (they would halve the rate of commits): look once a night,
     # away from the hours when reports run.
-    "find-orphans": {
-        "task": "sequencer.tasks.find_orphans",
-        "schedule": crontab(hour=3, minute=17),
-        "options": {"expires": 6 * 3600},
-    },
+    "find-orphans": _plain(
+        "sequencer.tasks.find_orphans", crontab(hour=3, minute=17), expires=6 * 3600
+    ),
+    # A week of runs is what anybody looks back at.
+    "forget-old-runs": _plain(
+        "accounts.tasks.forget_old_runs", crontab(hour=3, minute=29), expires=6 * 3600
+    ),
 }

@@ -194,7 +194,10 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
 
 
 class OrderFilled(Event, frozen=True, kw_only=True):
-    """One order's side of a trade. Executed amounts include this fill."""
+    """One order's side of a trade. Executed amounts include this fill.
+
+    `fee_owed_atoms` is what of the fee could not be paid and is owed in the position.
+    """
 
     terms: OrderTerms
     status: OrderStatus
@@ -209,6 +212,7 @@ class OrderFilled(Event, frozen=True, kw_only=True):
     fee_asset: str
     is_maker: bool
     at_ns: int
+    fee_owed_atoms: int = 0
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True):

@@ -178,5 +178,6 @@ def _filled(
             fee_asset=party.fee_asset,
             is_maker=party.is_maker,
             at_ns=state.at_ns,
+            fee_owed_atoms=party.fee_owed,
         )
     )

@@ -15,7 +15,7 @@ from engine.units import div_ceil
 class Party:
     """One side of a trade, and the fee it pays."""
 
-    __slots__ = ("account", "fee", "fee_asset", "is_maker", "order", "rate_ppm")
+    __slots__ = ("account", "fee", "fee_asset", "fee_owed", "is_maker", "order", "rate_ppm")
 
     def __init__(self, account: Account, order: Order, rate_ppm: int, *, is_maker: bool) -> None:
         self.account = account
@@ -23,6 +23,7 @@ class Party:
         self.rate_ppm = rate_ppm
         self.is_maker = is_maker
         self.fee = 0
+        self.fee_owed = 0
         self.fee_asset = ""
 
 
@@ -130,5 +131,6 @@ def _charge_fee(state: State, party: Party, listed: ListedMarket, position: Posi
         fees = state.ledger.house_account("fees", asset)
         state.ledger.transfer(holding.available, fees, paid, kind="fee")
     if rest > paid:
-        position.move_quote(paid - rest)
-        listed.perp_clearing().dust += rest - paid
+        party.fee_owed = rest - paid
+        position.move_quote(-party.fee_owed)
+        listed.perp_clearing().dust += party.fee_owed

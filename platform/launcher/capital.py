@@ -149,7 +149,7 @@ class _Hour:
 
     def _note_fill(self, fill: e.OrderFilled) -> None:
         listed = self.engine.state.markets[fill.terms.market]
-        self.moved[fill.fee_asset]["fees"] -= fill.fee_atoms
+        self.moved[fill.fee_asset]["fees"] -= fill.fee_atoms - fill.fee_owed_atoms
         if not listed.is_perp:
             # The story only buys.
             self.moved[listed.market.base]["bought"] += listed.base_atoms(fill.lots)

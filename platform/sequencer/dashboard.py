@@ -1,4 +1,4 @@
-"""The console's first page: how far the engine is, the pools, and the proof of the ledger."""
+"""The console's first page: how far the engine is, jobs, pools, and the proof of the ledger."""
 
 import time
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 from accounts.assets import decimals_of
+from accounts.jobs import job_states
 from gateway.decimals import format_decimal
 from lending.models import Pool
 from sequencer.models import JournalEntry, Leader
@@ -77,7 +78,8 @@ def add_figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
     if not request.user.has_perm("compliance.read_console"):
         return context
     proofs = cache.get_or_set("console:proof", ledger_proof, PROOF_SECONDS)
-    return context | {"progress": progress(), "pools": pools_by_use(), "proofs": proofs}
+    figures = {"progress": progress(), "pools": pools_by_use(), "jobs": job_states()}
+    return context | figures | {"proofs": proofs}
 
 
 def progress() -> Progress | None:

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+from accounts.jobs import Run, job_run
 from sequencer import services
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ ORPHANS = {
 @shared_task
 def write_snapshot() -> None:
     """Write the engine's state down, so that a restart replays only what came after."""
-    log.info("Snapshot written at sequence %s.", services.write_snapshot())
+    with job_run("write-snapshot") as run:
+        _write_snapshot(run)
 
 
 @shared_task
@@ -50,20 +52,30 @@ def write_snapshot_under_load() -> None:
     if not _writing.acquire(blocking=False):
         return
     try:
-        if services.commands_to_replay() >= MANY_COMMANDS:
-            write_snapshot()
+        with job_run("write-snapshot-under-load") as run:
+            if services.commands_to_replay() >= MANY_COMMANDS:
+                _write_snapshot(run)
     finally:
         _writing.release()
+
+
+def _write_snapshot(run: Run) -> None:
+    sequence = services.write_snapshot()
+    run.counts = {"commands": sequence}
+    log.info("Snapshot written at sequence %s.", sequence)
 
 
 @shared_task
 def find_orphans() -> dict[str, int]:
     """Look for rows whose parent is missing; each finding is an error in the log."""
-    with connection.cursor() as cursor:
-        found = {name: _count(cursor, query) for name, query in ORPHANS.items()}
-    for name, count in found.items():
-        if count:
-            log.error("%s %s: run verify_journal before anything else.", count, name)
+    with job_run("find-orphans") as run:
+        with connection.cursor() as cursor:
+            found = {name: _count(cursor, query) for name, query in ORPHANS.items()}
+        run.counts = {"found": sum(found.values())}
+        for name, count in found.items():
+            if count:
+                log.error("%s %s: run verify_journal before anything else.", count, name)
+                run.fell_short(f"{count} {name}")
     return found
 
 

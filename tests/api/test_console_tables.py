@@ -1,6 +1,7 @@
 """The console over real rows: tables open, none can be edited, withdrawals end with a reason."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,9 +13,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Balance, User, Withdrawal
+from accounts.jobs import job_run
+from accounts.models import Balance, JobRun, User, Withdrawal
 from accounts.services import create_sub_account
 from compliance.models import AuditRecord
+from config.schedule import BEAT_SCHEDULE
 from engine.commands import (
     AccrueInterest,
     AutoRealize,
@@ -32,13 +35,14 @@ from engine.events import CommandRejected
 from engine.pools import HOUR_NS
 from engine.units import AccountId
 from gateway.client import submit
-from lending.models import DebtWriteOff, InterestPayment
+from gateway.period import Round
+from lending.models import DebtWriteOff, InterestHour, InterestPayment
 from sequencer.dashboard import ledger_proof
 from sequencer.inline import InlineEngine
 from sequencer.models import Checkpoint, JournalEntry, Snapshot
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import OUT, WITHDRAWAL
-from trading.models import Market, PositionInterest
+from trading.models import Market, PositionInterest, StatementClose
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
 # These belong to the console of users (tests of compliance and accounts).
@@ -92,6 +96,12 @@ def _write_rare_rows(trader: Trader) -> None:
         **journaled, amount=one, reserve=one, insured=0 * one, lenders=0 * one
     )
     PositionInterest.objects.create(**journaled, **position, amount_atoms=one)
+    InterestHour.objects.create(hour=hour, lines=1, written_at=hour)
+    StatementClose.objects.create(
+        account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}
+    )
+    with job_run("auto-lend") as run:
+        run.fell_short("one of two")
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE
     InterestPayment.objects.create(**row, **position, kind=kind, amount=one, rate_ppb=1)
 
@@ -158,6 +168,26 @@ def test_the_first_page_shows_sequence_and_proves_the_ledger(
     assert proofs["USDC"].custody == "-200001"
     assert [pool.asset for pool in page.context["pools"]][:1] == ["BTC"]
     assert page.context["pools"][0].utilization.startswith("10")
+
+
+def test_the_first_page_shows_every_job_with_lag_and_outcome(live_engine: InlineEngine) -> None:
+    for name in ("auto-lend", "accrue-interest"):
+        with job_run(name) as run:
+            run.took(Round("2026-11-22T13:05", done=2))
+    long_ago = timezone.now() - timedelta(hours=3)
+    JobRun.objects.filter(name="accrue-interest").update(
+        started_at=long_ago, outcome="engine_away", message="the engine <cannot> be reached"
+    )
+    page = staff("auditor").get(reverse("admin:index")).content.decode()
+    rows = {
+        name: " ".join(page.split(f'data-job="{name}"')[1].split("</tr>")[0].split())
+        for name in BEAT_SCHEDULE
+    }
+    for words in ("2026-11-22T13:05", "0 s", 'text-green-700">on time', "Done", "2 done"):
+        assert words in rows["auto-lend"], words
+    for words in ("3 h", 'text-red-600">late', "Engine away", "&lt;cannot&gt;"):
+        assert words in rows["accrue-interest"], words
+    assert "never ran" in rows["close-statements"]
 
 
 def test_the_proof_fails_when_a_balance_disagrees_with_the_ledger(alice: Trader) -> None:

@@ -1,0 +1,192 @@
+"""Two days over the end of a month, with every kind of movement, on a clock that only we move."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from engine import commands as c
+from engine.catalog import PoolState
+from engine.events import CommandRejected, MarketRealized
+from engine.units import AccountId
+from gateway.client import submit
+from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
+
+START = datetime(2026, 6, 30, 20, 20, tzinfo=UTC)
+# Ann realizes and lends, Ben lets his profit run, Cem and Dia lend on their own terms, Eve owes,
+# Fay loses all, Gus is Ann's second account, Hal is many small losers' one winner.
+ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL = map(AccountId, range(7001, 7009))
+EVERYBODY = (ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL)
+PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
+USDC, SOL, BTC = 10**6, 10**9, 10**8
+
+
+class Clock:
+    """The engine's clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now: datetime = START) -> None:
+        self.now = now
+        frozen = SimpleNamespace(time_ns=lambda: int(self.now.timestamp()) * 10**9)
+        monkeypatch.setattr("sequencer.inline.time", frozen)
+
+    def pass_minutes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+
+def do(command: c.Command, command_id: str | None = None) -> Any:
+    answer = submit(command, command_id=command_id).answer
+    assert not isinstance(answer, CommandRejected), f"{command}: {answer.message} {answer.details}"
+    return answer
+
+
+def trade(
+    buyer: AccountId, seller: AccountId, market: str, *, ticks: int, lots: int, **flags: Any
+) -> None:
+    """Let the seller rest and the buyer take, with these flags."""
+    order: dict[str, Any] = {"market": market, "price_ticks": ticks, "lots": lots}
+    do(c.PlaceOrder(account=seller, side=c.Side.ASK, **order))
+    do(c.PlaceOrder(account=buyer, side=c.Side.BID, **order, **flags))
+
+
+def settle(*, positions_max: int = 500) -> int:
+    """Run a whole cycle in parts, and return how many parts it took."""
+    for part in range(1, 50):
+        answer = do(c.AutoRealize(market=PERP, positions_max=positions_max))
+        assert isinstance(answer, MarketRealized)
+        if answer.done:
+            return part
+    raise AssertionError("the cycle does not end")
+
+
+def price(sol: int) -> None:
+    do(c.UpdatePrices(prices_e8={**INDEX_E8, "SOL": sol * 10**8}))
+
+
+def open_house() -> None:
+    """List everything, and give everybody money and settings."""
+    for asset in ASSETS:
+        do(c.ListAsset(asset=asset))
+    for market in MARKETS:
+        do(c.ListMarket(market=market))
+    price(100)
+    do(c.FundInsurance(asset="USDC", amount_atoms=400 * USDC))
+    for account in EVERYBODY:
+        do(c.OpenAccount(account=account, owner=ANN if account == GUS else account))
+    for account in (ANN, CEM, DIA):
+        do(c.UpdateAccount(account=account, auto_lend=True))
+    do(c.UpdateAccount(account=BEN, auto_realize_pnl=False))
+    money = {ANN: 20_000, BEN: 5_000, CEM: 30_000, DIA: 12_345, FAY: 1_000, HAL: 3_000}
+    for account, whole in money.items():
+        do(c.CreditDeposit(account=account, asset="USDC", amount_atoms=whole * USDC + account))
+    for account in (ANN, EVE, HAL):
+        do(c.CreditDeposit(account=account, asset="SOL", amount_atoms=900 * SOL))
+    do(c.CreditDeposit(account=EVE, asset="BTC", amount_atoms=3 * BTC))
+
+
+def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
+    """Let the hours pass, with `often` twice in each.
+
+    All the time Eve's loan weighs on the pool; what else happens is spread over the hours.
+    """
+    open_house()
+    acts: dict[int, Callable[[], None]] = {
+        0: _borrow_and_trade,
+        1: _change_terms,
+        2: _move_money,
+        3: _rise,
+        5: _trade_spot_on_credit,
+        7: _fall,
+        4: _write_off,
+        9: _owe_a_fee,
+        11: _sell_dust,
+        15: _rise,
+        17: _change_terms_back,
+        20: _fall,
+    }
+    for hour in range(hours):
+        if hour in acts:
+            acts[hour]()
+        for _ in range(2):
+            clock.pass_minutes(13)
+            assert settle(positions_max=2) > 1
+            clock.pass_minutes(17)
+            accrue()
+            often()
+
+
+def accrue() -> None:
+    """Bring every pool up to now."""
+    for asset in ASSETS:
+        do(c.AccrueInterest(asset=asset.symbol))
+
+
+def close_hour(clock: Clock) -> None:
+    """Go to the next whole hour, which every pool tells its indexes at."""
+    clock.now = clock.now.replace(minute=0) + timedelta(hours=1)
+    accrue()
+
+
+def _borrow_and_trade() -> None:
+    do(c.Borrow(account=EVE, asset="USDC", amount_atoms=40_000 * USDC + 7))
+    trade(ANN, EVE, PERP, ticks=10_000, lots=20_000)
+    trade(BEN, EVE, PERP, ticks=10_010, lots=5_000)
+    trade(HAL, FAY, PERP, ticks=10_000, lots=18_000)
+
+
+def _change_terms() -> None:
+    do(c.SetLendTerms(account=CEM, asset="USDC", min_rate_ppb=40_000_000))
+    do(c.SetLendTerms(account=DIA, asset="USDC", min_rate_ppb=20_000_000, keep_atoms=345 * USDC))
+
+
+def _change_terms_back() -> None:
+    do(c.SetLendTerms(account=DIA, asset="USDC", cap_atoms=10_000 * USDC))
+
+
+def _move_money() -> None:
+    do(c.TransferFunds(source=ANN, destination=GUS, asset="USDC", amount_atoms=1_000 * USDC + 3))
+    do(c.TransferFunds(source=GUS, destination=ANN, asset="USDC", amount_atoms=10 * USDC))
+    for number, returned in ((1, False), (2, True)):
+        request = c.RequestWithdrawal(
+            account=ANN, asset="USDC", amount_atoms=500 * USDC, withdrawal=number
+        )
+        do(request)
+        do(c.SettleWithdrawal(withdrawal=number, returned=returned))
+
+
+def _rise() -> None:
+    price(108)
+
+
+def _fall() -> None:
+    price(96)
+
+
+def _trade_spot_on_credit() -> None:
+    do(c.CreditDeposit(account=HAL, asset="BTC", amount_atoms=BTC))
+    trade(BEN, HAL, "BTC_USDC", ticks=500_000, lots=12_000, auto_borrow=True)
+    trade(ANN, EVE, SPOT, ticks=10_800, lots=333)
+
+
+def _owe_a_fee() -> None:
+    """Gus, who neither borrows nor has dollars left, owes a fee in his position."""
+    do(c.UpdateAccount(account=GUS, auto_borrow_settlements=False))
+    do(c.CreditDeposit(account=GUS, asset="SOL", amount_atoms=50 * SOL))
+    do(c.TransferFunds(source=GUS, destination=ANN, asset="USDC", amount_atoms=990 * USDC + 3))
+    trade(GUS, HAL, PERP, ticks=9_600, lots=700)
+
+
+def _sell_dust() -> None:
+    do(c.CreditDeposit(account=HAL, asset="SOL", amount_atoms=1))
+    do(c.CreditDeposit(account=DIA, asset="BTC", amount_atoms=1_500))
+    do(c.ConvertDust(account=DIA, asset="BTC"))
+
+
+def _write_off() -> None:
+    """Fay has lost more than she had: she borrowed it, and nobody will pay that back."""
+    trade(FAY, HAL, PERP, ticks=10_800, lots=18_000)
+    settle()
+    do(c.WriteOffDebt(account=FAY, asset="USDC"))
+    do(c.SetPoolState(asset="USDC", state=PoolState.OPEN))
+    do(c.FundInsurance(asset="USDC", amount_atoms=50 * USDC))
