@@ -13,9 +13,12 @@ def update_settings(
     auto_lend: bool | None = None,
     auto_repay_borrows: bool | None = None,
     auto_borrow_settlements: bool | None = None,
+    auto_realize_pnl: bool | None = None,
     leverage_limit: int | None = None,
 ) -> None:
     """Change the settings that are given and leave the others as they are.
+
+    `auto_realize_pnl` is for the pages only: the contract's API shows it but does not change it.
 
     Raises Refused if a switch is turned on for something which compliance does not allow.
     """
@@ -29,6 +32,7 @@ def update_settings(
             auto_lend=auto_lend,
             auto_repay_borrows=auto_repay_borrows,
             auto_borrow_settlements=auto_borrow_settlements,
+            auto_realize_pnl=auto_realize_pnl,
             leverage_limit=leverage_limit,
         )
     )
