@@ -25,6 +25,7 @@ from trading import portfolio
 # How much of its equity an account may use before the gauge warns: of initial margin all, of
 # maintenance margin four fifths.
 WARNS_AT_PERCENT = 80
+SIZE_DECIMALS = 4
 
 
 class PoolRow(NamedTuple):
@@ -98,8 +99,8 @@ def pool_row(pool: Pool) -> PoolRow:
         borrow_apy=percent_text(compounded_ppb(borrow, rounding=ROUND_CEILING)),
         utilization=percent_text(used),
         used_percent=min(100, used * 100 // PPB),
-        size=_amount(pool.lent_ray // RAY, pool),
-        borrowed=_amount(pool.debt_atoms(pool.debt_scaled), pool),
+        size=_size(pool.lent_ray // RAY, pool),
+        borrowed=_size(pool.debt_atoms(pool.debt_scaled), pool),
     )
 
 
@@ -237,6 +238,12 @@ def _percent(part: int, whole: int) -> int:
     if not part:
         return 0
     return min(999, div_ceil(part * 100, whole)) if whole > 0 else 100
+
+
+def _size(atoms: int, pool: Pool) -> str:
+    """Return a size to look at: what lies beyond some decimals is cut off."""
+    hidden = 10 ** max(0, pool.asset.decimals - SIZE_DECIMALS)
+    return _amount(atoms - atoms % hidden, pool)
 
 
 def _plain(atoms: int, pool: Pool) -> str:

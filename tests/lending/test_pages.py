@@ -276,7 +276,7 @@ def test_terms_act_at_once_and_are_said_in_plain_words(
         ({"cap": "0.0000001"}, "USDC has 6 decimals."),
         ({"keep": "much"}, "Write a number, such as 12.5."),
         ({"keep": "9" * 20}, "Write at most 9223372036854.775807"),
-        ({"request_id": "x"}, "Enter a valid UUID."),
+        ({"request_id": "x"}, "This form is damaged: reload the page."),
     ],
 )
 def test_wrong_terms_are_explained_and_change_nothing(
