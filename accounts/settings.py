@@ -6,6 +6,8 @@ from engine.commands import UpdateAccount
 from engine.units import AccountId
 from gateway.decimals import DecimalError, parse_decimal
 
+LEVERAGE_MAX = 1000
+
 
 def update_settings(
     access: Access,
@@ -46,6 +48,6 @@ def parse_leverage(text: str | None) -> int | None:
         limit = parse_decimal(text, 0)
     except DecimalError:
         limit = 0
-    if not 1 <= limit <= 1000:
+    if not 1 <= limit <= LEVERAGE_MAX:
         raise invalid_request("leverageLimit must be a whole number, such as 10")
     return limit

@@ -2,9 +2,9 @@
 
 # ruff: noqa: S608 -- the name in the statement comes from the model, never from a caller
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -24,6 +24,7 @@ SPANS: Final = {
     "1year": (timedelta(days=365), timedelta(days=1)),
 }
 HOURS_OF_YEAR = 8760
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 # The last accrual of each step: one look-up in the index a step, however long the span.
 _HISTORY = f"""
@@ -67,9 +68,8 @@ def history(span: str, *, symbol: str | None = None) -> list[RateRow]:
 def _history(asset: Asset, length: timedelta, step: timedelta) -> list[RateRow]:
     now = timezone.now()
     # Steps begin at whole multiples of themselves, so that rows stay the same from call to call.
-    start = now - length
-    start -= timedelta(seconds=start.timestamp() % step.total_seconds())
-    terms = {"asset": asset.symbol, "start": start, "end": now, "step": step}
+    start = now - length - (now - EPOCH) % step
+    terms: dict[str, Any] = {"asset": asset.symbol, "start": start, "end": now, "step": step}
     with connection.cursor() as cursor:
         cursor.execute(_HISTORY, terms)
         rows = cursor.fetchall()

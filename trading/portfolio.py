@@ -89,7 +89,7 @@ class PositionRow(NamedTuple):
 
 
 class AccountLimits(NamedTuple):
-    """What the account may owe and hold at most at its equity, in USD."""
+    """What the account may owe (at its equity, and by its own limit) and hold at most, in USD."""
 
     borrow: str
     position: str
@@ -145,6 +145,7 @@ def account_limits(account_id: int) -> AccountLimits:
     equity = max(0, health(state, account, MarginType.INITIAL).equity)
     fractions = [asset.borrow_imf.base_ppb for asset in state.assets.values() if asset.lendable]
     borrow = equity * PPB // min(fractions) if fractions else 0
+    borrow = min(borrow, account.borrow_limit_micros)
     return AccountLimits(borrow=_usd(borrow), position=_usd(equity * account.leverage_limit))
 
 

@@ -13,9 +13,8 @@ from accounts.models import Account, AccountSettings, Balance
 from engine.catalog import Asset
 from engine.pools import Pool
 from gateway.decimals import format_decimal
-from lending.models import InterestPayment
-from lending.selectors import Wanted as WantedMovements
-from lending.selectors import movements, pools
+from lending.models import BorrowLendMovement, InterestPayment
+from lending.selectors import pools
 from trading import portfolio
 from trading.catalog import Catalog, ListedMarket
 from trading.selectors import Wanted, fill_history, open_orders, order_history
@@ -172,16 +171,16 @@ def fill_rows(account: Account) -> list[Row]:
 
 def borrow_lend_rows(account: Account) -> list[Row]:
     """Return what the account last lent, redeemed, borrowed and repaid, and why."""
-    page = Page(limit=HISTORY_ROWS)
+    rows = BorrowLendMovement.objects.filter(account_id=account.pk).order_by("-id")
     return [
         {
-            "symbol": row.symbol,
+            "symbol": row.asset,
             "kind": row.kind,
-            "quantity": row.quantity,
+            "quantity": format_decimal(int(row.amount), decimals_of(row.asset)),
             "source": row.source,
             "timestamp": row.at.isoformat(),
         }
-        for row in movements(account.pk, page=page, wanted=WantedMovements()).rows
+        for row in rows[:HISTORY_ROWS]
     ]
 
 

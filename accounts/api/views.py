@@ -51,6 +51,8 @@ class SignedView(_Endpoint):
 
     permission_classes = (MayCall,)
     instructions: ClassVar[dict[str, str]]
+    # Other names under which clients that cannot be changed sign the same.
+    also_signed_as: ClassVar[tuple[str, ...]] = ()
     permission: ClassVar[str] = "view"
 
 
@@ -63,7 +65,7 @@ def access_from(request: Request) -> Access:
 
 def validated(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """Return the query or body as the serializer reads it; unknown members are ignored."""
-    data: Any = request.data if request.method in ("POST", "PATCH") else request.query_params
+    data: Any = request.data if request.method in ("POST", "PUT", "PATCH") else request.query_params
     if isinstance(data, QueryDict):
         data = _query(form, data)
     elif isinstance(data, Mapping):

@@ -1,6 +1,7 @@
 """The console over real rows: tables open, none can be edited, withdrawals end with a reason."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from django.apps import apps
@@ -86,10 +87,13 @@ def _write_rare_rows(trader: Trader) -> None:
     journaled = {**row, "sequence": 1, "at": timezone.now()}
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     position = {"hour": hour, "market": "SOL_USDC_PERP", "position_id": 1}
-    DebtWriteOff.objects.create(**journaled, amount=6, reserve=3, insured=2, lenders=1)
-    PositionInterest.objects.create(**journaled, **position, amount_atoms=1)
+    one = Decimal(1)
+    DebtWriteOff.objects.create(
+        **journaled, amount=one, reserve=one, insured=0 * one, lenders=0 * one
+    )
+    PositionInterest.objects.create(**journaled, **position, amount_atoms=one)
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE
-    InterestPayment.objects.create(**row, **position, kind=kind, amount=1, rate_ppb=1)
+    InterestPayment.objects.create(**row, **position, kind=kind, amount=one, rate_ppb=1)
 
 
 def _savings(trader: Trader) -> int:

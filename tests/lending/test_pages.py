@@ -146,8 +146,8 @@ def test_the_history_is_drawn_for_each_span(alice: Trader) -> None:
             borrow_rate_ppb=rate,
             lend_rate_ppb=rate // 2,
             utilization_ppb=500_000_000,
-            lent=2,
-            borrowed=1,
+            lent=Decimal(2),
+            borrowed=Decimal(1),
         )
     highest_in = {"1d": "5.00%", "1w": "6.00%", "1month": "7.00%", "1year": "8.00%"}
     for span, highest in highest_in.items():
@@ -475,7 +475,7 @@ def test_the_tabs_show_movements_and_interest(alice: Trader, bob: Trader) -> Non
             asset="USDC",
             hour=hour,
             kind=InterestPayment.Kind.LEND,
-            amount=amount,
+            amount=Decimal(amount),
             rate_ppb=13_140_000,
         )
     client = signed_in(alice)
