@@ -12,7 +12,7 @@ from django.apps import apps
 
 from accounts.api.errors import Refused
 from engine.catalog import Asset, Fraction
-from gateway.decimals import format_decimal
+from gateway.decimals import format_decimal, format_padded
 
 PPB_DECIMALS = 9
 
@@ -54,6 +54,15 @@ def sqrt_text(fraction: Fraction) -> SqrtText:
 def ppb_text(value: int) -> str:
     """Return a fraction in parts of 1e9 as decimal text."""
     return format_decimal(value, PPB_DECIMALS)
+
+
+def percent_text(value_ppb: int) -> str:
+    """Return a fraction in parts of 1e9 as per cent with two decimals, rounded half up.
+
+    >>> percent_text(43_149_999), percent_text(1_000_000_000)
+    ('4.31%', '100.00%')
+    """
+    return f"{format_padded((value_ppb + 50_000) // 100_000, 2)}%"
 
 
 @lru_cache(maxsize=1000)

@@ -10,11 +10,13 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import services
 from accounts.assets import assets
-from accounts.models import Account, User
-from accounts.settings import LEVERAGE_MAX
+from accounts.models import Account, AccountSettings, User
 from compliance import services as compliance
 from compliance.countries import residence_choices
-from gateway.decimals import DecimalError, TooPrecise, parse_decimal
+from engine.catalog import Asset
+from engine.listing import MAX_LEVERAGE
+from engine.units import MAX_ATOMS
+from gateway.decimals import DecimalError, TooPrecise, format_decimal, parse_decimal
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no types
@@ -57,16 +59,6 @@ class NameForm(forms.Form):
     """A name for an account or a key."""
 
     name = forms.CharField(max_length=40, strip=True)
-
-
-class SettingsForm(forms.Form):
-    """The switches of one account, all of them at once, as a page shows them."""
-
-    auto_lend = forms.BooleanField(required=False, label="Auto Lend")
-    auto_repay_borrows = forms.BooleanField(required=False, label="Auto Repay")
-    auto_borrow_settlements = forms.BooleanField(required=False, label="Auto Borrow")
-    auto_realize_pnl = forms.BooleanField(required=False, label="Auto-Realize")
-    leverage_limit = forms.IntegerField(min_value=1, max_value=LEVERAGE_MAX)
 
 
 class KeyForm(forms.Form):
@@ -124,12 +116,93 @@ class TransferForm(forms.Form):
         if data.get("source") == data.get("destination"):
             self.add_error("destination", "Choose two different accounts.")
         try:
-            data["amount_atoms"] = parse_decimal(amount, asset.decimals)
-        except TooPrecise:
-            self.add_error("amount", f"{asset.symbol} has {asset.decimals} decimals.")
-        except DecimalError:
-            self.add_error("amount", "Write a number, such as 12.5.")
-        else:
-            if not data["amount_atoms"]:
-                self.add_error("amount", "Write an amount above zero.")
+            data["amount_atoms"] = amount_atoms(amount, asset)
+        except forms.ValidationError as error:
+            self.add_error("amount", error)
         return data
+
+
+class SettingsForm(forms.Form):
+    """The switches of one account; the engine keeps them."""
+
+    auto_lend = forms.BooleanField(
+        label="Auto Lend",
+        required=False,
+        help_text="On: whatever comes in repays what you owe of it, then is lent at once, within "
+        "your terms; orders, transfers and withdrawals take it back as they need it. "
+        "Off: it stays available and earns nothing.",
+    )
+    auto_repay_borrows = forms.BooleanField(
+        label="Auto-Repay",
+        required=False,
+        help_text="On: money that comes in first repays what you owe of the same asset. "
+        "Off: the debt stays, and costs interest, until you repay it yourself.",
+    )
+    auto_borrow_settlements = forms.BooleanField(
+        label="Auto-Borrow for settlements",
+        required=False,
+        help_text="On: if you have too few dollars to settle a loss, they are borrowed against "
+        "your other assets, which you keep. Off: the loss is not borrowed for; your other assets "
+        "may be sold to settle it.",
+    )
+    auto_realize_pnl = forms.BooleanField(
+        label="Auto-Realize",
+        required=False,
+        help_text="On: every ten seconds a profit becomes dollars that you can spend or lend, and "
+        "a loss is settled; the entry price that you see stays your own. Off: the position bears "
+        "interest instead: an open profit earns the USDC lend rate, an open loss pays the borrow "
+        "rate, and both become dollars when you reduce the position. A profit or loss that grows "
+        "too large for your equity or the market is realized all the same.",
+    )
+    leverage_limit = forms.CharField(
+        label="Leverage limit",
+        max_length=10,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text="The most that your positions may be worth, as a multiple of your equity: a "
+        f"whole number from 1 to {MAX_LEVERAGE}. A lower one asks for more margin for each "
+        "position. Each market has a limit of its own as well.",
+    )
+    # What is shown before borrowing is turned on has been read.
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    SWITCHES = ("auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl")
+
+    def clean_leverage_limit(self) -> int:
+        """Return a whole number; the engine says how high it may be."""
+        try:
+            limit = parse_decimal(self.cleaned_data["leverage_limit"], 0)
+        except DecimalError as error:
+            raise forms.ValidationError("Write a whole number, such as 10.") from error
+        return min(limit, MAX_ATOMS)
+
+    def changes(self, current: AccountSettings) -> dict[str, Any]:
+        """Return what the valid form changes of the settings that hold."""
+        given = {name: self.cleaned_data[name] for name in (*self.SWITCHES, "leverage_limit")}
+        return {name: value for name, value in given.items() if value != getattr(current, name)}
+
+
+def settings_initial(current: AccountSettings) -> dict[str, Any]:
+    """Return the fields of a SettingsForm which shows the settings that hold."""
+    names = (*SettingsForm.SWITCHES, "leverage_limit")
+    return {name: getattr(current, name) for name in names}
+
+
+def amount_atoms(text: str, asset: Asset, *, zero: bool = False) -> int:
+    """Return what was typed in atoms, exactly. Raises ValidationError in the user's words.
+
+    Args:
+        zero: whether nothing at all may be meant.
+    """
+    try:
+        atoms = parse_decimal(text, asset.decimals)
+    except TooPrecise as error:
+        words = f"{asset.symbol} has {asset.decimals} decimals."
+        raise forms.ValidationError(words) from error
+    except DecimalError as error:
+        raise forms.ValidationError("Write a number, such as 12.5.") from error
+    if not atoms and not zero:
+        raise forms.ValidationError("Write an amount above zero.")
+    if atoms > MAX_ATOMS:
+        most = format_decimal(MAX_ATOMS, asset.decimals)
+        raise forms.ValidationError(f"Write at most {most}: no account holds more.")
+    return atoms

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import settings_page, views
 
 app_name = "accounts"
 
@@ -10,8 +10,8 @@ urlpatterns = [
     path("", views.sub_accounts, name="sub_accounts"),
     path("new", views.create_sub_account, name="create_sub_account"),
     path("<int:account>/name", views.rename_account, name="rename_account"),
-    path("<int:account>/settings", views.update_settings, name="update_settings"),
     path("transfers", views.transfers, name="transfers"),
+    path("settings", settings_page.settings, name="settings"),
     path("keys", views.keys, name="keys"),
     path("keys/<int:key>/revoke", views.revoke_key, name="revoke_key"),
 ]

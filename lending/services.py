@@ -1,6 +1,6 @@
 """Lend, redeem, borrow, repay, lend terms, dust: each is one command to the engine.
 
-It decides the amounts.
+It decides the amounts. A `command_id` names one very act: asked for again, it happens once.
 """
 
 from typing import NamedTuple
@@ -28,29 +28,43 @@ class Terms(NamedTuple):
 SLACK_PPM = 1_000
 
 
-def lend(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
+def lend(
+    access: Access, asset: str, amount_atoms: int, *, command_id: str | None = None
+) -> AnyEvent:
     """Lend money which the account has at hand."""
     require(access, "lend")
-    return submit_accepted(Lend(account=_id(access), asset=asset, amount_atoms=amount_atoms))
+    command = Lend(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    return submit_accepted(command, command_id=command_id)
 
 
-def redeem(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
+def redeem(
+    access: Access, asset: str, amount_atoms: int, *, command_id: str | None = None
+) -> AnyEvent:
     """Take lent money back; always allowed."""
-    return submit_accepted(Redeem(account=_id(access), asset=asset, amount_atoms=amount_atoms))
+    command = Redeem(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    return submit_accepted(command, command_id=command_id)
 
 
-def borrow(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
+def borrow(
+    access: Access, asset: str, amount_atoms: int, *, command_id: str | None = None
+) -> AnyEvent:
     """Borrow money against the account's collateral."""
     require(access, "borrow")
-    return submit_accepted(Borrow(account=_id(access), asset=asset, amount_atoms=amount_atoms))
+    command = Borrow(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    return submit_accepted(command, command_id=command_id)
 
 
-def repay(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
+def repay(
+    access: Access, asset: str, amount_atoms: int, *, command_id: str | None = None
+) -> AnyEvent:
     """Pay back what is owed, or all of it if the amount is larger; always allowed."""
-    return submit_accepted(Repay(account=_id(access), asset=asset, amount_atoms=amount_atoms))
+    command = Repay(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    return submit_accepted(command, command_id=command_id)
 
 
-def set_lend_terms(access: Access, asset: str, terms: Terms) -> AnyEvent:
+def set_lend_terms(
+    access: Access, asset: str, terms: Terms, *, command_id: str | None = None
+) -> AnyEvent:
     """Say on which terms the account lends an asset; they act at once."""
     require(access, "lend")
     return submit_accepted(
@@ -61,14 +75,18 @@ def set_lend_terms(access: Access, asset: str, terms: Terms) -> AnyEvent:
             cap_atoms=terms.cap_atoms,
             keep_atoms=terms.keep_atoms,
             as_collateral=terms.as_collateral,
-        )
+        ),
+        command_id=command_id,
     )
 
 
-def convert_dust(access: Access, asset: str | None = None) -> AnyEvent:
+def convert_dust(
+    access: Access, asset: str | None = None, *, command_id: str | None = None
+) -> AnyEvent:
     """Sell small balances to the house for dollars: of one asset, or of all."""
     require(access, "trade_spot")
-    return submit_accepted(ConvertDust(account=_id(access), asset=asset))
+    command = ConvertDust(account=_id(access), asset=asset)
+    return submit_accepted(command, command_id=command_id)
 
 
 def borrow_or_lend(access: Access, *, asset: Asset, is_borrow: bool, amount_atoms: int) -> AnyEvent:

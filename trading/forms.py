@@ -37,6 +37,11 @@ class OrderForm(forms.Form):
     execution = forms.ChoiceField(choices=EXECUTIONS, required=False)
     reduceOnly = forms.BooleanField(required=False)  # noqa: N815
     autoBorrow = forms.BooleanField(required=False)  # noqa: N815
+    autoBorrowRepay = forms.BooleanField(required=False)  # noqa: N815
+    autoLend = forms.BooleanField(required=False)  # noqa: N815
+    autoLendRedeem = forms.BooleanField(required=False)  # noqa: N815
+    # A switch that is off is not sent: this says that the switches were there to be seen.
+    switches = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         """Require the price of a limit order."""
@@ -71,7 +76,14 @@ class OrderForm(forms.Form):
             post_only=execution == POST_ONLY,
             reduce_only=given["reduceOnly"],
             auto_borrow=given["autoBorrow"],
+            auto_borrow_repay=self._switch("autoBorrowRepay"),
+            auto_lend=self._switch("autoLend"),
+            auto_lend_redeem=self._switch("autoLendRedeem"),
         )
+
+    def _switch(self, name: str) -> bool | None:
+        """Return what a switch says; None, the account's own setting, if it was not shown."""
+        return bool(self.cleaned_data[name]) if self.cleaned_data["switches"] else None
 
 
 def _plain(text: str) -> str:

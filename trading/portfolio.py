@@ -175,6 +175,7 @@ def positions_of(state: State, account: Account, *, symbol: str | None = None) -
 def _account(account_id: int) -> Account:
     settings = AccountSettings.objects.get(account_id=account_id)
     account = Account(AccountId(account_id), AccountId(settings.owner_id))
+    account.auto_lend = settings.auto_lend
     account.leverage_limit = settings.leverage_limit
     account.borrow_limit_micros = settings.borrow_limit_micros
     terms = lend_terms(account_id)

@@ -8,11 +8,12 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.api.paging import Page
-from accounts.assets import assets
+from accounts.assets import assets, decimals_of, percent_text
 from accounts.models import Account, AccountSettings, Balance
 from engine.catalog import Asset
 from engine.pools import Pool
 from gateway.decimals import format_decimal
+from lending.models import BorrowLendMovement, InterestPayment
 from lending.selectors import pools
 from trading import portfolio
 from trading.catalog import Catalog, ListedMarket
@@ -52,13 +53,17 @@ def account_rows(account: Account) -> dict[str, Any]:
     """Return what an account holds and has open, at this moment."""
     if not AccountSettings.objects.filter(account_id=account.pk).exists():
         # Signed up a moment ago: the engine has not opened the account yet.
-        return {"balances": [], "positions": [], "orders": [], "margin": None}
+        empty: dict[str, Any] = {"balances": [], "positions": [], "orders": []}
+        return empty | {"margin": None, "borrowRates": {}}
     state, held = portfolio.load(account.pk)
     return {
         "balances": balance_rows(account),
         "positions": [_position_row(one) for one in portfolio.positions_of(state, held)],
         "orders": order_rows(account),
         "margin": _margin_row(portfolio.margin_of(state, held)),
+        "borrowRates": {
+            symbol: percent_text(pool.rate_ppb) for symbol, pool in state.pools.items()
+        },
     }
 
 
@@ -92,6 +97,7 @@ def _position_row(position: portfolio.PositionRow) -> Row:
         "markPrice": position.mark_price,
         "pnlUnrealized": position.pnl_unrealized,
         "pnlRealized": position.pnl_realized,
+        "interest": position.interest,
     }
 
 
@@ -160,4 +166,36 @@ def fill_rows(account: Account) -> list[Row]:
             "timestamp": fill.at.isoformat(),
         }
         for fill in fill_history(account.pk, page=page, wanted=Wanted(), span=Q()).rows
+    ]
+
+
+def borrow_lend_rows(account: Account) -> list[Row]:
+    """Return what the account last lent, redeemed, borrowed and repaid, and why."""
+    rows = BorrowLendMovement.objects.filter(account_id=account.pk).order_by("-id")
+    return [
+        {
+            "symbol": row.asset,
+            "kind": row.kind,
+            "quantity": format_decimal(int(row.amount), decimals_of(row.asset)),
+            "source": row.source,
+            "timestamp": row.at.isoformat(),
+        }
+        for row in rows[:HISTORY_ROWS]
+    ]
+
+
+def interest_rows(account: Account) -> list[Row]:
+    """Return the account's last interest: what it earned (positive) or paid in each hour."""
+    return [
+        {
+            "symbol": row.asset,
+            "kind": row.kind,
+            "market": row.market,
+            "quantity": format_decimal(int(row.amount), decimals_of(row.asset)),
+            "rate": percent_text(row.rate_ppb),
+            "timestamp": row.hour.isoformat(),
+        }
+        for row in InterestPayment.objects.filter(account_id=account.pk).order_by("-id")[
+            :HISTORY_ROWS
+        ]
     ]

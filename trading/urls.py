@@ -1,11 +1,11 @@
-"""Addresses of the trading page and of statements.
+"""Addresses of the trading and the lending page, and of statements.
 
-Market symbols are upper case, so they meet no other name.
+Symbols are upper case, so they meet no other name.
 """
 
 from django.urls import path, re_path
 
-from trading import statement_views, views
+from trading import lend_page, statement_views, views
 
 app_name = "trading"
 
@@ -24,5 +24,18 @@ urlpatterns = [
     path("trade/order", views.order, name="order"),
     path("trade/cancel", views.cancel, name="cancel"),
     path("trade/cancel-all", views.cancel_all, name="cancel_all"),
+    path("trade/borrow-lends", views.borrow_lends, name="borrow_lends"),
+    path("trade/interest", views.interest, name="interest"),
     re_path(r"^trade/(?P<symbol>[A-Z0-9_]{1,60})$", views.trade, name="market"),
+    path("lend", lend_page.lend, name="lend"),
+    path("lend/dust", lend_page.convert_dust, name="convert_dust"),
+    re_path(r"^lend/(?P<symbol>[A-Z0-9]{1,30})$", lend_page.lend, name="lend_asset"),
+    re_path(
+        r"^lend/(?P<symbol>[A-Z0-9]{1,30})/(?P<act>lend|redeem|borrow|repay)$",
+        lend_page.move,
+        name="lend_move",
+    ),
+    re_path(
+        r"^lend/(?P<symbol>[A-Z0-9]{1,30})/terms$", lend_page.set_lend_terms, name="lend_terms"
+    ),
 ]

@@ -17,7 +17,8 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import Access, access_of
-from accounts.models import Account
+from accounts.choice import accounts_of, chosen_account
+from accounts.models import Account, AccountSettings
 from engine.events import OrderPlaced, OrderStatus
 from trading import screens
 from trading.catalog import ListedMarket, catalog, refresh
@@ -29,20 +30,19 @@ DEFAULT_MARKET = "BTC_USDC"
 INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d")
 SHARES = (25, 50, 75, 100)
 SCREENS = (("chart", "Chart"), ("book", "Book"), ("trade", "Trade"), ("positions", "Positions"))
-_SESSION_KEY = "trading_account"
 _SESSION_ENDED = Refusal(401, "UNAUTHORIZED", "Your session has ended. Sign in again to trade.")
 _NO_ACCOUNT = forbidden("This sign-in has no such trading account.")
 TABLES: tuple[dict[str, Any], ...] = (
     {
         "name": "balances",
         "label": "Balances",
-        "headings": ("Asset", "Available", "In orders", "Lent", "Borrowed"),
+        "headings": ("Asset", "Available", "In orders", "Lent", "Owed"),
         "empty": "No money in this account yet.",
     },
     {
         "name": "positions",
         "label": "Positions",
-        "headings": ("Market", "Size", "Entry", "Mark", "Unrealized", "Realized"),
+        "headings": ("Market", "Size", "Entry", "Mark", "Unrealized", "Realized", "Interest"),
         "empty": "No open position.",
     },
     {
@@ -66,6 +66,18 @@ TABLES: tuple[dict[str, Any], ...] = (
         "headings": ("Time (UTC)", "Market", "Side", "Price", "Quantity", "Fee", "Role"),
         "empty": "No fill yet.",
     },
+    {
+        "name": "borrowLends",
+        "label": "Borrows & lends",
+        "headings": ("Time (UTC)", "Asset", "What", "Amount", "Why"),
+        "empty": "Nothing lent or borrowed yet.",
+    },
+    {
+        "name": "interest",
+        "label": "Interest",
+        "headings": ("Hour (UTC)", "Asset", "From", "Amount", "Rate a year"),
+        "empty": "No interest yet: it is written down once an hour.",
+    },
 )
 
 View = Callable[[HttpRequest, Account], HttpResponse]
@@ -79,8 +91,8 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
     listed = _market(symbol)
     if listed is None:
         return render(request, "trading/no_markets.html")
-    choices = _accounts(request)
-    account = _chosen(request, choices)
+    choices = accounts_of(request)
+    account = chosen_account(request, choices)
     access = None if account is None else access_of(account)
     page = {
         "symbol": listed.symbol,
@@ -90,6 +102,8 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
             "account": reverse("trading:account"),
             "history": reverse("trading:history"),
             "fills": reverse("trading:fills"),
+            "borrowLends": reverse("trading:borrow_lends"),
+            "interest": reverse("trading:interest"),
             "cancel": reverse("trading:cancel"),
             "cancelAll": reverse("trading:cancel_all"),
         },
@@ -101,7 +115,11 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         "account": account,
         "account_choices": choices,
         "refusal": _trade_refusal(access, listed),
-        "may_borrow": access is None or access.refusal("borrow") is None,
+        "borrow_refusal": None if access is None else access.refusal("borrow"),
+        "lend_refusal": None if access is None else access.refusal("lend"),
+        "settings": None
+        if account is None
+        else AccountSettings.objects.filter(account_id=account.pk).first(),
         "open_orders": [] if account is None else screens.order_rows(account),
         "tables": TABLES,
         "intervals": INTERVALS,
@@ -119,7 +137,7 @@ def with_account(view: View) -> Callable[[HttpRequest], HttpResponse]:
     def checked(request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return _answer(request, _SESSION_ENDED)
-        account = _chosen(request, _accounts(request))
+        account = chosen_account(request, accounts_of(request))
         if account is None:
             return _answer(request, _NO_ACCOUNT)
         return view(request, account)
@@ -145,6 +163,8 @@ def _read(rows: Callable[[Account], Any]) -> Callable[[HttpRequest], HttpRespons
 account = _read(screens.account_rows)
 history = _read(screens.history_rows)
 fills = _read(screens.fill_rows)
+borrow_lends = _read(screens.borrow_lend_rows)
+interest = _read(screens.interest_rows)
 
 
 @require_POST
@@ -193,23 +213,11 @@ def _market(symbol: str | None) -> ListedMarket | None:
     return markets[symbol]
 
 
-def _accounts(request: HttpRequest) -> list[Account]:
-    if not request.user.is_authenticated:
-        return []
-    return list(Account.objects.filter(user_id=request.user.pk).select_related("user"))
-
-
-def _chosen(request: HttpRequest, choices: list[Account]) -> Account | None:
-    """Return the account which the request names or the session remembers, else the main one."""
-    named = request.POST.get("account") or request.GET.get("account")
-    wanted = named or request.session.get(_SESSION_KEY)
-    for account in choices:
-        if str(account.pk) == str(wanted):
-            if request.session.get(_SESSION_KEY) != account.pk:
-                request.session[_SESSION_KEY] = account.pk
-            return account
-    # Never act for another account than the one that was named.
-    return None if named or not choices else choices[0]
+def _settings(account: Account | None) -> AccountSettings | None:
+    """Return the account's settings; a visitor has none, nor has an account not yet opened."""
+    if account is None:
+        return None
+    return AccountSettings.objects.filter(account_id=account.pk).first()
 
 
 def _trade_refusal(access: Access | None, listed: ListedMarket) -> str | None:

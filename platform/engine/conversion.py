@@ -72,7 +72,7 @@ def convert_dust(state: State, command: ConvertDust) -> Events:
         return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
     if command.asset is not None and command.asset not in state.assets:
         return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
-    quote = _dollar(state)
+    quote = dollar_of(state)
     if quote is None or command.asset == quote:
         return rejected(Reject.NOT_DUST, "there is nothing that this could be converted into")
     funds.accrue_account(state, account)
@@ -82,7 +82,7 @@ def convert_dust(state: State, command: ConvertDust) -> Events:
         for symbol in symbols
         if symbol != quote and symbol in account.holdings
         for holding in (account.holdings[symbol],)
-        for atoms, paid in (_dust_of(state, holding, quote),)
+        for atoms, paid in (dust_of(state, holding, quote),)
         if atoms
     ]
     if not sold:
@@ -120,7 +120,7 @@ def convert_dust(state: State, command: ConvertDust) -> Events:
     return (DustConverted(account=command.account, received_atoms=total),)
 
 
-def _dollar(state: State) -> str | None:
+def dollar_of(state: State) -> str | None:
     """Return the asset in which perpetuals settle."""
     for listed in state.markets.values():
         if listed.is_perp:
@@ -128,7 +128,7 @@ def _dollar(state: State) -> str | None:
     return None
 
 
-def _dust_of(state: State, holding: Holding, quote: str) -> tuple[int, int]:
+def dust_of(state: State, holding: Holding, quote: str) -> tuple[int, int]:
     """Return what of a holding is dust, and what the house pays for it, rounded down; or zeros.
 
     All that is free counts, lent or not; a holding that is larger, owed, or cannot be redeemed

@@ -65,6 +65,16 @@ def format_decimal(value: int, decimals: int) -> str:
     return f"-{text}" if value < 0 else text
 
 
+def group_digits(text: str) -> str:
+    """Return decimal text with commas between the thousands of its whole part, for people.
+
+    >>> group_digits("1234567.00012"), group_digits("-1000")
+    ('1,234,567.00012', '-1,000')
+    """
+    whole, point, fraction = text.partition(".")
+    return f"{int(whole):,}{point}{fraction}" if whole != "-0" else text
+
+
 def format_padded(value: int, decimals: int) -> str:
     """Return value / 10^decimals with all its decimals, as the streams write prices.
 

@@ -487,13 +487,13 @@ def test_auto_realize_is_changed_by_the_page_and_by_nothing_else(alice: Trader) 
     assert alice.send("PATCH", "/api/v1/account", "accountUpdate", body).status_code == 200
     kept = AccountSettings.objects.get(pk=alice.id)
     assert (kept.auto_realize_pnl, kept.leverage_limit) == (True, 5)
-    page = reverse("accounts:update_settings", args=[alice.id])
-    switches = {"auto_lend": "on", "leverage_limit": "8"}
+    page = reverse("accounts:settings")
+    switches = {"account": alice.id, "auto_lend": "on", "leverage_limit": "8"}
     own, stranger = Client(), Client()
     own.force_login(alice.user)
     stranger.force_login(Trader("carol").user)
     assert stranger.post(page, switches).status_code == 404
-    own.post(page, {"leverage_limit": "0"})
+    own.post(page, switches | {"leverage_limit": "0"})
     assert AccountSettings.objects.get(pk=alice.id).auto_realize_pnl
     own.post(page, switches)
     kept = AccountSettings.objects.get(pk=alice.id)

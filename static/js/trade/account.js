@@ -6,6 +6,24 @@ import { get, post } from "./http.js";
 
 const POLL_MS = 2000;
 const FRACTION_DECIMALS = 12;
+// The words of the wire, in a reader's words; what is not here is shown as it is.
+const MOVED = { Borrow: "Borrowed", BorrowRepay: "Repaid", Lend: "Lent", LendRedeem: "Redeemed" };
+const WHY = {
+  Manual: "By yourself",
+  AutoLend: "Auto Lend",
+  AutoBorrowRepay: "Auto-Repay",
+  SpotMargin: "Spot order",
+  Reconciliation: "Settlement",
+  DustConversion: "Dust sold",
+  WriteOff: "Written off",
+  LendTerms: "New terms",
+};
+const FROM = {
+  Lend: "Lending",
+  Borrow: "Borrowing",
+  UnrealizedPositivePnl: "Open profit",
+  UnrealizedNegativePnl: "Open loss",
+};
 const DIRECTIONS = { Bid: ["Buy", "up"], Ask: ["Sell", "down"] };
 
 function side(value) {
@@ -36,6 +54,7 @@ const TABLES = {
       account.price(row.symbol, row.markPrice),
       signed(row.pnlUnrealized, 2),
       signed(row.pnlRealized, 2),
+      signed(row.interest, null),
     ],
   },
   orders: {
@@ -74,6 +93,20 @@ const TABLES = {
       number(row.quantity),
       `${number(row.fee)} ${row.feeSymbol}`,
       row.isMaker ? "Maker" : "Taker",
+    ],
+  },
+  borrowLends: {
+    key: (row) => `${row.timestamp}${row.symbol}${row.kind}${row.quantity}`,
+    cells: (row) => [stamp(row.timestamp), row.symbol, MOVED[row.kind] ?? row.kind, number(row.quantity), WHY[row.source] ?? row.source],
+  },
+  interest: {
+    key: (row) => `${row.timestamp}${row.symbol}${row.kind}${row.market}`,
+    cells: (row) => [
+      stamp(row.timestamp),
+      row.symbol,
+      row.market ? `${FROM[row.kind] ?? row.kind}, ${row.market}` : FROM[row.kind] ?? row.kind,
+      signed(row.quantity, null),
+      row.rate,
     ],
   },
 };

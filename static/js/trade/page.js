@@ -1,5 +1,6 @@
 /** The trading page: reads what the server says about the market and wires the parts together. */
 
+import "../account-switch.js";
 import { AccountTables } from "./account.js";
 import { BookView } from "./book-view.js";
 import { Chart } from "./chart.js";
@@ -92,7 +93,6 @@ function start() {
     if (matchMedia("(max-width: 759px)").matches) find("[data-screen=trade]").click();
   }
 
-  find("#account-switch select")?.addEventListener("change", (event) => event.target.form.submit());
   document.addEventListener("themechange", () => chart.applyTheme());
   matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => chart.applyTheme());
   showTabs();

@@ -6,6 +6,13 @@ import { post } from "./http.js";
 
 const KEYS = { b: ["side", "Bid"], s: ["side", "Ask"], l: ["orderType", "Limit"], m: ["orderType", "Market"] };
 
+/** Change the decimals of a scaled number; what is cut off is rounded up. */
+function rescale(value, from, to) {
+  if (to >= from) return value * 10n ** BigInt(to - from);
+  const unit = 10n ** BigInt(from - to);
+  return (value + unit - 1n) / unit;
+}
+
 export class Ticket {
   /** `bestPrice(side)` is the price at which an order of that side would trade now, or null. */
   constructor({ form, market, bestPrice, onPlaced }) {
@@ -77,9 +84,37 @@ export class Ticket {
     this.#figure("value", cents === null ? "\u2013" : show(cents, 2));
     const fee = value === null ? null : (value * BigInt(market.takerFeePpm)) / 10n ** BigInt(places + 2);
     this.#figure("fee", fee === null ? "\u2013" : show(fee, 4));
+    this.#borrows(value, places);
     const available = this.#available();
     this.#figure("available", available === null ? "\u2013" : `${group(available.text)} ${available.unit}`);
     for (const button of this.form.querySelectorAll("[data-share]")) button.disabled = available === null || available.shared === true;
+  }
+
+  // Spot pays with one asset: what is at hand, then what is lent, then what is borrowed, as allowed.
+  #borrows(value, places) {
+    const target = this.form.querySelector("[data-borrows]");
+    if (target === null || this.state === null) return;
+    const { market, fields } = this;
+    const bid = this.#isBid;
+    const unit = bid ? market.quote : market.base;
+    const decimals = bid ? market.quoteDecimals : market.baseDecimals;
+    let need = null;
+    if (bid && value !== null) need = rescale(value, places, decimals);
+    else if (!bid && fields.unit.value === "base") need = parse(fields.quantity.value, decimals);
+    const balance = this.state.balances.find((one) => one.asset === unit);
+    const held = (name) => parse(balance?.[name] ?? "0", decimals) ?? 0n;
+    const own = held("available") + (fields.autoLendRedeem.checked ? held("lent") : 0n);
+    const short = need === null ? 0n : need - own;
+    let text = "";
+    if (short > 0n) {
+      const amount = `${group(trim(format(short, decimals)))} ${unit}`;
+      const about = fields.orderType.value === "Market" ? "about " : "";
+      const rate = this.state.borrowRates[unit];
+      if (fields.autoBorrow?.checked) text = `Borrows ${about}${amount}, at ${rate} a year now.`;
+      else text = `${about ? "About " : ""}${amount} more is needed${fields.autoBorrow ? ": deposit it, or let it be borrowed" : ""}.`;
+    }
+    setText(target, text);
+    target.hidden = text === "";
   }
 
   #figure(name, text) {
