@@ -12,8 +12,9 @@ def amount(field: str, title: str) -> Any:
     """Return a column which shows atoms as an amount of the row's asset."""
 
     @admin.display(description=title, ordering=field)
-    def show(row: Any) -> str:
-        return format_decimal(int(getattr(row, field)), decimals_of(row.asset))
+    def show(row: Any) -> str | None:
+        value = getattr(row, field)
+        return None if value is None else format_decimal(int(value), decimals_of(row.asset))
 
     show.__name__ = field
     return show

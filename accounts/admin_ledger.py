@@ -19,7 +19,11 @@ from compliance.models import AuditRecord
 from compliance.services import Refusal
 from compliance.staff import audited_action
 from compliance.tables import LargeTableAdmin
+from engine.units import MAX_ATOMS
+from gateway.decimals import format_decimal
 from gateway.errors import GatewayError
+
+MICROS_DECIMALS = 6
 
 
 @admin.register(Balance)
@@ -30,7 +34,7 @@ class BalanceAdmin(LargeTableAdmin):
         *("id", "account_id", "asset"),
         amount("available", "available"),
         amount("locked", "locked"),
-        *("lend_scaled", "debt_scaled"),
+        *("lend_scaled", "lend_bucket", "debt_scaled"),
     )
     list_filter = ("asset",)
     search_fields = ("=account_id",)
@@ -55,9 +59,15 @@ class AccountSettingsAdmin(LargeTableAdmin):
 
     list_display = (
         *("account_id", "owner_id", "auto_lend", "auto_repay_borrows"),
-        *("auto_borrow_settlements", "auto_realize_pnl", "leverage_limit"),
+        *("auto_borrow_settlements", "auto_realize_pnl", "leverage_limit", "borrow_limit"),
     )
     search_fields = ("=account_id", "=owner_id")
+
+    @admin.display(description="borrow limit in USD", ordering="borrow_limit_micros")
+    def borrow_limit(self, row: AccountSettings) -> str:
+        """Show the limit, or a dash where there is none."""
+        limit = row.borrow_limit_micros
+        return format_decimal(limit, MICROS_DECIMALS) if limit < MAX_ATOMS else "-"
 
 
 @admin.register(Deposit)

@@ -14,7 +14,7 @@ from gateway.tables import Handlers, Rows, Table
 
 BALANCES = Table(
     Balance,
-    ("account_id", "asset", "available", "locked", "lend_scaled", "debt_scaled"),
+    ("account_id", "asset", "available", "locked", "lend_scaled", "debt_scaled", "lend_bucket"),
     key=("account_id", "asset"),
 )
 LEDGER = Table(LedgerTransfer, ("sequence", "at", "asset", "debit", "credit", "amount", "kind"))
@@ -28,6 +28,7 @@ SETTINGS = Table(
         "auto_borrow_settlements",
         "auto_realize_pnl",
         "leverage_limit",
+        "borrow_limit_micros",
     ),
     key=("account_id",),
     keep=("owner_id",),
@@ -54,6 +55,7 @@ def balance_changed(rows: Rows, event: events.BalanceChanged, sequence: int, at_
             event.locked_atoms,
             event.lend_scaled,
             event.debt_scaled,
+            event.bucket,
         ),
     )
 
@@ -91,6 +93,7 @@ def _put_settings(rows: Rows, account: Account | events.AccountUpdated, owner: i
             account.auto_borrow_settlements,
             account.auto_realize_pnl,
             account.leverage_limit,
+            account.borrow_limit_micros,
         ),
     )
 

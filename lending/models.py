@@ -1,6 +1,7 @@
-"""Lending pools, their rates over time and what moved in them: written by projections only.
+"""Lending pools, their rates over time, what moved in them, and on which terms accounts lend.
 
-Amounts are whole atoms; scaled amounts times the pool's index (1e27) give atoms.
+Amounts are whole atoms; scaled amounts times the pool's index (1e27) give atoms. All but
+InterestPayment are written by projections only.
 """
 
 from typing import ClassVar
@@ -8,18 +9,21 @@ from typing import ClassVar
 from django.db import models
 
 from accounts.models.ledger import atoms_field
+from engine.catalog import PoolState
 
 
 class Pool(models.Model):
     """The lending pool of an asset, as it stands. Yearly rates are in parts of 1e9.
 
-    cash × 1e27 + debt_scaled × debt_index_ray = lend_scaled × lend_index_ray + reserve_ray.
+    cash × 1e27 + debt_scaled × debt_index_ray
+        = Σ of its PoolLends, lend_scaled × lend_index_ray, + reserve_ray.
     """
 
     asset = models.TextField(primary_key=True)
+    state = models.TextField(
+        choices=[(state.value, state.value) for state in PoolState], default=PoolState.OPEN.value
+    )
     cash = atoms_field()
-    lend_scaled = atoms_field()
-    lend_index_ray = atoms_field()
     debt_scaled = atoms_field()
     debt_index_ray = atoms_field()
     # Atoms × 1e27: more digits than a plain amount.
@@ -33,8 +37,55 @@ class Pool(models.Model):
         return f"pool of {self.asset}"
 
 
+class PoolLends(models.Model):
+    """What is lent to a pool at one least rate, as it stands; `active_ppb` of it is at work.
+
+    `bucket` numbers the rate among those which lenders of the asset may ask for.
+    """
+
+    asset = models.TextField()
+    bucket = models.SmallIntegerField()
+    lend_scaled = atoms_field()
+    lend_index_ray = atoms_field()
+    active_ppb = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "pool lends"
+        constraints: ClassVar = [
+            # Serves every read of a pool, and the upsert of each commit.
+            models.UniqueConstraint(fields=["asset", "bucket"], name="lends_of_pool"),
+        ]
+
+    def __str__(self) -> str:
+        return f"lends of {self.asset}, bucket {self.bucket}"
+
+
+class PoolHour(models.Model):
+    """A pool's indexes at a whole hour; `lend_indexes_ray` has one a bucket, as decimal text.
+
+    A pool which nobody owed anything may skip hours: its indexes stood still meanwhile.
+    """
+
+    asset = models.TextField()
+    hour = models.DateTimeField()
+    debt_index_ray = atoms_field()
+    lend_indexes_ray = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves the indexes of a pool over a span of time.
+            models.UniqueConstraint(fields=["asset", "hour"], name="hour_of_pool"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset} at {self.hour}"
+
+
 class PoolRate(models.Model):
-    """A pool's rates and sizes at one accrual of interest."""
+    """A pool's rates and sizes at one accrual of interest.
+
+    `insured` and `fees` are what the house took of its reserve with it.
+    """
 
     asset = models.TextField()
     at = models.DateTimeField()
@@ -43,6 +94,8 @@ class PoolRate(models.Model):
     utilization_ppb = models.BigIntegerField()
     lent = atoms_field()
     borrowed = atoms_field()
+    insured = atoms_field(default=0)
+    fees = atoms_field(default=0)
 
     class Meta:
         indexes: ClassVar = [
@@ -54,8 +107,33 @@ class PoolRate(models.Model):
         return f"rate of {self.asset} at {self.at}"
 
 
+class LendTerms(models.Model):
+    """On which terms an account lends an asset; without a row, at any rate and all of it."""
+
+    account_id = models.BigIntegerField()
+    asset = models.TextField()
+    bucket = models.SmallIntegerField()
+    min_rate_ppb = models.BigIntegerField()
+    cap = atoms_field(null=True)
+    keep = atoms_field()
+    as_collateral = models.BooleanField()
+
+    class Meta:
+        verbose_name_plural = "lend terms"
+        constraints: ClassVar = [
+            # Serves every read of an account's terms, and the upsert of each commit.
+            models.UniqueConstraint(fields=["account_id", "asset"], name="lend_terms_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"lend terms of {self.account_id} for {self.asset}"
+
+
 class BorrowLendMovement(models.Model):
-    """A loan or a lend of an account that grew or shrank."""
+    """A loan or a lend of an account that grew or shrank, and what it is after, scaled.
+
+    Rows from before the scaled amounts were told have zeros there.
+    """
 
     sequence = models.BigIntegerField()
     at = models.DateTimeField()
@@ -64,12 +142,94 @@ class BorrowLendMovement(models.Model):
     kind = models.TextField()
     source = models.TextField()
     amount = atoms_field()
+    lend_scaled = atoms_field(default=0)
+    debt_scaled = atoms_field(default=0)
+    bucket = models.SmallIntegerField(default=0)
 
     class Meta:
         indexes: ClassVar = [
             # Serves the borrow-lend history of an account, newest first.
             models.Index(fields=["account_id", "id"], name="movement_by_account"),
+            # Serves the interest of an account's lend or debt, which lies between its movements.
+            models.Index(fields=["account_id", "asset", "id"], name="movement_by_asset"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.asset} of {self.account_id}"
+
+
+class DebtWriteOff(models.Model):
+    """A debt that nobody will pay, and by whom it was borne."""
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    account_id = models.BigIntegerField()
+    asset = models.TextField()
+    amount = atoms_field()
+    reserve = atoms_field()
+    insured = atoms_field()
+    lenders = atoms_field()
+
+    def __str__(self) -> str:
+        return f"write-off of {self.account_id}'s {self.asset}"
+
+
+class DustConversion(models.Model):
+    """A small balance which an account sold to the house."""
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    account_id = models.BigIntegerField()
+    asset = models.TextField()
+    amount = atoms_field()
+    received_asset = models.TextField()
+    received = atoms_field()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the dust history of an account, newest first.
+            models.Index(fields=["account_id", "id"], name="dust_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"dust of {self.account_id}: {self.asset}"
+
+
+class InterestPayment(models.Model):
+    """What an account earned (positive) or paid in one hour, by source.
+
+    Written by the shell, from movements, PoolHour and PositionInterest. `hour` is its beginning;
+    `rate_ppb` the yearly rate that the amount comes to. A lend's or a debt's own interest has no
+    market, and position 0.
+    """
+
+    class Kind(models.TextChoices):
+        LEND = "Lend"
+        BORROW = "Borrow"
+        UNREALIZED_POSITIVE = "UnrealizedPositivePnl"
+        UNREALIZED_NEGATIVE = "UnrealizedNegativePnl"
+
+    account_id = models.BigIntegerField()
+    asset = models.TextField()
+    hour = models.DateTimeField()
+    kind = models.TextField(choices=Kind.choices)
+    amount = atoms_field()
+    rate_ppb = models.BigIntegerField()
+    market = models.TextField(blank=True, default="")
+    position_id = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            # An hour is paid once, however often the job runs.
+            models.UniqueConstraint(
+                fields=["account_id", "asset", "kind", "hour", "position_id"],
+                name="interest_of_hour",
+            ),
+        ]
+        indexes: ClassVar = [
+            # Serves the interest history of an account, newest first.
+            models.Index(fields=["account_id", "id"], name="interest_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"interest of {self.account_id} in {self.asset} at {self.hour}"

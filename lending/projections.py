@@ -1,18 +1,28 @@
-"""Pools, rates and what moved in them, as rows from the engine's events."""
+"""Pools, rates, terms and what moved in them, as rows from the engine's events."""
+
+import json
 
 from engine import events
 from engine.units import RAY, div_ceil
 from gateway.tables import Handlers, Rows, Table
-from lending.models import BorrowLendMovement, Pool, PoolRate
+from lending.models import (
+    BorrowLendMovement,
+    DebtWriteOff,
+    DustConversion,
+    LendTerms,
+    Pool,
+    PoolHour,
+    PoolLends,
+    PoolRate,
+)
 
 _RATES = ("borrow_rate_ppb", "lend_rate_ppb", "utilization_ppb")
 POOLS = Table(
     Pool,
     (
         "asset",
+        "state",
         "cash",
-        "lend_scaled",
-        "lend_index_ray",
         "debt_scaled",
         "debt_index_ray",
         "reserve_ray",
@@ -23,29 +33,63 @@ POOLS = Table(
     # A batch which does not accrue interest leaves the rates as they were.
     change={name: f"coalesce(excluded.{name}, t.{name})" for name in _RATES},
 )
-POOL_RATES = Table(PoolRate, ("asset", "at", *_RATES, "lent", "borrowed"))
+POOL_LENDS = Table(
+    PoolLends,
+    ("asset", "bucket", "lend_scaled", "lend_index_ray", "active_ppb"),
+    key=("asset", "bucket"),
+)
+POOL_HOURS = Table(
+    PoolHour, ("asset", "hour", "debt_index_ray", "lend_indexes_ray"), key=("asset", "hour")
+)
+POOL_RATES = Table(PoolRate, ("asset", "at", *_RATES, "lent", "borrowed", "insured", "fees"))
+LEND_TERMS = Table(
+    LendTerms,
+    ("account_id", "asset", "bucket", "min_rate_ppb", "cap", "keep", "as_collateral"),
+    key=("account_id", "asset"),
+)
 MOVEMENTS = Table(
-    BorrowLendMovement, ("sequence", "at", "account_id", "asset", "kind", "source", "amount")
+    BorrowLendMovement,
+    (
+        "sequence",
+        "at",
+        "account_id",
+        "asset",
+        "kind",
+        "source",
+        "amount",
+        "lend_scaled",
+        "debt_scaled",
+        "bucket",
+    ),
+)
+WRITE_OFFS = Table(
+    DebtWriteOff,
+    ("sequence", "at", "account_id", "asset", "amount", "reserve", "insured", "lenders"),
+)
+DUST_CONVERSIONS = Table(
+    DustConversion,
+    ("sequence", "at", "account_id", "asset", "amount", "received_asset", "received"),
 )
 
 
 def interest_accrued(rows: Rows, event: events.InterestAccrued, sequence: int, at_ns: int) -> None:
-    """Remember the rates: the pool as it then stands follows in the same command."""
+    """Remember the rates and fees: the pool as it then stands follows in the same command."""
     rates = (event.borrow_rate_ppb, event.lend_rate_ppb, event.utilization_ppb)
-    rows.notes[("rates", event.asset)] = (sequence, rates)
+    taken = (event.insured_atoms, event.fees_atoms)
+    rows.notes[("rates", event.asset)] = (sequence, rates, taken)
 
 
 def pool_changed(rows: Rows, event: events.PoolChanged, sequence: int, at_ns: int) -> None:
     """Set the pool to what the event says; after an accrual, append its rates and sizes."""
-    accrued_in, rates = rows.notes.get(("rates", event.asset), (None, (None, None, None)))
+    nothing = (None, (None, None, None), ())
+    accrued_in, rates, taken = rows.notes.get(("rates", event.asset), nothing)
     rows.put(
         POOLS,
         event.asset,
         (
             event.asset,
+            event.state,
             event.cash_atoms,
-            event.lend_scaled,
-            event.lend_index_ray,
             event.debt_scaled,
             event.debt_index_ray,
             event.reserve_ray,
@@ -53,20 +97,71 @@ def pool_changed(rows: Rows, event: events.PoolChanged, sequence: int, at_ns: in
             *rates,
         ),
     )
+    lent_ray = 0
+    for lends in event.lends:
+        lent_ray += lends.lend_scaled * lends.lend_index_ray
+        amounts = (lends.lend_scaled, lends.lend_index_ray, lends.active_ppb)
+        key = (event.asset, lends.bucket)
+        rows.put(POOL_LENDS, key, (*key, *amounts))
     if accrued_in == sequence:
-        lent = event.lend_scaled * event.lend_index_ray // RAY
         borrowed = div_ceil(event.debt_scaled * event.debt_index_ray, RAY)
-        rows.add(POOL_RATES, (event.asset, event.accrued_at_ns, *rates, lent, borrowed))
+        sizes = (lent_ray // RAY, borrowed)
+        rows.add(POOL_RATES, (event.asset, event.accrued_at_ns, *rates, *sizes, *taken))
+
+
+def pool_hour_closed(rows: Rows, event: events.PoolHourClosed, sequence: int, at_ns: int) -> None:
+    """Keep the pool's indexes at the hour."""
+    key = (event.asset, event.hour_ns)
+    indexes = json.dumps([str(index) for index in event.lend_indexes_ray])
+    rows.put(POOL_HOURS, key, (*key, event.debt_index_ray, indexes))
+
+
+def lend_terms_changed(
+    rows: Rows, event: events.LendTermsChanged, sequence: int, at_ns: int
+) -> None:
+    """Set the account's terms for the asset."""
+    key = (event.account, event.asset)
+    amounts = (event.cap_atoms, event.keep_atoms)
+    rows.put(
+        LEND_TERMS, key, (*key, event.bucket, event.min_rate_ppb, *amounts, event.as_collateral)
+    )
 
 
 def borrow_lend_moved(rows: Rows, event: events.BorrowLendMoved, sequence: int, at_ns: int) -> None:
     """Append the movement."""
     names = (event.account, event.asset, event.kind, event.source)
-    rows.add(MOVEMENTS, (sequence, at_ns, *names, event.amount_atoms))
+    after = (event.lend_scaled, event.debt_scaled, event.bucket)
+    rows.add(MOVEMENTS, (sequence, at_ns, *names, event.amount_atoms, *after))
+
+
+def debt_written_off(rows: Rows, event: events.DebtWrittenOff, sequence: int, at_ns: int) -> None:
+    """Append the write-off."""
+    borne = (event.reserve_atoms, event.insured_atoms, event.lenders_atoms)
+    rows.add(WRITE_OFFS, (sequence, at_ns, event.account, event.asset, event.amount_atoms, *borne))
+
+
+def dust_sold(rows: Rows, event: events.DustSold, sequence: int, at_ns: int) -> None:
+    """Append the sale."""
+    rows.add(
+        DUST_CONVERSIONS,
+        (
+            sequence,
+            at_ns,
+            event.account,
+            event.asset,
+            event.amount_atoms,
+            event.received_asset,
+            event.received_atoms,
+        ),
+    )
 
 
 HANDLERS: Handlers = {
     events.InterestAccrued: interest_accrued,
     events.PoolChanged: pool_changed,
+    events.PoolHourClosed: pool_hour_closed,
+    events.LendTermsChanged: lend_terms_changed,
     events.BorrowLendMoved: borrow_lend_moved,
+    events.DebtWrittenOff: debt_written_off,
+    events.DustSold: dust_sold,
 }

@@ -8,15 +8,15 @@ from django.db.models import Sum
 from accounts.api.paging import Listed, Page, listed
 from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
-from engine.catalog import Asset
+from engine.catalog import Asset, PoolState
 from engine.events import BorrowLendKind
-from engine.interest import borrow_rate
+from engine.ledger import LendTerms as EngineTerms
 from engine.margin import fraction_ppb, value_ceil
 from engine.pools import Pool as EnginePool
 from engine.record import Record
-from engine.units import RAY, div_ceil
+from engine.units import RAY, SECOND_NS
 from gateway.decimals import format_decimal
-from lending.models import BorrowLendMovement, Pool
+from lending.models import BorrowLendMovement, LendTerms, Pool, PoolLends
 
 PPM_DECIMALS = 6
 MICROS_DECIMALS = 6
@@ -81,28 +81,42 @@ class MovementRow(NamedTuple):
     at: datetime
 
 
-def pool_of(row: Pool, asset: Asset) -> EnginePool:
-    """Return the engine's own pool as the row has it: its arithmetic answers every question."""
-    pool = EnginePool(asset, Record(), 0)
-    pool.cash.atoms = int(row.cash)
-    pool.lend_scaled = int(row.lend_scaled)
-    pool.lend_index = int(row.lend_index_ray)
-    pool.debt_scaled = int(row.debt_scaled)
-    pool.debt_index = int(row.debt_index_ray)
-    pool.reserve = int(row.reserve_ray)
-    if pool.lend_scaled:
-        used_ray = div_ceil(pool.borrowed_ray * RAY, pool.lent_ray)
-        pool.rate_ray = borrow_rate(asset.curve, used_ray)
-    return pool
+def pool_of(asset: Asset) -> EnginePool:
+    """Return the engine's own pool of one asset as of its last accrual."""
+    row = Pool.objects.filter(asset=asset.symbol).first()
+    return _pool(asset, row, list(PoolLends.objects.filter(asset=asset.symbol)))
 
 
 def pools() -> dict[str, EnginePool]:
     """Return the pool of each listed asset as of its last accrual, in the order of listing."""
     rows = Pool.objects.in_bulk()
+    lends: dict[str, list[PoolLends]] = {}
+    for lent in PoolLends.objects.all():
+        lends.setdefault(lent.asset, []).append(lent)
     return {
-        symbol: pool_of(rows[symbol], asset) if symbol in rows else EnginePool(asset, Record(), 0)
+        symbol: _pool(asset, rows.get(symbol), lends.get(symbol, []))
         for symbol, asset in assets().items()
     }
+
+
+def _pool(asset: Asset, row: Pool | None, lends: list[PoolLends]) -> EnginePool:
+    """Return the engine's own pool as the rows have it: its arithmetic answers every question."""
+    pool = EnginePool(asset, Record(), 0)
+    if row is None:
+        return pool
+    pool.state = PoolState(row.state)
+    pool.cash.atoms = int(row.cash)
+    pool.debt_scaled = int(row.debt_scaled)
+    pool.debt_index = int(row.debt_index_ray)
+    pool.reserve = int(row.reserve_ray)
+    pool.accrued_at_ns = int(row.accrued_at.timestamp()) * SECOND_NS
+    for lent in lends:
+        bucket = pool.buckets[lent.bucket]
+        bucket.used = True
+        bucket.scaled, bucket.index = int(lent.lend_scaled), int(lent.lend_index_ray)
+    pool.live = [bucket for bucket in pool.buckets if bucket.scaled]
+    pool.anchor()
+    return pool
 
 
 def pool_rows() -> list[PoolRow]:
@@ -122,7 +136,7 @@ def loans(account: int) -> list[LoanRow]:
     rows = []
     for held in Balance.objects.filter(account_id=account).order_by("asset"):
         pool = by_asset[held.asset]
-        lent = pool.lend_atoms(int(held.lend_scaled))
+        lent = pool.lend_atoms(int(held.lend_scaled), held.lend_bucket)
         owed = pool.debt_atoms(int(held.debt_scaled))
         if lent or owed:
             net = lent - owed
@@ -136,6 +150,19 @@ def loans(account: int) -> list[LoanRow]:
                 )
             )
     return rows
+
+
+def lend_terms(account: int) -> dict[str, EngineTerms]:
+    """Return the account's own terms, by asset; it lends any other without terms."""
+    return {
+        row.asset: EngineTerms(
+            row.bucket,
+            None if row.cap is None else int(row.cap),
+            int(row.keep),
+            row.as_collateral,
+        )
+        for row in LendTerms.objects.filter(account_id=account)
+    }
 
 
 def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow]:
@@ -175,13 +202,13 @@ def _pool_row(pool: EnginePool, *, mark_e8: int, at: datetime) -> PoolRow:
     limit = limits.size_limit_atoms
     return PoolRow(
         symbol=asset.symbol,
-        state="Open" if asset.lendable else "Closed",
+        state=pool.state.value if asset.lendable else PoolState.CLOSED.value,
         mark_price=format_decimal(mark_e8, PRICE_DECIMALS),
         borrow_rate=ppb_text(pool.rate_ppb),
         lend_rate=ppb_text(pool.lend_rate_ppb),
         utilization=ppb_text(pool.utilization_ppb),
         borrowed=format_decimal(pool.debt_atoms(pool.debt_scaled), asset.decimals),
-        lent=format_decimal(pool.lend_atoms(pool.lend_scaled), asset.decimals),
+        lent=format_decimal(pool.lent_ray // RAY, asset.decimals),
         fee=format_decimal(asset.fee_ppm, PPM_DECIMALS),
         size_limit=format_decimal(UNLIMITED_ATOMS if limit is None else limit, asset.decimals),
         step=format_decimal(1, asset.decimals),

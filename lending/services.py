@@ -7,7 +7,6 @@ from engine.catalog import Asset
 from engine.commands import Borrow, Lend, Redeem, Repay
 from engine.events import AnyEvent
 from engine.units import AccountId
-from lending.models import Pool
 from lending.selectors import pool_of
 
 # A debt grows while a request travels: this much more than the row says still means "all".
@@ -53,11 +52,11 @@ def borrow_or_lend(access: Access, *, asset: Asset, is_borrow: bool, amount_atom
 def _held(account: int, asset: Asset) -> tuple[int, int]:
     """Return what the account lends and owes of the asset, as of the pool's last accrual."""
     row = Balance.objects.filter(account_id=account, asset=asset.symbol).first()
-    pool = Pool.objects.filter(asset=asset.symbol).first()
-    if row is None or pool is None:
+    if row is None:
         return 0, 0
-    live = pool_of(pool, asset)
-    return live.lend_atoms(int(row.lend_scaled)), live.debt_atoms(int(row.debt_scaled))
+    pool = pool_of(asset)
+    lent = pool.lend_atoms(int(row.lend_scaled), row.lend_bucket)
+    return lent, pool.debt_atoms(int(row.debt_scaled))
 
 
 def _id(access: Access) -> AccountId:

@@ -20,10 +20,12 @@ from trading.catalog import ListedMarket, catalog, refresh
 from trading.models import (
     Asset,
     Candle,
+    Clearing,
     Fill,
     Market,
     Order,
     Position,
+    PositionInterest,
     PricePoint,
     Settlement,
     Trade,
@@ -232,6 +234,37 @@ class CandleAdmin(LargeTableAdmin):
 class SettlementAdmin(LargeTableAdmin):
     """Profit and loss that was turned into dollars."""
 
-    list_display = ("id", "at", "account_id", "market", quote("amount_atoms", "amount"), "source")
+    list_display = (
+        *("id", "at", "account_id", "market", "position_id"),
+        quote("amount_atoms", "amount"),
+        "source",
+    )
     list_filter = ("market", "source")
-    search_fields = ("=id", "=account_id", "=sequence")
+    search_fields = ("=id", "=account_id", "=position_id", "=sequence")
+
+
+@admin.register(PositionInterest)
+class PositionInterestAdmin(LargeTableAdmin):
+    """Interest on profit and loss that was not realized, by the hour."""
+
+    list_display = (
+        *("id", "hour", "account_id", "market", "position_id"),
+        quote("amount_atoms", "amount"),
+    )
+    list_filter = ("market",)
+    search_fields = ("=id", "=account_id", "=position_id", "=sequence")
+
+
+@admin.register(Clearing)
+class ClearingAdmin(ReadOnlyAdmin):
+    """What stands behind all positions of each perpetual market, after its last settlement."""
+
+    list_display = (
+        "market",
+        quote("cash", "cash"),
+        *("lend_scaled", "debt_scaled"),
+        quote("settled", "settled"),
+        quote("dust", "fees owed in positions"),
+        quote("interest", "interest kept"),
+    )
+    search_fields = ("=market",)

@@ -10,6 +10,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from accounts.models.ledger import atoms_field
+from engine.events import RealizeKind
 
 OPEN_STATUSES = ("New", "PartiallyFilled")
 
@@ -62,6 +63,8 @@ class Order(models.Model):
     reduce_only = models.BooleanField()
     client_id = models.BigIntegerField(null=True)
     reason = models.TextField(null=True)
+    # Why the house placed it for the account; null for an order of the account's own.
+    system = models.TextField(null=True)
     created_at = models.DateTimeField()
     updated_sequence = models.BigIntegerField()
 
@@ -143,7 +146,8 @@ class Position(models.Model):
     """An account's perpetual position in a market, as it stands; flat when `lots` is 0.
 
     unrealized = lots × mark + quote_atoms; `entry_quote_atoms` is the cost at the trader's prices.
-    A position that is opened anew, or turns to the other side, gets a new `position_id`.
+    A position that is opened anew, or turns to the other side, gets a new `position_id`; realized
+    profit, fees and interest count since then.
     """
 
     account_id = models.BigIntegerField()
@@ -154,6 +158,7 @@ class Position(models.Model):
     entry_quote_atoms = atoms_field()
     realized_atoms = atoms_field()
     fees_atoms = atoms_field()
+    interest_atoms = atoms_field(default=0)
     opened_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -211,18 +216,20 @@ class PricePoint(models.Model):
 
 
 class Settlement(models.Model):
-    """Profit or loss turned into dollars; a positive amount was paid to the account."""
+    """Profit or loss turned into dollars; a positive amount was paid to the account.
 
-    class Source(models.TextChoices):
-        REALIZE_PNL = "RealizePnl"
-        FUNDING_PAYMENT = "FundingPayment"
+    `source` says why, as the engine's RealizeKind does. `position_id` is 0 in rows from before it
+    was told.
+    """
 
     sequence = models.BigIntegerField()
     at = models.DateTimeField()
     account_id = models.BigIntegerField()
     market = models.TextField()
+    asset = models.TextField(default="")
+    position_id = models.BigIntegerField(default=0)
     amount_atoms = atoms_field()
-    source = models.TextField(choices=Source.choices)
+    source = models.TextField(choices=[(kind.value, kind.value) for kind in RealizeKind])
 
     class Meta:
         indexes: ClassVar = [
@@ -232,3 +239,47 @@ class Settlement(models.Model):
 
     def __str__(self) -> str:
         return f"settlement {self.pk}"
+
+
+class PositionInterest(models.Model):
+    """Interest on what a position had not realized, put into its quote; negative was charged.
+
+    `hour` is the whole hour in which it was posted.
+    """
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    asset = models.TextField()
+    position_id = models.BigIntegerField()
+    hour = models.DateTimeField()
+    amount_atoms = atoms_field()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the position interest of an account, newest first.
+            models.Index(fields=["account_id", "id"], name="position_interest_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"interest of position {self.position_id}"
+
+
+class Clearing(models.Model):
+    """What stands behind all positions of a perpetual market, after its last settlement.
+
+    Lend and debt are scaled by the indexes of the quote asset's pool; the lend is in bucket 0. Only
+    `dust` changes between settlements, with fees that a trader had no cash for (docs/ledger.md).
+    """
+
+    market = models.TextField(primary_key=True)
+    cash = atoms_field()
+    lend_scaled = atoms_field()
+    debt_scaled = atoms_field()
+    settled = atoms_field()
+    dust = atoms_field()
+    interest = atoms_field()
+
+    def __str__(self) -> str:
+        return f"clearing of {self.market}"

@@ -10,6 +10,7 @@ from accounts.assets import SqrtText, ppb_text, prices_e8, sqrt_text
 from accounts.models import AccountSettings, Balance
 from accounts.selectors import subaccount_number
 from engine.fees import fee_of
+from engine.ledger import NO_TERMS
 from engine.margin import (
     Health,
     MarginType,
@@ -25,7 +26,7 @@ from engine.state import Account, State
 from engine.state import ListedMarket as EngineMarket
 from engine.units import PPB, AccountId, div_ceil
 from gateway.decimals import format_decimal, format_ratio
-from lending.selectors import pools
+from lending.selectors import lend_terms, pools
 from trading.listings import listed_markets
 from trading.models import OPEN_STATUSES, Order, Position
 
@@ -82,9 +83,9 @@ class PositionRow(NamedTuple):
     mmf: str
     imf_function: SqrtText
     mmf_function: SqrtText
-    # Funding is not charged yet, and positions pay no interest of their own: it is the pool's.
+    interest: str
+    # Funding is not charged yet.
     funding: str = "0"
-    interest: str = "0"
 
 
 class AccountLimits(NamedTuple):
@@ -174,12 +175,17 @@ def _account(account_id: int) -> Account:
     settings = AccountSettings.objects.get(account_id=account_id)
     account = Account(AccountId(account_id), AccountId(settings.owner_id))
     account.leverage_limit = settings.leverage_limit
+    account.borrow_limit_micros = settings.borrow_limit_micros
+    terms = lend_terms(account_id)
     for row in Balance.objects.filter(account_id=account_id).order_by("asset"):
         holding = account.holding(row.asset)
         holding.available.atoms = int(row.available)
         holding.locked.atoms = int(row.locked)
         holding.lend_scaled = int(row.lend_scaled)
         holding.debt_scaled = int(row.debt_scaled)
+        holding.bucket = row.lend_bucket
+        holding.terms = terms.get(row.asset, NO_TERMS)
+        holding.note_interest()
     return account
 
 
@@ -190,6 +196,7 @@ def _fill_position(position: EnginePosition, row: Position) -> None:
     position.entry_quote = int(row.entry_quote_atoms)
     position.realized = int(row.realized_atoms)
     position.fees = int(row.fees_atoms)
+    position.interest = int(row.interest_atoms)
 
 
 def _add_orders(state: State, account: Account) -> None:
@@ -238,7 +245,7 @@ def _owned(state: State, account: Account, symbol: str) -> int:
     holding = account.holdings.get(symbol)
     if holding is None:
         return 0
-    lent = state.pools[symbol].lend_atoms(holding.lend_scaled)
+    lent = state.pools[symbol].lend_atoms(holding.seizable_scaled, holding.bucket)
     return holding.available.atoms + holding.locked.atoms + lent
 
 
@@ -254,6 +261,7 @@ def _collateral(state: State, account: Account) -> list[CollateralRow]:
         asset, owned = pool.asset, _owned(state, account, symbol)
         if not owned:
             continue
+        lent = pool.lend_atoms(holding.seizable_scaled, holding.bucket)
         notional = value_floor(owned, index, asset)
         rows.append(
             CollateralRow(
@@ -264,7 +272,7 @@ def _collateral(state: State, account: Account) -> list[CollateralRow]:
                 weight=ppb_text(weight_ppb(asset.haircut, notional)),
                 value=_usd(collateral_micros(asset, owned, index)),
                 open_order_quantity=format_decimal(holding.locked.atoms, asset.decimals),
-                lend_quantity=format_decimal(pool.lend_atoms(holding.lend_scaled), asset.decimals),
+                lend_quantity=format_decimal(lent, asset.decimals),
                 available_quantity=format_decimal(holding.available.atoms, asset.decimals),
             )
         )
@@ -302,6 +310,7 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
         mmf=ppb_text(fraction_ppb(market.mmf, notional)),
         imf_function=sqrt_text(market.imf),
         mmf_function=sqrt_text(market.mmf),
+        interest=format_decimal(position.interest, decimals),
     )
 
 

@@ -9,10 +9,12 @@ from trading.models import (
     OPEN_STATUSES,
     Asset,
     Candle,
+    Clearing,
     Fill,
     Market,
     Order,
     Position,
+    PositionInterest,
     PricePoint,
     Settlement,
     Trade,
@@ -52,6 +54,7 @@ _TERMS = (
     "post_only",
     "reduce_only",
     "client_id",
+    "system",
     "created_at",
 )
 ORDERS = Table(
@@ -136,6 +139,7 @@ POSITIONS = Table(
         "entry_quote_atoms",
         "realized_atoms",
         "fees_atoms",
+        "interest_atoms",
         "opened_at",
         "updated_at",
     ),
@@ -143,7 +147,35 @@ POSITIONS = Table(
 )
 PRICES = Table(PricePoint, ("symbol", "kind", "price_e8", "at"), key=("symbol",), keep=("kind",))
 SETTLEMENTS = Table(
-    Settlement, ("sequence", "at", "account_id", "market", "amount_atoms", "source")
+    Settlement,
+    (
+        "sequence",
+        "at",
+        "account_id",
+        "market",
+        "asset",
+        "position_id",
+        "amount_atoms",
+        "source",
+    ),
+)
+POSITION_INTEREST = Table(
+    PositionInterest,
+    (
+        "sequence",
+        "at",
+        "account_id",
+        "market",
+        "asset",
+        "position_id",
+        "hour",
+        "amount_atoms",
+    ),
+)
+CLEARINGS = Table(
+    Clearing,
+    ("market", "cash", "lend_scaled", "debt_scaled", "settled", "dust", "interest"),
+    key=("market",),
 )
 
 
@@ -266,6 +298,7 @@ def _put_order(rows: Rows, terms: events.OrderTerms, state: tuple[object, ...]) 
             terms.post_only,
             terms.reduce_only,
             terms.client_id,
+            terms.system,
             terms.created_at_ns,
             *state,
         ),
@@ -317,6 +350,7 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
             event.entry_quote_atoms,
             event.realized_atoms,
             event.fees_atoms,
+            event.interest_atoms,
             event.opened_at_ns,
             at_ns,
         ),
@@ -333,8 +367,33 @@ def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns
 
 def profit_realized(rows: Rows, event: events.ProfitRealized, sequence: int, at_ns: int) -> None:
     """Append the settlement."""
-    amount, source = event.amount_atoms, Settlement.Source.REALIZE_PNL
-    rows.add(SETTLEMENTS, (sequence, at_ns, event.account, event.market, amount, source))
+    names = (event.account, event.market, event.asset, event.position_id)
+    rows.add(SETTLEMENTS, (sequence, at_ns, *names, event.amount_atoms, event.kind))
+
+
+def position_interest_posted(
+    rows: Rows, event: events.PositionInterestPosted, sequence: int, at_ns: int
+) -> None:
+    """Append the interest; what the position has had in all is told with the position."""
+    names = (event.account, event.market, event.asset, event.position_id)
+    rows.add(POSITION_INTEREST, (sequence, at_ns, *names, event.hour_ns, event.amount_atoms))
+
+
+def clearing_changed(rows: Rows, event: events.ClearingChanged, sequence: int, at_ns: int) -> None:
+    """Set what stands behind the market's positions."""
+    rows.put(
+        CLEARINGS,
+        event.market,
+        (
+            event.market,
+            event.cash_atoms,
+            event.lend_scaled,
+            event.debt_scaled,
+            event.settled_atoms,
+            event.dust_atoms,
+            event.interest_atoms,
+        ),
+    )
 
 
 HANDLERS: Handlers = {
@@ -350,4 +409,6 @@ HANDLERS: Handlers = {
     events.PositionChanged: position_changed,
     events.PricesUpdated: prices_updated,
     events.ProfitRealized: profit_realized,
+    events.PositionInterestPosted: position_interest_posted,
+    events.ClearingChanged: clearing_changed,
 }

@@ -72,7 +72,7 @@ def balance_rows(account: Account) -> list[Row]:
 
 
 def _balance_row(row: Balance, *, asset: Asset, pool: Pool) -> Row:
-    available, lent = int(row.available), pool.lend_atoms(int(row.lend_scaled))
+    available, lent = int(row.available), pool.lend_atoms(int(row.lend_scaled), row.lend_bucket)
     return {
         "asset": asset.symbol,
         "available": format_decimal(available, asset.decimals),

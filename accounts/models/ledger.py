@@ -10,14 +10,27 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
+from engine.units import MAX_ATOMS
 
-def atoms_field(*, null: bool = False) -> "models.DecimalField[Decimal, Decimal]":
-    """Return a column for an amount in atoms: 38 digits, no decimals."""
-    return models.DecimalField(max_digits=38, decimal_places=0, null=null)
+
+def atoms_field(
+    *, null: bool = False, default: int | None = None
+) -> "models.DecimalField[Decimal, Decimal]":
+    """Return a column for an amount in atoms: 38 digits, no decimals.
+
+    Args:
+        default: for rows that are older than the column; projections give every column.
+    """
+    if default is None:
+        return models.DecimalField(max_digits=38, decimal_places=0, null=null)
+    return models.DecimalField(max_digits=38, decimal_places=0, null=null, default=default)
 
 
 class Balance(models.Model):
-    """An account's holding of one asset. Lend and debt are scaled by the pool's indexes."""
+    """An account's holding of one asset. Lend and debt are scaled by the pool's indexes.
+
+    The lend's index is that of `lend_bucket`.
+    """
 
     account_id = models.BigIntegerField()
     asset = models.TextField()
@@ -25,6 +38,7 @@ class Balance(models.Model):
     locked = atoms_field()
     lend_scaled = atoms_field()
     debt_scaled = atoms_field()
+    lend_bucket = models.SmallIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [
@@ -81,6 +95,8 @@ class AccountSettings(models.Model):
     auto_borrow_settlements = models.BooleanField()
     auto_realize_pnl = models.BooleanField()
     leverage_limit = models.BigIntegerField()
+    # The most that may be owed in all, in USD × 1e6; MAX_ATOMS is no limit.
+    borrow_limit_micros = models.BigIntegerField(default=MAX_ATOMS)
 
     class Meta:
         verbose_name_plural = "account settings"

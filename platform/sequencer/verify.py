@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from accounts.models import Balance, LedgerTransfer
+from engine.catalog import POOL_OPEN
+from engine.ledger import NO_TERMS
 from engine.snapshot import digest
 from engine.state import State
-from lending.models import Pool
+from lending.models import LendTerms, Pool, PoolLends
 from sequencer.database import Connection
 from sequencer.journal import entries_after
 from sequencer.models import Checkpoint, Snapshot
 from sequencer.replica import Diverged, Replica
-from trading.models import OPEN_STATUSES, Order, Position
+from trading.models import OPEN_STATUSES, Clearing, Order, Position
 
 Facts = dict[Any, tuple[Any, ...]]
 
@@ -81,7 +83,7 @@ def _compare(name: str, found: Facts, expected: Facts) -> Check:
 
 def _balances(connection: Connection) -> Facts:
     sql = (
-        "SELECT account_id, asset, available, locked, lend_scaled, debt_scaled "
+        "SELECT account_id, asset, available, locked, lend_scaled, debt_scaled, lend_bucket "
         f"FROM {_name(Balance)} WHERE available + locked + lend_scaled + debt_scaled <> 0"
     )
     return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
@@ -94,8 +96,28 @@ def _held(state: State) -> Facts:
             free = (holding.available.atoms, holding.locked.atoms)
             amounts = (*free, holding.lend_scaled, holding.debt_scaled)
             if any(amounts):
-                facts[(account.account_id, asset)] = amounts
+                facts[(account.account_id, asset)] = (*amounts, holding.bucket)
     return facts
+
+
+def _terms(connection: Connection) -> Facts:
+    sql = (
+        f"SELECT account_id, asset, bucket, cap, keep, as_collateral FROM {_name(LendTerms)} "
+        "WHERE bucket <> 0 OR cap IS NOT NULL OR keep <> 0 OR NOT as_collateral"
+    )
+    return {
+        (account, asset): (bucket, None if cap is None else int(cap), int(keep), as_collateral)
+        for account, asset, bucket, cap, keep, as_collateral in _rows(connection, sql)
+    }
+
+
+def _live_terms(state: State) -> Facts:
+    return {
+        (account.account_id, asset): tuple(holding.terms)
+        for account in state.accounts.values()
+        for asset, holding in account.holdings.items()
+        if holding.terms != NO_TERMS
+    }
 
 
 def _ledger(connection: Connection) -> Facts:
@@ -103,7 +125,6 @@ def _ledger(connection: Connection) -> Facts:
         "SELECT asset, name, sum(amount) FROM ("
         f"SELECT asset, credit AS name, amount FROM {_name(LedgerTransfer)} UNION ALL "
         f"SELECT asset, debit, -amount FROM {_name(LedgerTransfer)}) AS sides "
-        "WHERE name LIKE 'account:%' OR name LIKE 'pool:%' "
         "GROUP BY asset, name HAVING sum(amount) <> 0"
     )
     return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
@@ -111,11 +132,17 @@ def _ledger(connection: Connection) -> Facts:
 
 def _ledger_sums(state: State) -> Facts:
     facts: Facts = {}
-    for (account, asset), (available, locked, _, _) in _held(state).items():
+    for (account, asset), (available, locked, *_) in _held(state).items():
         facts[(asset, f"account:{account}:available")] = (available,)
         facts[(asset, f"account:{account}:locked")] = (locked,)
     for asset, pool in state.pools.items():
         facts[(asset, f"pool:{asset}")] = (pool.cash.atoms,)
+    for listed in state.markets.values():
+        if listed.clearing is not None:
+            cash = listed.clearing.cash
+            facts[(cash.asset, cash.name)] = (cash.atoms,)
+    for house in state.ledger.house.values():
+        facts[(house.asset, house.name)] = (house.atoms,)
     return {key: amount for key, amount in facts.items() if any(amount)}
 
 
@@ -144,7 +171,8 @@ def _live_orders(state: State) -> Facts:
 
 def _open_positions(connection: Connection) -> Facts:
     sql = (
-        "SELECT account_id, market, position_id, lots, quote_atoms, entry_quote_atoms "
+        "SELECT account_id, market, position_id, lots, quote_atoms, entry_quote_atoms, "
+        "interest_atoms "
         f"FROM {_name(Position)} WHERE lots <> 0 OR quote_atoms <> 0"
     )
     return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
@@ -157,6 +185,7 @@ def _live_positions(state: State) -> Facts:
             position.lots,
             position.quote,
             position.entry_quote,
+            position.interest,
         )
         for account in state.accounts.values()
         for market, position in account.positions.items()
@@ -165,35 +194,64 @@ def _live_positions(state: State) -> Facts:
 
 
 def _pools(connection: Connection) -> Facts:
-    columns = "cash, lend_scaled, lend_index_ray, debt_scaled, debt_index_ray, reserve_ray"
+    columns = "state, cash, debt_scaled, debt_index_ray, reserve_ray"
     sql = (
         f"SELECT asset, {columns} FROM {_name(Pool)} "
-        "WHERE lend_scaled + debt_scaled + reserve_ray <> 0"
+        "WHERE cash + debt_scaled + reserve_ray <> 0 OR state <> 'Open'"
     )
-    return {row[0]: _whole(row[1:]) for row in _rows(connection, sql)}
+    return {row[0]: (row[1], *_whole(row[2:])) for row in _rows(connection, sql)}
 
 
 def _live_pools(state: State) -> Facts:
     return {
-        asset: (
-            pool.cash.atoms,
-            pool.lend_scaled,
-            pool.lend_index,
-            pool.debt_scaled,
-            pool.debt_index,
-            pool.reserve,
-        )
+        asset: (pool.state, pool.cash.atoms, pool.debt_scaled, pool.debt_index, pool.reserve)
         for asset, pool in state.pools.items()
-        if pool.lend_scaled or pool.debt_scaled or pool.reserve
+        if pool.cash.atoms or pool.debt_scaled or pool.reserve or pool.state is not POOL_OPEN
     }
+
+
+def _lends(connection: Connection) -> Facts:
+    sql = (
+        "SELECT asset, bucket, lend_scaled, lend_index_ray, active_ppb "
+        f"FROM {_name(PoolLends)} WHERE lend_scaled <> 0"
+    )
+    return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
+
+
+def _live_lends(state: State) -> Facts:
+    return {
+        (asset, lends.bucket): (lends.lend_scaled, lends.lend_index_ray, lends.active_ppb)
+        for asset, pool in state.pools.items()
+        for lends in pool.tell_lends()
+        if lends.lend_scaled
+    }
+
+
+def _clearings(connection: Connection) -> Facts:
+    # Without dust, which trades change between the settlements that tell it.
+    columns = "cash, lend_scaled, debt_scaled, settled, interest"
+    sql = f"SELECT market, {columns} FROM {_name(Clearing)}"
+    return {row[0]: whole for row in _rows(connection, sql) if any(whole := _whole(row[1:]))}
+
+
+def _live_clearings(state: State) -> Facts:
+    facts: Facts = {}
+    for symbol, listed in state.markets.items():
+        if (clearing := listed.clearing) is not None:
+            backing = (clearing.cash.atoms, clearing.lend_scaled, clearing.debt_scaled)
+            facts[symbol] = (*backing, clearing.settled, clearing.interest)
+    return {symbol: amounts for symbol, amounts in facts.items() if any(amounts)}
 
 
 _TABLES: tuple[tuple[str, Callable[[Connection], Facts], Callable[[State], Facts]], ...] = (
     ("balances", _balances, _held),
+    ("lend terms", _terms, _live_terms),
     ("ledger, summed", _ledger, _ledger_sums),
     ("open orders", _open_orders, _live_orders),
     ("positions", _open_positions, _live_positions),
     ("pools", _pools, _live_pools),
+    ("lends of pools", _lends, _live_lends),
+    ("clearing", _clearings, _live_clearings),
 )
 
 

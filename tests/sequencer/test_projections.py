@@ -7,26 +7,39 @@ import pytest
 from django.db import connection
 
 from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, Transfer, Withdrawal
-from engine.catalog import MarketKind, MarketState
+from engine.catalog import MarketKind, MarketState, PoolState
 from engine.commands import (
     AccrueInterest,
+    AutoRealize,
+    Borrow,
     CancelAllOrders,
     CreditDeposit,
     Lend,
     ListAsset,
     OpenAccount,
     RequestWithdrawal,
+    SetLendTerms,
     SetMarketState,
+    SetPoolState,
     SettleWithdrawal,
     Side,
     TransferFunds,
     UpdateAccount,
+    UpdatePrices,
 )
 from engine.events import AccountOpened, CommandRejected, MarketListed, MarketStateChanged
+from engine.pools import HOUR_NS
 from engine.units import AccountId
 from gateway.client import submit
 from gateway.tables import Rows
-from lending.models import BorrowLendMovement, Pool, PoolRate
+from lending.models import (
+    BorrowLendMovement,
+    LendTerms,
+    Pool,
+    PoolHour,
+    PoolLends,
+    PoolRate,
+)
 from sequencer.commit import commit_sql
 from sequencer.database import Connection
 from sequencer.inline import InlineEngine
@@ -34,10 +47,22 @@ from sequencer.models import JournalEntry
 from sequencer.projections import project
 from sequencer.verify import _TABLES, _compare
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
-from trading.models import Asset, Candle, Fill, Market, Order, Position, PricePoint, Trade
+from trading.models import (
+    Asset,
+    Candle,
+    Clearing,
+    Fill,
+    Market,
+    Order,
+    Position,
+    PositionInterest,
+    PricePoint,
+    Settlement,
+    Trade,
+)
 from trading.projections import MARKETS
 
-A, B = AccountId(ACCOUNTS[0]), AccountId(ACCOUNTS[1])
+A, B, C = map(AccountId, ACCOUNTS)
 
 
 @pytest.fixture
@@ -181,12 +206,30 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
         symbol = (SPOT, PERP)[number % 2]
         side = (Side.BID, Side.ASK)[number // 2 % 2]
         submit(order(ACCOUNTS[number % 3], side, number * 7 % 23 - 11, 1 + number % 9, symbol))
-    submit(Lend(account=A, asset="USDC", amount_atoms=10**9))
+    _lend_borrow_and_settle(exchange)
     submit(CancelAllOrders(account=A))
     assert Position.objects.exists()
+    for model in (Clearing, LendTerms, PoolLends, PoolHour, PositionInterest, Settlement):
+        assert model.objects.exists(), model
     for name, read, expected in _TABLES:
         check = _compare(name, read(cast(Connection, _Cursor())), expected(exchange.engine.state))
         assert check.passed, check.text
+
+
+def _lend_borrow_and_settle(exchange: InlineEngine) -> None:
+    """Leave rows in every table of lending and settlement."""
+    submit(UpdateAccount(account=A, auto_realize_pnl=False, borrow_limit_micros=10**15))
+    submit(SetLendTerms(account=B, asset="USDC", min_rate_ppb=40_000_000, cap_atoms=10**11))
+    for account in (A, B):
+        submit(Lend(account=account, asset="USDC", amount_atoms=10**11))
+    submit(Borrow(account=C, asset="USDC", amount_atoms=10**11))
+    submit(UpdatePrices(prices_e8={"BTC": 90_000 * 10**8}))
+    for _ in range(3):
+        exchange.ahead_ns += HOUR_NS
+        for command in (AutoRealize(market=PERP), AccrueInterest(asset="USDC")):
+            answer = submit(command).answer
+            assert not isinstance(answer, CommandRejected), answer
+    submit(SetPoolState(asset="BTC", state=PoolState.REPAY_ONLY))
 
 
 class _Cursor:
