@@ -7,6 +7,7 @@ import pickle
 from itertools import accumulate, product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,10 +25,13 @@ from engine.orders import order_of
 from engine.rejects import Reject
 from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
-from tests.engine.driver import ALICE, ASK, BID, CAROL, Exchange
-from tests.engine.machine import ACCOUNTS, DEPOSITS, MID, ExchangeMachine
+from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
+from tests.engine.machine import ACCOUNTS, ASSETS, DEPOSITS, MARKETS, MID, SUB, ExchangeMachine
 
 OFFSETS = st.integers(min_value=-40, max_value=40)
+# Thousandths of a maximum.
+PARTS = st.sampled_from([100, 500, 900, 990, 1_000])
+SIDES = st.sampled_from(c.Side)
 SECONDS = st.sampled_from([0, 1, 61, 3_600, 100_000])
 
 
@@ -156,23 +160,68 @@ def check_ladder(
         assert ladder.taken(lots) == sweep(copy, listed, taker), f"{lots} lots in {market}"
 
 
+FLAGS = st.sampled_from(
+    [
+        {},
+        {"auto_borrow": True},
+        {"auto_borrow": True, "auto_lend_redeem": False},
+        {"auto_lend_redeem": False},
+    ]
+)
+
+
 class LimitsMachine(ExchangeMachine):
     """Questions between all the commands of the exchange's own machine."""
 
     def do(self, command: c.AnyCommand) -> e.Event:
         return self.exchange.apply(command)[0]
 
+    def use(self, question: q.AnyQuestion, per_mille: int) -> None:
+        """Use the given part of a maximum: so accounts come to the edge of what they may do."""
+        answer = self.exchange.engine.ask(question, at_ns=self.exchange.at_ns)
+        if isinstance(question, q.MaxOrder):
+            if isinstance(answer, q.MaxLots):
+                # An empty book takes any quantity; that brings nobody to an edge.
+                lots = min(answer.lots, 10**7) * per_mille // 1_000
+                self.do(order(question, max(lots, 1)))
+            return
+        assert isinstance(answer, q.MaxAmount)
+        amount = answer.amount_atoms * per_mille // 1_000
+        if amount and isinstance(question, q.MaxBorrow):
+            self.do(borrow(question.account, question.asset, amount))
+        elif amount and isinstance(question, q.MaxWithdrawal):
+            self.withdrawals += 1
+            command = withdrawal(question, amount)
+            self.do(msgspec.structs.replace(command, withdrawal=self.withdrawals))
+
+    @rule(account=ACCOUNTS, asset=ASSETS, part=PARTS)
+    def borrow_most(self, account: AccountId, asset: str, part: int) -> None:
+        self.use(q.MaxBorrow(account=account, asset=asset), part)
+
+    @rule(account=ACCOUNTS, asset=ASSETS, part=PARTS, flags=FLAGS)
+    def withdraw_most(
+        self, account: AccountId, asset: str, part: int, flags: dict[str, bool]
+    ) -> None:
+        self.use(q.MaxWithdrawal(account=account, asset=asset, **flags), part)
+
+    @rule(account=ACCOUNTS, market=MARKETS, side=SIDES, offset=OFFSETS, part=PARTS, flags=FLAGS)
+    def order_most(
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        offset: int,
+        part: int,
+        flags: dict[str, bool],
+    ) -> None:
+        price = MID[market] + offset
+        question = q.MaxOrder(account=account, market=market, side=side, price_ticks=price, **flags)
+        self.use(question, part)
+
     @rule(
         account=ACCOUNTS,
         offset=st.one_of(st.none(), OFFSETS),
-        flags=st.sampled_from(
-            [
-                {},
-                {"auto_borrow": True},
-                {"auto_borrow": True, "auto_lend_redeem": False},
-                {"auto_lend_redeem": False},
-            ]
-        ),
+        flags=FLAGS,
         reduce_only=st.sampled_from([False, False, True]),
         seconds=SECONDS,
     )
@@ -189,32 +238,32 @@ class LimitsMachine(ExchangeMachine):
             check_borrow(self.exchange, account, asset)
             check_withdrawal(self.exchange, q.MaxWithdrawal(account=account, asset=asset, **flags))
         for market, side in product(MID, c.Side):
+            price = None if offset is None else MID[market] + offset
             question = q.MaxOrder(
                 account=account,
                 market=market,
                 side=side,
-                price_ticks=None if offset is None else MID[market] + offset,
+                price_ticks=price,
                 reduce_only=reduce_only,
                 **flags,
             )
             check_order(self.exchange, question)
-
-    @rule(account=ACCOUNTS, offset=OFFSETS, seconds=SECONDS)
-    def a_ladder_takes_what_each_sweep_takes(
-        self, account: AccountId, offset: int, seconds: int
-    ) -> None:
-        self.exchange.wait(seconds)
-        for market, side in product(MID, c.Side):
             check_ladder(
-                self.exchange, account, market=market, side=side, price=MID[market] + offset
+                self.exchange, account, market=market, side=side, price=price or MID[market]
             )
 
     def teardown(self) -> None:
-        """The exchange's own machine has replayed already."""
+        """Ask where the run has led to, in another way for each account, and an hour later."""
+        ways = product((None, -30, 30), ({}, {"auto_borrow": True}), (0, 3_600))
+        offset, flags, seconds = list(ways)[self.exchange.sequence % 12]
+        for account in (ALICE, BOB, CAROL, SUB):
+            self.ask_for_every_maximum(
+                account=account, offset=offset, flags=flags, reduce_only=False, seconds=seconds
+            )
 
 
 TestLimits = LimitsMachine.TestCase
-TestLimits.settings = settings(max_examples=60, stateful_step_count=40)
+TestLimits.settings = settings(max_examples=50, stateful_step_count=40)
 
 
 @pytest.fixture
