@@ -25,7 +25,7 @@ from engine.orders import order_of
 from engine.rejects import Reject
 from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
-from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
+from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, Exchange
 from tests.engine.machine import ACCOUNTS, ASSETS, DEPOSITS, MARKETS, MID, SUB, ExchangeMachine
 
 OFFSETS = st.integers(min_value=-40, max_value=40)
@@ -310,6 +310,21 @@ def test_what_is_lent_counts_as_far_as_the_order_or_withdrawal_may_redeem_it(
             auto_lend_redeem=redeem,
         )
         assert check_order(exchange, bought) == atoms // 10**6
+
+
+def test_makers_who_could_not_borrow_all_they_sell_are_passed_over(exchange: Exchange) -> None:
+    exchange.accept(c.Lend(account=CAROL, asset="SOL", amount_atoms=10 * 10**9))
+    exchange.deposit(BOB, "USDC", 10_000 * 10**6)
+    exchange.limit(BOB, ASK, 300, 10_000, auto_borrow=True)
+    exchange.limit(CAROL, ASK, 200, 10_010)
+    exchange.limit(BOB, ASK, 500, 10_020, auto_borrow=True)
+    exchange.deposit(DAVE, "USDC", 10_000 * 10**6)
+    # 2 SOL are left to borrow: neither of bob's orders could be taken whole.
+    exchange.accept(c.Borrow(account=DAVE, asset="SOL", amount_atoms=75 * 10**8))
+    check_ladder(exchange, ALICE, market="SOL_USDC", side=BID, price=10_100)
+    buy = q.MaxOrder(account=ALICE, market="SOL_USDC", side=BID, price_ticks=10_100)
+    # 200 lots of carol's for 200.20, and the rest at 101.00.
+    assert check_order(exchange, buy) == 200 + (1_000 * 10**6 - 200_200_000) // 1_010_000
 
 
 def test_a_reduce_only_order_may_close_what_no_other_order_closes_yet(exchange: Exchange) -> None:
