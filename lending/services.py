@@ -1,11 +1,12 @@
 """Lend, redeem, borrow and repay: each is one command to the engine, which decides the amounts."""
 
 from accounts.access import Access
-from accounts.api.errors import require, submit_accepted
+from accounts.api.errors import ask_answered, require, submit_accepted
 from accounts.models import Balance
 from engine.catalog import Asset
 from engine.commands import Borrow, Lend, Redeem, Repay
 from engine.events import AnyEvent
+from engine.questions import MaxAmount, MaxBorrow
 from engine.units import AccountId
 from lending.selectors import pool_of
 
@@ -28,6 +29,15 @@ def borrow(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
     """Borrow money against the account's collateral."""
     require(access, "borrow")
     return submit_accepted(Borrow(account=_id(access), asset=asset, amount_atoms=amount_atoms))
+
+
+def max_borrow(access: Access, asset: str) -> int:
+    """Return the largest loan of an asset that would be accepted now, in atoms."""
+    if access.refusal("borrow"):
+        return 0
+    answer = ask_answered(MaxBorrow(account=_id(access), asset=asset))
+    assert isinstance(answer, MaxAmount)
+    return answer.amount_atoms
 
 
 def repay(access: Access, asset: str, amount_atoms: int) -> AnyEvent:
