@@ -7,9 +7,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from accounts.access import Access
-from accounts.api.errors import EngineRefused, Refused, require, submit_accepted
+from accounts.api.errors import EngineRefused, Refused, ask_answered, require, submit_accepted
 from accounts.models import WithdrawalInstruction
 from engine.commands import RequestWithdrawal
+from engine.questions import MaxAmount, MaxWithdrawal
 from engine.units import AccountId
 
 
@@ -58,6 +59,24 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
         instruction.delete()
         raise
     return instruction.number
+
+
+def max_withdrawal(
+    access: Access, asset: str, *, auto_lend_redeem: bool = True, auto_borrow: bool = False
+) -> int:
+    """Return the largest withdrawal of an asset that would be accepted now, in atoms."""
+    if access.refusal("withdraw") or (auto_borrow and access.refusal("borrow")):
+        return 0
+    answer = ask_answered(
+        MaxWithdrawal(
+            account=AccountId(access.account),
+            asset=asset,
+            auto_lend_redeem=auto_lend_redeem,
+            auto_borrow=auto_borrow,
+        )
+    )
+    assert isinstance(answer, MaxAmount)
+    return answer.amount_atoms
 
 
 def _instruction(account: int, request: WithdrawalRequest) -> WithdrawalInstruction:

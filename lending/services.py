@@ -6,11 +6,12 @@ It decides the amounts. A `command_id` names one very act: asked for again, it h
 from typing import NamedTuple
 
 from accounts.access import Access
-from accounts.api.errors import require, submit_accepted
+from accounts.api.errors import ask_answered, require, submit_accepted
 from accounts.models import Balance
 from engine.catalog import Asset
 from engine.commands import Borrow, ConvertDust, Lend, Redeem, Repay, SetLendTerms
 from engine.events import AnyEvent
+from engine.questions import MaxAmount, MaxBorrow
 from engine.units import AccountId
 from lending.selectors import pool_of
 
@@ -52,6 +53,15 @@ def borrow(
     require(access, "borrow")
     command = Borrow(account=_id(access), asset=asset, amount_atoms=amount_atoms)
     return submit_accepted(command, command_id=command_id)
+
+
+def max_borrow(access: Access, asset: str) -> int:
+    """Return the largest loan of an asset that would be accepted now, in atoms."""
+    if access.refusal("borrow"):
+        return 0
+    answer = ask_answered(MaxBorrow(account=_id(access), asset=asset))
+    assert isinstance(answer, MaxAmount)
+    return answer.amount_atoms
 
 
 def repay(

@@ -20,9 +20,10 @@ from engine.commands import (
     TimeInForce,
 )
 from engine.events import CommandRejected, Event, OrderCancelled, OrderPlaced, OrdersCancelled
+from engine.questions import MaxLots, MaxOrder, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
-from gateway.client import submit, submit_async, submit_many
+from gateway.client import ask, submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, GatewayError
 from trading.catalog import MAX_INTEGER, ListedMarket, catalog
 from trading.refusals import (
@@ -108,6 +109,36 @@ async def place_orders_async(
         else _placed(_outcome(command, next(outcomes).answer))
         for command in commands
     ]
+
+
+def max_order(access: Access, request: OrderRequest) -> str:
+    """Return the largest quantity with which the order would be accepted now; "0" if with none.
+
+    The quantities of the request itself are not looked at. Raises Refused for an unknown market,
+    a price that is none there, and a market that is shut; EngineUnavailable.
+    """
+    listed = catalog().markets.get(request.symbol)
+    if listed is None:
+        raise Refused(INVALID_MARKET)
+    price = None if request.price is None else listed.parse_price(request.price)
+    if _forbids(access, request, is_perp=listed.is_perp) is not None:
+        return "0"
+    answer = ask(
+        MaxOrder(
+            account=AccountId(access.account),
+            market=request.symbol,
+            side=request.side,
+            price_ticks=price,
+            reduce_only=request.reduce_only,
+            auto_lend_redeem=request.auto_lend_redeem is not False,
+            auto_borrow=request.auto_borrow is True,
+            auto_borrow_repay=request.auto_borrow_repay,
+        )
+    )
+    if isinstance(answer, Unanswerable):
+        raise Refused(_in_words(answer.why, listed))
+    assert isinstance(answer, MaxLots)
+    return listed.quantity_text(answer.lots)
 
 
 def cancel_order(access: Access, request: CancelRequest) -> OrderCancelled | Refusal:
@@ -265,11 +296,15 @@ def refusal_without_answer(error: GatewayError) -> Refusal:
 def _outcome(command: Command, answer: Event) -> Event | Refusal:
     if not isinstance(answer, CommandRejected):
         return answer
-    refused = refusal_of(answer, catalog().decimals)
-    lowest, highest = answer.details.get("lowest_ticks"), answer.details.get("highest_ticks")
-    if isinstance(command, PlaceOrder) and isinstance(lowest, int) and isinstance(highest, int):
+    listed = catalog().markets[command.market] if isinstance(command, PlaceOrder) else None
+    return _in_words(answer, listed)
+
+
+def _in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+    refused = refusal_of(rejected, catalog().decimals)
+    lowest, highest = rejected.details.get("lowest_ticks"), rejected.details.get("highest_ticks")
+    if listed is not None and isinstance(lowest, int) and isinstance(highest, int):
         # The engine counts in ticks; the customer does not.
-        listed = catalog().markets[command.market]
         band = f"{listed.price_text(lowest)} to {listed.price_text(highest)}"
         return msgspec.structs.replace(refused, message=f"{refused.message}. Allowed: {band}")
     return refused

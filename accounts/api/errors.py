@@ -5,7 +5,8 @@ from rest_framework.exceptions import APIException
 from accounts.access import Access
 from engine.commands import AnyCommand
 from engine.events import AnyEvent, CommandRejected
-from gateway.client import submit
+from engine.questions import AnyQuestion, MaxAmount, MaxLots, Unanswerable
+from gateway.client import ask, submit
 
 
 class Refused(APIException):
@@ -23,7 +24,7 @@ class Refused(APIException):
 
 
 class EngineRefused(Exception):
-    """The engine refused the command; nothing has changed."""
+    """The engine refused the command or question; nothing has changed."""
 
     def __init__(self, rejected: CommandRejected) -> None:
         super().__init__(rejected.message)
@@ -38,6 +39,17 @@ def submit_accepted(command: AnyCommand, *, command_id: str | None = None) -> An
     answer = submit(command, command_id=command_id).answer
     if isinstance(answer, CommandRejected):
         raise EngineRefused(answer)
+    return answer
+
+
+def ask_answered(question: AnyQuestion) -> MaxAmount | MaxLots:
+    """Ask the engine and return its answer.
+
+    Raises EngineRefused if what is asked about is not there or not open, and EngineUnavailable.
+    """
+    answer = ask(question)
+    if isinstance(answer, Unanswerable):
+        raise EngineRefused(answer.why)
     return answer
 
 

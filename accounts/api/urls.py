@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from accounts.api import capital
+from accounts.api import capital, limits
 
 urlpatterns = [
+    path("api/v1/account/limits/withdrawal", limits.MaxWithdrawalView.as_view()),
     path("api/v1/capital", capital.CapitalView.as_view()),
     path("api/v1/wallets", capital.WalletsView.as_view()),
     path("wapi/v1/capital/deposits", capital.DepositsView.as_view()),

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from lending.api import history, markets, positions
+from lending.api import history, limits, markets, positions
 
 urlpatterns = [
     path("api/v1/account/convertDust", positions.ConvertDustView.as_view()),
+    path("api/v1/account/limits/borrow", limits.MaxBorrowView.as_view()),
     path("api/v1/borrowLend", positions.BorrowLendView.as_view()),
     path("api/v1/borrowLend/apy", markets.ApyView.as_view()),
     path("api/v1/borrowLend/markets", markets.BorrowLendMarketsView.as_view()),

@@ -116,6 +116,29 @@ def reserve(
     resting: int,
 ) -> Events:
     """Hold what a spot order pays at most, and what it may borrow; or refuse and change nothing."""
+    refusal = spot_refusal(state, account, listed, order, taken=taken, resting=resting)
+    if order.locked:
+        market, own = listed.market, order.locked
+        holding = account.holdings[market.quote if order.is_bid else market.base]
+        if holding.available.atoms < own:
+            funds.raise_available(state, holding, own, MovementSource.SPOT_MARGIN)
+        funds.lock(state, holding, own)
+    return refusal
+
+
+def spot_refusal(
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    order: Order,
+    *,
+    taken: Sweep | None,
+    resting: int,
+) -> Events:
+    """Refuse a spot order that is not covered; count what an accepted one may lose and borrow.
+
+    What it is to lock is noted in the order, for `reserve`.
+    """
     market, lots = listed.market, resting
     quote_atoms = order.price * resting * listed.quote_atoms_per_tick
     if taken is not None:
@@ -143,10 +166,8 @@ def reserve(
         account.standing.stale[holding] = None
     equity, needed = standing(state, account)
     if equity < needed and (short or needed > account.spot_loss_micros or account.has_positions):
-        account.spot_loss_micros -= loss
-        if short:
-            order.borrow = short
-            lessen_borrow(account, order, symbol, short)
+        order.loss_micros, order.borrow = loss, short
+        uncount(account, order, symbol)
         return rejected(
             Reject.INSUFFICIENT_MARGIN,
             "free equity does not carry this order; deposit, reduce its size or cancel others",
@@ -154,11 +175,15 @@ def reserve(
             needed_micros=needed,
         )
     order.loss_micros, order.borrow, order.locked = loss, short, own
-    if own:
-        if holding.available.atoms < own:
-            funds.raise_available(state, holding, own, MovementSource.SPOT_MARGIN)
-        funds.lock(state, holding, own)
     return ()
+
+
+def uncount(account: Account, order: Order, asset: str) -> None:
+    """Take back what `spot_refusal` has counted to the account for an order paying in `asset`."""
+    account.spot_loss_micros -= order.loss_micros
+    if order.borrow:
+        lessen_borrow(account, order, asset, order.borrow)
+    order.loss_micros = order.locked = 0
 
 
 def _borrow_refusal(

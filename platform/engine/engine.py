@@ -15,6 +15,7 @@ from engine import commands as c
 from engine import (
     conversion,
     lending,
+    limits,
     listing,
     orders,
     pooling,
@@ -22,6 +23,7 @@ from engine import (
     terms,
     treasury,
 )
+from engine import questions as q
 from engine.answers import rejected
 from engine.book import Level
 from engine.events import (
@@ -74,6 +76,15 @@ HANDLERS: dict[type[c.Command], Handler] = {
 }
 
 
+Answerer = Callable[[State, Any, int], q.AnyAnswer]
+
+ANSWERERS: dict[type[q.Question], Answerer] = {
+    q.MaxBorrow: limits.max_borrow,
+    q.MaxOrder: limits.max_order,
+    q.MaxWithdrawal: limits.max_withdrawal,
+}
+
+
 class Depth(NamedTuple):
     """A book by levels, best first: (price_ticks, lots)."""
 
@@ -123,6 +134,10 @@ class Engine:
         events = (*answer, *record.events)
         record.events.clear()
         return events
+
+    def ask(self, question: q.AnyQuestion, *, at_ns: int) -> q.AnyAnswer:
+        """Answer a question as of `at_ns`, which is not before the last command; change nothing."""
+        return ANSWERERS[type(question)](self.state, question, at_ns)
 
     def depth(self, market: str) -> Depth:
         """Return the levels of a book."""

@@ -138,30 +138,41 @@ def borrow(state: State, command: Borrow) -> Events:
     if refusal:
         return refusal
     account, holding = _found(state, command)
-    pool = state.pools[command.asset]
+    refusal = borrow_refusal(state, account, holding, command.amount_atoms)
+    if refusal:
+        return refusal
+    # Past this line the loan must succeed.
+    funds.borrow(state, holding, command.amount_atoms, MovementSource.MANUAL)
+    return _answer(state)
+
+
+def borrow_refusal(state: State, account: Account, holding: Holding, amount: int) -> Events:
+    """Refuse a loan for what is lent, the pool, the account's limit or its margin.
+
+    Nothing changes. The account's pools must have been accrued.
+    """
     if holding.lend_scaled:
         return rejected(
             Reject.BORROW_REQUIRES_LEND_REDEEM,
-            f"redeem the {command.asset} you lend before borrowing",
+            f"redeem the {holding.asset} you lend before borrowing",
         )
-    refusal = loan_refusal(state, account, holding, amount=command.amount_atoms)
+    refusal = loan_refusal(state, account, holding, amount=amount)
     if refusal:
         return refusal
-    debt = div_ceil(command.amount_atoms * RAY, pool.debt_index)
-    holding.available.atoms += command.amount_atoms
+    debt = div_ceil(amount * RAY, state.pools[holding.asset].debt_index)
+    holding.available.atoms += amount
     holding.debt_scaled += debt
     after = health(state, account, MarginType.INITIAL)
-    holding.available.atoms -= command.amount_atoms
+    holding.available.atoms -= amount
     holding.debt_scaled -= debt
-    if after.free < 0:
-        return rejected(
-            Reject.INSUFFICIENT_MARGIN,
-            "your collateral does not carry this loan; deposit or borrow less",
-            equity_micros=after.equity,
-            needed_micros=after.equity - after.free,
-        )
-    funds.borrow(state, holding, command.amount_atoms, MovementSource.MANUAL)
-    return _answer(state)
+    if after.free >= 0:
+        return ()
+    return rejected(
+        Reject.INSUFFICIENT_MARGIN,
+        "your collateral does not carry this loan; deposit or borrow less",
+        equity_micros=after.equity,
+        needed_micros=after.equity - after.free,
+    )
 
 
 def repay(state: State, command: Repay) -> Events:

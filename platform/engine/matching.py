@@ -44,7 +44,7 @@ def sweep(state: State, listed: ListedMarket, order: Order) -> Sweep:
             take = min(left, maker.lots_open)
             if budget is not None:
                 take = min(take, (budget - cost) // per_lot)
-            if maker.borrow and not _can_pay(state, listed, maker, take, level.price):
+            if maker.borrow and not can_pay(state, listed, maker, take, level.price):
                 continue
             lots += take
             cost += take * per_lot
@@ -79,7 +79,7 @@ def match(
             # The rest of its quote quantity does not buy one more lot.
             order.lots_open = 0
             return None
-        if maker.borrow and not _can_pay(state, listed, maker, lots, level.price):
+        if maker.borrow and not can_pay(state, listed, maker, lots, level.price):
             expire(state, listed, maker, ExpiryReason.INSUFFICIENT_BORROWABLE_QUANTITY)
             continue
         if not listed.is_perp and cost_of(listed, order, lots, level.price) > (
@@ -100,7 +100,7 @@ def _tradable(listed: ListedMarket, order: Order, maker: Order) -> int:
     return min(lots, (budget - order.executed_quote) // per_lot)
 
 
-def _can_pay(state: State, listed: ListedMarket, order: Order, lots: int, price: int) -> bool:
+def can_pay(state: State, listed: ListedMarket, order: Order, lots: int, price: int) -> bool:
     """Tell whether what `order` lacks of its own money for `lots` could be had at once."""
     short = cost_of(listed, order, lots, price) - order.locked
     if short <= 0:

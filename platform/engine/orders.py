@@ -53,7 +53,7 @@ def place_order(state: State, command: PlaceOrder) -> Events:
             return bounded
         order = bounded
     else:
-        order = _order(state, account, command, price=price, lots=lots)
+        order = order_of(state, account, command, price=price, lots=lots)
     rests = command.type is LIMIT and command.time_in_force is GTC
     if rests and not listed.book.crosses(order.price, is_bid=order.is_bid):
         return _accept_maker(state, account, listed, order)
@@ -68,7 +68,7 @@ def _bounded_order(
     if price is None:
         price = market_price(state, listed, command)
     if price is None:
-        order = _order(state, account, command, price=0, lots=0)
+        order = order_of(state, account, command, price=0, lots=0)
         return _expired_at_once(state, order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
     if lots is None or command.reduce_only:
         lots = lots_bound(account, listed, command, price=price)
@@ -78,7 +78,7 @@ def _bounded_order(
             )
         if lots < listed.market.min_lots and not command.reduce_only:
             return too_small(listed)
-    return _order(state, account, command, price=price, lots=lots)
+    return order_of(state, account, command, price=price, lots=lots)
 
 
 def _accept_maker(state: State, account: Account, listed: ListedMarket, order: Order) -> Events:
@@ -114,7 +114,10 @@ def _accept_taker(
     return _finish(state, account, listed, order, reason=reason, rests=rests)
 
 
-def _order(state: State, account: Account, command: PlaceOrder, *, price: int, lots: int) -> Order:
+def order_of(
+    state: State, account: Account, command: PlaceOrder, *, price: int, lots: int
+) -> Order:
+    """Return the order which a command asks for, at the worst price it may get."""
     order_id = OrderId(state.next_order_id)
     state.next_order_id += 1
     terms = OrderTerms(

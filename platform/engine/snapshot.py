@@ -23,17 +23,17 @@ from engine.units import AccountId, OrderId
 
 VERSION = 2
 
-_POOL_FIELDS = (
+POOL_FIELDS = (
     "debt_scaled", "debt_index", "reserve", "accrued_at_ns", "anchor_ns", "anchor_debt_index",
     "anchor_reserve", "active_ray", "rate_ray", "throttle_started_ns", "throttle_cap_ppb",
     "swept_hour",
 )  # fmt: skip
-_BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_ray")
-_POSITION_FIELDS = (
+BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_ray")
+POSITION_FIELDS = (
     "lots", "quote", "entry_quote", "realized", "fees", "due", "sample", "interest_ray",
     "interest", "posted_hour", "position_id", "opened_at_ns",
 )  # fmt: skip
-_SETTING_FIELDS = (
+SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
     "leverage_limit", "borrow_limit_micros",
 )  # fmt: skip
@@ -150,8 +150,8 @@ def _dump_asset(state: State, symbol: str) -> list[Any]:
         msgspec.to_builtins(state.assets[symbol]),
         _int(pool.cash.atoms),
         pool.state.value,
-        [_value(pool, field) for field in _POOL_FIELDS],
-        [[_value(bucket, field) for field in _BUCKET_FIELDS] for bucket in pool.buckets],
+        [_value(pool, field) for field in POOL_FIELDS],
+        [[_value(bucket, field) for field in BUCKET_FIELDS] for bucket in pool.buckets],
         [(at_ns, _int(price)) for at_ns, price in state.prices[symbol].dump()],
     ]
 
@@ -163,9 +163,9 @@ def _load_asset(state: State, item: list[Any]) -> None:
     pool: Pool = state.pools[asset.symbol]
     pool.cash.atoms = int(cash)
     pool.state = PoolState(pool_state)
-    _restore(pool, _POOL_FIELDS, pool_values)
+    _restore(pool, POOL_FIELDS, pool_values)
     for bucket, values in zip(pool.buckets, bucket_values, strict=True):
-        _restore(bucket, _BUCKET_FIELDS, values)
+        _restore(bucket, BUCKET_FIELDS, values)
     pool.live = [bucket for bucket in pool.buckets if bucket.scaled]
     state.prices[asset.symbol] = Price.restore([(at, int(price)) for at, price in samples])
 
@@ -229,13 +229,13 @@ def _dump_account(account: Account) -> list[Any]:
     return [
         account.account_id,
         account.owner,
-        [_value(account, field) for field in _SETTING_FIELDS],
+        [_value(account, field) for field in SETTING_FIELDS],
         [
             [symbol, [_int(x) for x in _amounts(holding)], _dump_terms(holding.terms)]
             for symbol, holding in account.holdings.items()
         ],
         [
-            [market, [_value(position, field) for field in _POSITION_FIELDS]]
+            [market, [_value(position, field) for field in POSITION_FIELDS]]
             for market, position in account.positions.items()
         ],
     ]
@@ -268,7 +268,7 @@ def _amounts(holding: Holding) -> tuple[int, int, int, int]:
 def _load_account(state: State, item: list[Any]) -> None:
     account_id, owner, settings, holdings, positions = item
     account = Account(AccountId(account_id), AccountId(owner))
-    _restore(account, _SETTING_FIELDS, settings)
+    _restore(account, SETTING_FIELDS, settings)
     for symbol, amounts, terms in holdings:
         holding = account.holding(symbol)
         holding.terms = _load_terms(terms)
@@ -278,7 +278,7 @@ def _load_account(state: State, item: list[Any]) -> None:
         holding.note_interest()
     for market, values in positions:
         position: Position = state.position(account, state.markets[market])
-        _restore(position, _POSITION_FIELDS, values)
+        _restore(position, POSITION_FIELDS, values)
     state.accounts[account.account_id] = account
 
 

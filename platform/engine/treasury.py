@@ -145,6 +145,21 @@ def _take_out(
         return rejected(Reject.INVALID_AMOUNT, "the amount must be above zero")
     funds.accrue_account(state, account)
     holding = funds.accrue_holding(state, account, asset)
+    refusal = take_out_refusal(state, account, holding, amount, redeem=redeem, borrow=borrow)
+    if refusal:
+        return refusal
+    funds.raise_available(state, holding, amount, MovementSource.WITHDRAWAL)
+    return ()
+
+
+def take_out_refusal(
+    state: State, account: Account, holding: Holding, amount: int, *, redeem: bool, borrow: bool
+) -> Events:
+    """Refuse to let go what is not there, cannot be had, or is needed as margin.
+
+    Nothing changes. The account's pools must have been accrued.
+    """
+    asset = holding.asset
     own = holding.available.atoms
     lent = state.pools[asset].lend_atoms(holding.lend_scaled, holding.bucket) if redeem else 0
     room = funds.redeemable(state, holding) if redeem else 0
@@ -170,11 +185,7 @@ def _take_out(
         refusal = loan_refusal(state, account, holding, amount=short, redeemed=room)
         if refusal:
             return refusal
-    refusal = _margin_refusal(state, account, holding, amount, borrowed=short)
-    if refusal:
-        return refusal
-    funds.raise_available(state, holding, amount, MovementSource.WITHDRAWAL)
-    return ()
+    return _margin_refusal(state, account, holding, amount, borrowed=short)
 
 
 def _margin_refusal(

@@ -1,5 +1,7 @@
 """The one corridor into the engine: `submit`, for every change of money, orders and settings.
 
+Beside it `ask`, which changes nothing: for what only the live engine can tell exactly.
+
 A connection that breaks is opened again and what was unanswered is sent again under the same
 command id, so that a restart of the engine is one slow answer, given once. After the third break in
 the midst of a command its outcome is called unknown.
@@ -16,6 +18,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from engine.commands import Command
+from engine.questions import AnyAnswer, AnyQuestion
 from gateway import codec
 from gateway.errors import EngineUnavailable, GatewayError, OutcomeUnknown
 from gateway.pipeline import GAVE_UP, MAX_SENDS, Pipeline
@@ -23,12 +26,13 @@ from gateway.transport import (
     INLINE,
     Address,
     Outcome,
+    ask_inline,
     new_command_id,
     parse_addresses,
     submit_inline,
 )
 
-__all__ = ["Outcome", "new_command_id", "submit", "submit_async", "submit_many"]
+__all__ = ["Outcome", "ask", "new_command_id", "submit", "submit_async", "submit_many"]
 
 # An engine that restarts is back within a second or two: ask often, but do not spin.
 RECONNECT_SECONDS = 0.05
@@ -55,8 +59,8 @@ def submit(
     command_id = command_id or new_command_id()
     if settings.ENGINE_ADDRESS == INLINE:
         return submit_inline(command, command_id)
-    seconds = settings.ENGINE_TIMEOUT_SECONDS if timeout is None else timeout
-    attempt = _Attempt(codec.request_frame(0, command_id, command), time.monotonic() + seconds)
+    deadline = time.monotonic() + _seconds(timeout)
+    attempt = _Attempt(codec.request_frame(0, command_id, command), deadline)
     while True:
         answer = attempt.once()
         if isinstance(answer, codec.Reply):
@@ -67,6 +71,31 @@ def submit(
             raise OutcomeUnknown(GAVE_UP)
         if time.monotonic() + RECONNECT_SECONDS >= attempt.deadline:
             raise attempt.failure()
+        time.sleep(RECONNECT_SECONDS)
+
+
+def ask(question: AnyQuestion, *, timeout: float | None = None) -> AnyAnswer:
+    """Ask the live engine and wait for its answer, which shows nothing that is not committed.
+
+    Args:
+        timeout: seconds, across restarts of the engine.
+
+    Raises:
+        EngineUnavailable: there was no answer in time.
+    """
+    if settings.ENGINE_ADDRESS == INLINE:
+        return ask_inline(question)
+    attempt = _Attempt(codec.ask_frame(0, question), time.monotonic() + _seconds(timeout))
+    while True:
+        answer = attempt.once()
+        if isinstance(answer, codec.Reply):
+            return codec.decode_finding(answer.answer)
+        if isinstance(answer, codec.Refusal):
+            raise EngineUnavailable(answer.message)
+        if attempt.breaks >= MAX_SENDS:
+            raise EngineUnavailable(GAVE_UP)
+        if time.monotonic() + RECONNECT_SECONDS >= attempt.deadline:
+            raise EngineUnavailable(str(attempt.failure()))
         time.sleep(RECONNECT_SECONDS)
 
 
@@ -118,7 +147,7 @@ def _pipeline() -> Pipeline:
 
 
 class _Attempt:
-    """One command of a blocking caller, over as many connections as it takes."""
+    """One command or question of a blocking caller, over as many connections as it takes."""
 
     def __init__(self, frame: bytes, deadline: float) -> None:
         self.frame = frame

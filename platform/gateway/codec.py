@@ -1,7 +1,7 @@
 """Frames between the engine and its callers: 4 bytes of length (big-endian), then msgpack.
 
-The first frame of a caller says what the connection is for: a Request starts a series of commands,
-Follow asks for the feed.
+The first frame of a caller says what the connection is for: a Request or an Ask starts a series of
+commands and questions, Follow asks for the feed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ import msgspec
 from engine.catalog import MarketState
 from engine.commands import AnyCommand, Command
 from engine.events import AnyEvent, AssetListed, Event, MarketListed
+from engine.questions import AnyAnswer, AnyQuestion, Question
 from engine.units import AccountId
 
 # A command is a few hundred bytes; more than this from a caller is a mistake or an attack.
@@ -22,6 +23,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_FEED_BYTES = 256 * 1024 * 1024
 MAX_COMMAND_ID = 120
 _LENGTH_BYTES = 4
+# Text that is no UTF-8 is told by Python's own error.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _LOWEST, _HIGHEST = -(2**63), 2**64 - 1
 
 
@@ -37,12 +40,22 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="q"):
     command: msgspec.Raw
 
 
+class Ask(msgspec.Struct, frozen=True, array_like=True, tag="k"):
+    """A question as it travels: it changes nothing, so it needs no id."""
+
+    correlation: int
+    question: msgspec.Raw
+
+
 class Follow(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     """Ask for the feed: a FeedSnapshot, then a FeedBatch after each commit."""
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """The committed outcome of a command."""
+    """The committed outcome of a command, or the answer to a question.
+
+    An answer shows what is committed up to `sequence`.
+    """
 
     correlation: int
     sequence: int
@@ -51,7 +64,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, tag="a"):
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="x"):
-    """The command was not taken: nothing has happened."""
+    """The command or question was not taken: nothing has happened."""
 
     correlation: int
     message: str
@@ -107,7 +120,11 @@ _events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent, s
 _several: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(
     list[AnyEvent], strict=False
 )
-_questions: msgspec.msgpack.Decoder[Request | Follow] = msgspec.msgpack.Decoder(Request | Follow)
+_frames: msgspec.msgpack.Decoder[Request | Ask | Follow] = msgspec.msgpack.Decoder(
+    Request | Ask | Follow
+)
+_questions: msgspec.msgpack.Decoder[AnyQuestion] = msgspec.msgpack.Decoder(AnyQuestion)
+_findings: msgspec.msgpack.Decoder[AnyAnswer] = msgspec.msgpack.Decoder(AnyAnswer)
 _answers: msgspec.msgpack.Decoder[Reply | Refusal] = msgspec.msgpack.Decoder(Reply | Refusal)
 _feed: msgspec.msgpack.Decoder[FeedSnapshot | FeedBatch] = msgspec.msgpack.Decoder(
     FeedSnapshot | FeedBatch, strict=False
@@ -144,12 +161,30 @@ def request_frame(correlation: int, command_id: str, command: Command) -> bytes:
     return frame(_encoder.encode(Request(correlation, command_id, raw)))
 
 
+def ask_frame(correlation: int, question: Question) -> bytes:
+    """Return the frame which asks `question`. Raises OverflowError for numbers over 64 bits."""
+    return frame(_encoder.encode(Ask(correlation, msgspec.Raw(_encoder.encode(question)))))
+
+
 def decode_command(data: bytes | msgspec.Raw) -> AnyCommand:
     """Return the command which `data` says. Raises FrameError."""
     try:
         return _commands.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except _UNREADABLE as error:
         raise FrameError(f"not a command: {error}") from error
+
+
+def decode_question(data: bytes | msgspec.Raw) -> AnyQuestion:
+    """Return the question which `data` says. Raises FrameError."""
+    try:
+        return _questions.decode(data)
+    except _UNREADABLE as error:
+        raise FrameError(f"not a question: {error}") from error
+
+
+def decode_finding(data: bytes | msgspec.Raw) -> AnyAnswer:
+    """Return the answer to a question which `data` says."""
+    return _findings.decode(data)
 
 
 def decode_event(data: bytes | msgspec.Raw) -> AnyEvent:
@@ -162,11 +197,11 @@ def decode_events(data: bytes) -> list[AnyEvent]:
     return _several.decode(data)
 
 
-def decode_question(data: bytes) -> Request | Follow:
+def decode_request(data: bytes) -> Request | Ask | Follow:
     """Return what a caller sent. Raises FrameError."""
     try:
-        return _questions.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        return _frames.decode(data)
+    except _UNREADABLE as error:
         raise FrameError(f"not a request: {error}") from error
 
 
@@ -174,7 +209,7 @@ def decode_answer(data: bytes) -> Reply | Refusal:
     """Return what the engine answered. Raises FrameError."""
     try:
         return _answers.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except _UNREADABLE as error:
         raise FrameError(f"not an answer: {error}") from error
 
 
@@ -182,7 +217,7 @@ def decode_feed(data: bytes) -> FeedSnapshot | FeedBatch:
     """Return a frame of the feed. Raises FrameError."""
     try:
         return _feed.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except _UNREADABLE as error:
         raise FrameError(f"not a feed frame: {error}") from error
 
 

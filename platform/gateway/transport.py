@@ -7,11 +7,13 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from engine.commands import Command
 from engine.events import AnyEvent
+from engine.questions import AnyAnswer, AnyQuestion
 
 INLINE = "inline"
 
@@ -88,7 +90,16 @@ def new_command_id() -> str:
     return f"{time.time_ns() // 1_000_000:011x}{_origin[0]}{next(_numbers):x}"
 
 
-InlineEngine = Callable[[Command, str], Outcome]
+class InlineEngine(Protocol):
+    """An engine in this process."""
+
+    def __call__(self, command: Command, command_id: str) -> Outcome:
+        """Return the outcome of a command."""
+
+    def ask(self, question: AnyQuestion) -> AnyAnswer:
+        """Return the answer to a question."""
+
+
 _inline: list[InlineEngine] = []
 
 
@@ -99,6 +110,15 @@ def install_inline(engine: InlineEngine | None) -> None:
 
 def submit_inline(command: Command, command_id: str) -> Outcome:
     """Give a command to the engine of this process."""
+    return _installed()(command, command_id)
+
+
+def ask_inline(question: AnyQuestion) -> AnyAnswer:
+    """Ask the engine of this process."""
+    return _installed().ask(question)
+
+
+def _installed() -> InlineEngine:
     if not _inline:
         raise RuntimeError('ENGINE_ADDRESS is "inline" but no engine is installed in this process')
-    return _inline[0](command, command_id)
+    return _inline[0]

@@ -11,10 +11,13 @@ from sequencer.projections import project
 
 
 class Caller(Protocol):
-    """Somebody who waits for the outcome of a command."""
+    """Somebody who waits for the outcome of a command, or for an answer."""
 
     def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
         """Queue the committed outcome."""
+
+    def refuse(self, correlation: int, message: str) -> None:
+        """Say that a command or question was not taken."""
 
     def flush(self) -> None:
         """Send what is queued."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from engine.commands import Command
 from engine.engine import Engine
+from engine.questions import AnyAnswer, AnyQuestion
 from gateway import codec
 from gateway.transport import Outcome
 from sequencer.batch import Batch, Entry, apply
@@ -53,6 +54,14 @@ class InlineEngine:
         first = JournalEntry.objects.get(pk=outcome.sequence)
         answer = bytes(first.answer) if outcome.answer is None else outcome.answer
         return Outcome(first.sequence, first.at_ns, codec.decode_event(answer))
+
+    def ask(self, question: AnyQuestion) -> AnyAnswer:
+        """Return the answer to a question; everything applied is written."""
+        asked = codec.decode_question(codec.encode(question))
+        with self._lock:
+            at_ns = max(time.time_ns() // 1000 * 1000, self.engine.state.at_ns)
+            answer = self.engine.ask(asked, at_ns=at_ns)
+        return codec.decode_finding(codec.encode(answer))
 
     def _commit(self, batch: Batch) -> None:
         if self._chain == CHAIN_START:

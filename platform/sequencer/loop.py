@@ -1,10 +1,13 @@
 """Numbers and timestamps commands, applies them, and answers when they are committed.
 
+Questions are answered between commands, and wait for the commit of what they may show.
+
 Everything here runs in the event loop's thread, except `take`, by which the committer's thread
 gets what has been applied while it was busy.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -13,6 +16,7 @@ from typing import NamedTuple
 
 from engine.commands import Command, ListAsset, ListMarket
 from engine.engine import Engine
+from engine.questions import AnyQuestion
 from gateway import codec
 from sequencer.batch import Batch, Caller, Entry, Known, apply
 from sequencer.commit import stop_process
@@ -21,6 +25,9 @@ from sequencer.commit import stop_process
 MAX_BATCH = 500
 # About a second's work. Beyond it callers are told to come again, instead of waiting in vain.
 MAX_PENDING = 20_000
+# More than these could not be answered within anybody's patience.
+MAX_QUERIES = 1_000
+_log = logging.getLogger(__name__)
 _LISTING = (ListAsset, ListMarket)
 BUSY = "the exchange is busy: nothing was done, try again in a moment"
 
@@ -31,6 +38,14 @@ class Asked(NamedTuple):
     command_id: str
     command: Command
     raw: bytes
+    caller: Caller
+    correlation: int
+
+
+class Query(NamedTuple):
+    """A question that came in, with who waits for the answer."""
+
+    question: AnyQuestion
     caller: Caller
     correlation: int
 
@@ -57,6 +72,7 @@ class Sequencer:
         self._open = Batch()
         self.ready = threading.Condition()
         self._pending: deque[Asked] = deque()
+        self._queries: deque[Query] = deque()
         self._uncommitted: dict[int, Entry] = {}
         self._stopping = False
 
@@ -74,6 +90,21 @@ class Sequencer:
             self._pending.append(asked)
         else:
             self._apply(asked)
+        return None
+
+    def ask(self, query: Query) -> str | None:
+        """Queue a question. Returns why not, if refused.
+
+        One is answered in each turn of the loop: what comes in meanwhile waits for no second.
+        """
+        if self._stopping:
+            # Unanswered: the caller will ask the next engine.
+            return None
+        if len(self._queries) >= MAX_QUERIES:
+            return BUSY
+        self._queries.append(query)
+        if len(self._queries) == 1:
+            self._loop.call_soon(self._answer_query)
         return None
 
     def take(self, timeout_seconds: float) -> Batch | None:
@@ -106,6 +137,7 @@ class Sequencer:
         """Take no further command. What waits unapplied is dropped: nothing of it has happened."""
         self._stopping = True
         self._pending.clear()
+        self._queries.clear()
 
     def _apply(self, asked: Asked) -> None:
         at_ns = max(time.time_ns() // 1000 * 1000, self.engine.state.at_ns)
@@ -144,6 +176,28 @@ class Sequencer:
     def _apply_pending(self) -> None:
         while self._pending and len(self._open.entries) < MAX_BATCH:
             self._apply(self._pending.popleft())
+
+    def _answer_query(self) -> None:
+        if not self._queries:
+            return
+        question, caller, correlation = self._queries.popleft()
+        if self._queries:
+            self._loop.call_soon(self._answer_query)
+        at_ns = max(time.time_ns() // 1000 * 1000, self.engine.state.at_ns)
+        try:
+            with self.ready:
+                answer = codec.encode(self.engine.ask(question, at_ns=at_ns))
+        except Exception:  # noqa: BLE001 -- it changed a copy only: the exchange goes on
+            _log.exception("%r could not be answered", question)
+            caller.refuse(correlation, "the question could not be answered")
+            return
+        last = self._uncommitted.get(self.applied)
+        if last is not None:
+            # It may show what the last command did: it waits for that to be committed.
+            last.callers.append((caller, correlation, answer))
+            return
+        caller.reply(correlation, sequence=self.applied, at_ns=at_ns, answer=answer)
+        caller.flush()
 
     def _answer(self, batch: Batch) -> None:
         for entry in batch.entries:

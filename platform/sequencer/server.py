@@ -1,4 +1,4 @@
-"""The engine's socket: callers with commands, and followers of the feed.
+"""The engine's socket: callers with commands and questions, and followers of the feed.
 
 A connection that breaks the protocol, or does not read what it is sent, is ended; no other notices.
 """
@@ -14,7 +14,7 @@ import msgspec
 from gateway import codec
 from gateway.transport import Address
 from sequencer.batch import Batch
-from sequencer.loop import Asked, Sequencer
+from sequencer.loop import Asked, Query, Sequencer
 from sequencer.publish import Feed
 
 # More unread than this means a reader that has stopped reading.
@@ -84,13 +84,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for body in self._reader.take(data):
-                self._received(codec.decode_question(body))
+                self._received(codec.decode_request(body))
         except codec.FrameError as error:
             _log.warning("a caller broke the protocol and was cut off: %s", error)
             self.abort()
 
     def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
-        """Queue the outcome of a command; it leaves with the others of its commit."""
+        """Queue an outcome or answer; it leaves with the others of its commit."""
         reply = codec.Reply(correlation, sequence, at_ns, msgspec.Raw(answer))
         self._answers.append(codec.frame(codec.encode(reply)))
         self._hub.answered[self] = None
@@ -122,20 +122,24 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _received(self, question: codec.Request | codec.Follow) -> None:
-        if isinstance(question, codec.Follow):
+    def refuse(self, correlation: int, message: str) -> None:
+        """Say at once that a command or question was not taken."""
+        self.send(codec.frame(codec.encode(codec.Refusal(correlation, message))))
+
+    def _received(self, request: codec.Request | codec.Ask | codec.Follow) -> None:
+        if isinstance(request, codec.Follow):
             self._hub.feed.join(self, committed=self._hub.sequencer.idle)
             return
-        raw = bytes(question.command)
         try:
-            command = codec.decode_command(raw)
+            if isinstance(request, codec.Ask):
+                question = codec.decode_question(request.question)
+                refusal = self._hub.sequencer.ask(Query(question, self, request.correlation))
+            else:
+                raw = bytes(request.command)
+                command = codec.decode_command(raw)
+                asked = Asked(request.command_id, command, raw, self, request.correlation)
+                refusal = self._hub.sequencer.accept(asked)
         except codec.FrameError as error:
-            self._refuse(question.correlation, str(error))
-            return
-        asked = Asked(question.command_id, command, raw, self, question.correlation)
-        refusal = self._hub.sequencer.accept(asked)
+            refusal = str(error)
         if refusal is not None:
-            self._refuse(question.correlation, refusal)
-
-    def _refuse(self, correlation: int, message: str) -> None:
-        self.send(codec.frame(codec.encode(codec.Refusal(correlation, message))))
+            self.refuse(request.correlation, refusal)

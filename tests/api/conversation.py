@@ -66,6 +66,21 @@ def away_from_market(trader: Trader, symbol: str) -> str:
     return str((best * Decimal("0.8")).quantize(Decimal("0.01")))
 
 
+def check_limits(*, borrow: Row, order: Row, withdrawal: Row) -> None:
+    """Look at the largest loan and withdrawal of USDC, and at the largest bid for SOL on loan."""
+    asked = {"autoBorrow": True, "reduceOnly": False, "side": "Bid", "symbol": "SOL_USDC"}
+    assert {name: order[name] for name in asked} == asked
+    assert (withdrawal["autoBorrow"], withdrawal["autoLendRedeem"]) == (None, True)
+    assert borrow["symbol"] == withdrawal["symbol"] == "USDC"
+    own = Decimal(withdrawal["maxWithdrawalQuantity"])
+    most = Decimal(order["maxOrderQuantity"])
+    assert own > 0
+    assert Decimal(borrow["maxBorrowQuantity"]) > 0
+    assert most % Decimal("0.01") == 0
+    # What is borrowed buys too.
+    assert most * Decimal(order["price"]) > own
+
+
 def place_read_and_cancel(trader: Trader, symbol: str) -> None:
     """Place a resting bid, find it again, cancel it; what it held is free again, to the digit."""
     before = trader.balances()["USDC"]

@@ -174,6 +174,18 @@ def test_settings_are_read_and_changed(alice: BpxTrader) -> None:
     conversation.change_settings(alice)
 
 
+def test_the_largest_quantities_are_asked_for(alice: BpxTrader) -> None:
+    ask = alice.account
+    price = conversation.away_from_market(alice, SPOT)
+    conversation.check_limits(
+        borrow=dict(ask.get_max_borrow_quantity("USDC")),
+        order=dict(
+            ask.get_max_order_quantity(SPOT, "Bid", price, auto_borrow=True, reduce_only=False)
+        ),
+        withdrawal=dict(ask.get_max_withdrawal_quantity("USDC", auto_lend_redeem=True)),
+    )
+
+
 def test_an_error_is_a_code_and_a_message(alice: BpxTrader) -> None:
     refused = alice.place(SPOT, "Bid", price="100.001", quantity="0.1")
     assert refused["code"] == "INVALID_PRICE"

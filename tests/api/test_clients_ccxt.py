@@ -283,3 +283,20 @@ def test_capital_is_said_in_plain_decimals(alice: CcxtTrader) -> None:
         for text in (row["available"], row["locked"]):
             assert "e" not in text.lower()
             assert Decimal(text) >= 0
+
+
+def test_the_largest_quantities_are_asked_for(alice: CcxtTrader) -> None:
+    ask = alice.client
+    order = {
+        "symbol": SPOT,
+        "side": "Bid",
+        "price": conversation.away_from_market(alice, SPOT),
+        "autoBorrow": True,
+        "reduceOnly": False,
+    }
+    withdrawal = {"symbol": "USDC", "autoLendRedeem": True}
+    conversation.check_limits(
+        borrow=ask.private_get_api_v1_account_limits_borrow({"symbol": "USDC"}),
+        order=ask.private_get_api_v1_account_limits_order(order),
+        withdrawal=ask.private_get_api_v1_account_limits_withdrawal(withdrawal),
+    )

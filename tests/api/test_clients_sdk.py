@@ -150,6 +150,16 @@ def test_a_trade_agrees_to_the_last_digit(alice: SdkTrader, bob: SdkTrader, symb
     conversation.trade_and_compare(alice, bob, symbol)
 
 
+def test_the_largest_quantities_are_asked_for(alice: SdkTrader) -> None:
+    ask = alice.account
+    price = conversation.away_from_market(alice, SPOT)
+    conversation.check_limits(
+        borrow=ask.get_max_borrow_quantity("USDC"),
+        order=ask.get_max_order_quantity(SPOT, "Bid", price, autoBorrow=True, reduceOnly=False),
+        withdrawal=ask.get_max_withdrawal_quantity("USDC", autoLendRedeem=True),
+    )
+
+
 def test_a_number_in_exponent_form_is_signed_as_written(alice: SdkTrader) -> None:
     with pytest.raises(BackpackAPIError) as refusal:
         alice.account.execute_order(

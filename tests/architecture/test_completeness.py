@@ -5,7 +5,9 @@ import typing
 from pathlib import Path
 
 from engine.commands import AnyCommand, Command
+from engine.engine import ANSWERERS
 from engine.events import AnyEvent, Event
+from engine.questions import Answer, AnyAnswer, AnyQuestion, Question
 from engine.rejects import ExpiryReason, Reject
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +34,14 @@ def _names(union: object) -> set[str]:
 def test_every_command_and_event_is_in_its_union() -> None:
     assert _names(AnyCommand) == {kind.__name__ for kind in Command.__subclasses__()}
     assert _names(AnyEvent) == {kind.__name__ for kind in Event.__subclasses__()}
+
+
+def test_every_question_and_answer_is_in_its_union_and_can_be_asked() -> None:
+    assert _names(AnyQuestion) == {kind.__name__ for kind in Question.__subclasses__()}
+    assert _names(AnyAnswer) == {kind.__name__ for kind in Answer.__subclasses__()}
+    assert set(ANSWERERS) == set(typing.get_args(AnyQuestion))
+    apps = _sources(*(folder for folder in DOORS if folder != "platform"))
+    assert _without(apps, _names(AnyQuestion)) == set()
 
 
 def test_every_command_has_a_handler_in_the_engine() -> None:

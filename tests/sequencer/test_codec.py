@@ -4,7 +4,7 @@ import itertools
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.catalog import PoolState
@@ -36,7 +36,7 @@ def test_frames_cut_anywhere_come_out_whole(cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     reader = codec.FrameReader(codec.MAX_REQUEST_BYTES)
     questions = [
-        codec.decode_question(body)
+        codec.decode_request(body)
         for start, end in itertools.pairwise(edges)
         for body in reader.take(stream[start:end])
     ]
@@ -55,8 +55,15 @@ def test_a_frame_beyond_the_limit_is_refused_before_it_is_read() -> None:
 
 
 @given(data=st.binary(max_size=60))
+@example(data=b"\x91\xa1\x80")
 def test_noise_is_a_frame_error_and_nothing_else(data: bytes) -> None:
-    for decode in (codec.decode_question, codec.decode_command, codec.decode_answer):
+    readers = (
+        codec.decode_request,
+        codec.decode_question,
+        codec.decode_command,
+        codec.decode_answer,
+    )
+    for decode in readers:
         try:
             decode(data)
         except codec.FrameError:

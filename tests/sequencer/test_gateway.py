@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import CancelOrder, CreditDeposit, Side
+from engine.commands import Borrow, CancelOrder, CreditDeposit, Lend, Side
 from engine.events import BalanceChanged, BookChanged, CommandRejected, OrderPlaced
+from engine.questions import MaxAmount, MaxBorrow, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId
 from gateway import codec
-from gateway.client import submit, submit_async, submit_many
+from gateway.client import ask, submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 from gateway.feed import FeedBatch, FeedSnapshot, decode_events, follow
 from gateway.transport import parse_address, parse_addresses
@@ -23,6 +24,7 @@ from tests.sequencer.engines import EngineProcess
 from tests.sequencer.market import ACCOUNTS, SPOT, order
 
 DEPOSIT = CreditDeposit(account=AccountId(ACCOUNTS[0]), asset="USDC", amount_atoms=500)
+MAX_BORROW = MaxBorrow(account=AccountId(ACCOUNTS[0]), asset="USDC")
 
 
 def test_a_repeated_command_gets_its_first_outcome_and_changes_nothing(
@@ -55,6 +57,26 @@ def test_a_known_id_with_other_terms_is_refused_and_not_journaled(engine: Engine
     assert refused.answer.code is Reject.DUPLICATE_ID_WITH_OTHER_TERMS
     assert refused.sequence == first.sequence
     assert JournalEntry.objects.count() == count
+
+
+def test_a_question_is_answered_after_what_came_before_and_leaves_nothing(
+    engine: EngineProcess,
+) -> None:
+    lender, borrower = map(AccountId, ACCOUNTS[:2])
+    question = MaxBorrow(account=borrower, asset="USDC")
+    assert ask(question) == MaxAmount(amount_atoms=0)
+    submit(Lend(account=lender, asset="USDC", amount_atoms=10**9))
+    count = JournalEntry.objects.count()
+    most = ask(question)
+    assert isinstance(most, MaxAmount)
+    assert 0 < most.amount_atoms < 10**9
+    unknown = ask(MaxBorrow(account=borrower, asset="NONE"))
+    assert isinstance(unknown, Unanswerable)
+    assert unknown.why.code is Reject.UNKNOWN_ASSET
+    assert JournalEntry.objects.count() == count
+    for amount, is_accepted in ((most.amount_atoms + 1, False), (most.amount_atoms, True)):
+        answer = submit(Borrow(account=borrower, asset="USDC", amount_atoms=amount)).answer
+        assert isinstance(answer, CommandRejected) is not is_accepted
 
 
 def test_many_commands_are_answered_in_order(engine: EngineProcess) -> None:
@@ -94,6 +116,10 @@ def test_a_command_that_is_none_is_refused_on_a_line_that_goes_on(engine: Engine
         line.sendall(codec.request_frame(6, "a line break \n is no id", DEPOSIT))
         (refusal,) = [codec.decode_answer(body) for body in reader.take(line.recv(4096))]
         assert isinstance(refusal, codec.Refusal)
+        line.sendall(codec.frame(codec.encode(codec.Ask(8, msgspec.Raw(b"\x80")))))
+        (refusal,) = [codec.decode_answer(body) for body in reader.take(line.recv(4096))]
+        assert isinstance(refusal, codec.Refusal)
+        assert "question" in refusal.message
         line.sendall(codec.request_frame(7, "good", DEPOSIT))
         (reply,) = [codec.decode_answer(body) for body in reader.take(line.recv(4096))]
         assert isinstance(reply, codec.Reply)
@@ -107,6 +133,8 @@ def test_without_an_engine_callers_learn_that_nothing_happened(
         submit(DEPOSIT, timeout=0.2)
     with pytest.raises(EngineUnavailable):
         asyncio.run(submit_async(DEPOSIT, timeout=0.2))
+    with pytest.raises(EngineUnavailable, match="cannot be reached"):
+        ask(MAX_BORROW, timeout=0.2)
 
 
 def test_when_the_engine_dies_unanswered_callers_learn_that_the_outcome_is_unknown(
@@ -121,6 +149,9 @@ def test_when_the_engine_dies_unanswered_callers_learn_that_the_outcome_is_unkno
             submit(DEPOSIT, timeout=0.3)
         with pytest.raises(OutcomeUnknown):
             asyncio.run(submit_async(DEPOSIT, timeout=0.3))
+        # A question changes nothing, whatever became of it.
+        with pytest.raises(EngineUnavailable, match="in time"):
+            ask(MAX_BORROW, timeout=0.3)
 
 
 def test_a_command_at_which_the_engine_ends_each_time_is_sent_three_times(
@@ -131,20 +162,22 @@ def test_a_command_at_which_the_engine_ends_each_time_is_sent_three_times(
 
     async def mortal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         length = int.from_bytes(await reader.readexactly(4), "big")
-        question = codec.decode_question(await reader.readexactly(length))
-        assert isinstance(question, codec.Request)
-        seen.append(question.command_id)
+        request = codec.decode_request(await reader.readexactly(length))
+        assert not isinstance(request, codec.Follow)
+        seen.append(request.command_id if isinstance(request, codec.Request) else "question")
         writer.close()
 
-    async def ask() -> None:
+    async def send() -> None:
         async with await asyncio.start_unix_server(mortal, f"{tmp_path}/mortal.sock"):
             with pytest.raises(OutcomeUnknown):
                 await submit_async(DEPOSIT, command_id="poison:async", timeout=30)
             with pytest.raises(OutcomeUnknown):
                 await asyncio.to_thread(submit, DEPOSIT, command_id="poison:sync", timeout=30)
+            with pytest.raises(EngineUnavailable):
+                await asyncio.to_thread(ask, MAX_BORROW, timeout=30)
 
-    asyncio.run(ask())
-    assert seen == ["poison:async"] * 3 + ["poison:sync"] * 3
+    asyncio.run(send())
+    assert seen == ["poison:async"] * 3 + ["poison:sync"] * 3 + ["question"] * 3
 
 
 def test_the_feed_names_the_accounts_whose_affairs_it_seals(engine: EngineProcess) -> None:

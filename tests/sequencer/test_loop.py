@@ -9,10 +9,11 @@ import pytest
 
 from engine.commands import CreditDeposit, Side
 from engine.engine import Engine
+from engine.questions import MaxAmount, MaxWithdrawal
 from engine.units import AccountId
 from gateway import codec
 from sequencer import loop
-from sequencer.loop import BUSY, Asked, Sequencer
+from sequencer.loop import BUSY, Asked, Query, Sequencer
 from tests.sequencer.market import ACCOUNTS, order, set_up
 
 
@@ -21,9 +22,15 @@ class Caller:
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, int]] = []
+        self.refusals: list[tuple[int, str]] = []
+        self.bodies: list[bytes] = []
 
     def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
         self.answers.append((correlation, sequence))
+        self.bodies.append(answer)
+
+    def refuse(self, correlation: int, message: str) -> None:
+        self.refusals.append((correlation, message))
 
     def flush(self) -> None:
         pass
@@ -69,6 +76,57 @@ def test_what_does_not_fit_is_refused_and_what_waits_keeps_its_order(
         assert caller.answers == [(number, number + 1) for number in range(5)]
         assert sequencer.idle
         assert sequencer.take(0) is None
+
+    with_sequencer(use)
+
+
+def test_an_answer_waits_for_the_commit_of_what_it_shows() -> None:
+    question = MaxWithdrawal(account=AccountId(ACCOUNTS[0]), asset="USDC")
+
+    def use(sequencer: Sequencer, caller: Caller) -> None:
+        numbers = iter(range(1000))
+        set_up(lambda command: sequencer.accept(asked(command, caller, next(numbers))))
+        first = sequencer.take(0)
+        assert first is not None
+        sequencer.accept(asked(DEPOSIT, caller, 2000))
+        assert sequencer.ask(Query(question, caller, 2001)) is None
+        sequencer._answer_query()
+        second = sequencer.take(0)
+        assert second is not None
+        sequencer._answer(first)
+        assert 2001 not in dict(caller.answers), "the deposit which it shows is not committed"
+        sequencer._answer(second)
+        assert caller.answers[-2:] == [(2000, sequencer.applied), (2001, sequencer.applied)]
+        shown = codec.decode_finding(caller.bodies[-1])
+        assert shown == MaxAmount(amount_atoms=10**12 + 1)
+        # Nothing is uncommitted: the next is answered at once, and commits nothing.
+        sequencer.ask(Query(question, caller, 2002))
+        sequencer._answer_query()
+        assert caller.answers[-1] == (2002, sequencer.applied)
+        assert sequencer.take(0) is None
+
+    with_sequencer(use)
+
+
+def test_questions_have_a_bound_and_one_that_fails_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "MAX_QUERIES", 2)
+    question = MaxWithdrawal(account=AccountId(ACCOUNTS[0]), asset="USDC")
+
+    def use(sequencer: Sequencer, caller: Caller) -> None:
+        refusals = [sequencer.ask(Query(question, caller, number)) for number in range(3)]
+        assert refusals == [None, None, BUSY]
+        monkeypatch.setattr(Engine, "ask", lambda *_, **__: 1 // 0)
+        sequencer._answer_query()
+        monkeypatch.undo()
+        sequencer._answer_query()
+        assert [number for number, _ in caller.refusals] == [0]
+        assert caller.answers == [(1, 0)]
+        sequencer.ask(Query(question, caller, 3))
+        sequencer.stop()
+        sequencer._answer_query()
+        assert caller.answers == [(1, 0)], "the next engine is asked"
 
     with_sequencer(use)
 

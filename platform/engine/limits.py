@@ -1,0 +1,218 @@
+"""The largest quantities that an account may borrow, order and withdraw now: exact.
+
+Nothing is estimated: the checks of the handlers themselves are asked, about one quantity after the
+other, on a private copy of the account. The largest is accepted, and one step more is refused.
+"""
+
+from collections.abc import Callable
+
+from engine import funds
+from engine.answers import Events, rejected
+from engine.book import Order
+from engine.commands import BID, LIMIT, OrderType, PlaceOrder
+from engine.copies import Supposed, suppose
+from engine.cover import perp_refusal, spot_refusal, uncount
+from engine.events import CommandRejected
+from engine.intake import intake_refusal, lots_bound, market_price
+from engine.ladder import Ladder
+from engine.lending import borrow_refusal
+from engine.orders import order_of
+from engine.questions import (
+    AnyAnswer,
+    MaxAmount,
+    MaxBorrow,
+    MaxLots,
+    MaxOrder,
+    MaxWithdrawal,
+    Unanswerable,
+)
+from engine.rejects import Reject
+from engine.resting import paying_asset
+from engine.state import ListedMarket, State
+from engine.treasury import take_out_refusal
+from engine.units import MAX_ATOMS
+
+
+def max_borrow(state: State, question: MaxBorrow, at_ns: int) -> AnyAnswer:
+    """Return the largest amount that `lending.borrow` would lend."""
+    supposed = _supposed(state, question, at_ns)
+    if isinstance(supposed, Unanswerable):
+        return supposed
+    copy, account = supposed
+    funds.accrue_account(copy, account)
+    holding = funds.accrue_holding(copy, account, question.asset)
+    room = copy.pools[question.asset].borrowable(at_ns)
+
+    def accepts(amount: int) -> bool:
+        return not borrow_refusal(copy, account, holding, amount)
+
+    return MaxAmount(amount_atoms=_largest_of(accepts, min(room, MAX_ATOMS)))
+
+
+def max_withdrawal(state: State, question: MaxWithdrawal, at_ns: int) -> AnyAnswer:
+    """Return the largest amount that `treasury.request_withdrawal` would let go."""
+    supposed = _supposed(state, question, at_ns)
+    if isinstance(supposed, Unanswerable):
+        return supposed
+    copy, account = supposed
+    redeem, borrow = question.auto_lend_redeem, question.auto_borrow
+    funds.accrue_account(copy, account)
+    holding = funds.accrue_holding(copy, account, question.asset)
+    redeemed = funds.redeemable(copy, holding) if redeem else 0
+    most = holding.available.atoms + redeemed
+    if borrow:
+        most += copy.pools[question.asset].borrowable(at_ns, redeemed_atoms=redeemed)
+
+    def accepts(amount: int) -> bool:
+        return not take_out_refusal(copy, account, holding, amount, redeem=redeem, borrow=borrow)
+
+    return MaxAmount(amount_atoms=_largest_of(accepts, min(most, MAX_ATOMS)))
+
+
+def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
+    """Return the largest quantity that `orders.place_order` would accept.
+
+    For a reduce-only order it is what closes all that can be closed.
+    """
+    live = state.accounts.get(question.account)
+    if live is None:
+        return _unknown_account(question.account)
+    listed = state.markets.get(question.market)
+    if listed is None:
+        return _unanswerable(
+            rejected(Reject.UNKNOWN_MARKET, f"there is no market {question.market}")
+        )
+    market = listed.market
+    supposed = suppose(
+        state, live, at_ns=at_ns, assets=(market.base, market.quote), market=market.symbol
+    )
+    copy, account = supposed
+    listed = copy.markets[question.market]
+    command = _order_command(question, market.max_lots if question.reduce_only else market.min_lots)
+    refusal = intake_refusal(copy, account, listed, command)
+    if refusal:
+        return _unanswerable(refusal)
+    price = question.price_ticks
+    if price is None:
+        price = market_price(copy, listed, command)
+        if price is None or not listed.book.crosses(price, is_bid=question.side is BID):
+            return _unanswerable(
+                rejected(
+                    Reject.NO_PRICE,
+                    f"{market.symbol} has no offer that a market order may take; name a price",
+                )
+            )
+    if question.reduce_only:
+        closes = lots_bound(account, listed, command, price=price)
+        return MaxLots(lots=max(closes, market.min_lots) if closes > 0 else 0)
+    order = order_of(copy, account, command, price=price, lots=market.min_lots)
+    return MaxLots(lots=_Trial(supposed, listed, order).largest())
+
+
+def _order_command(question: MaxOrder, lots: int) -> PlaceOrder:
+    return PlaceOrder(
+        account=question.account,
+        market=question.market,
+        side=question.side,
+        type=OrderType.MARKET if question.price_ticks is None else LIMIT,
+        price_ticks=question.price_ticks,
+        lots=lots,
+        reduce_only=question.reduce_only,
+        auto_lend_redeem=question.auto_lend_redeem,
+        auto_borrow=question.auto_borrow,
+        auto_borrow_repay=question.auto_borrow_repay,
+    )
+
+
+class _Trial:
+    """One order, tried in different sizes."""
+
+    def __init__(self, supposed: Supposed, listed: ListedMarket, order: Order) -> None:
+        self._state, self._account = supposed
+        self._listed = listed
+        self._order = order
+        self._rests = order.terms.type is LIMIT
+        crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
+        self._ladder = Ladder(self._state, listed, order) if crosses or not self._rests else None
+
+    def largest(self) -> int:
+        """Return the largest number of lots that is accepted, 0 if none is."""
+        market = self._listed.market
+        low, most = market.min_lots, market.max_lots
+        balancing = self._balancing_lots()
+        if low < balancing <= most and self.accepts(balancing):
+            # An account short of margin may take so much where it may not take less.
+            low = balancing
+        elif not self.accepts(low):
+            return 0
+        step = low
+        while low < most:
+            probe = min(most, low + step)
+            if not self.accepts(probe):
+                return _bisect(self.accepts, low, probe)
+            low, step = probe, 2 * step
+        return low
+
+    def _balancing_lots(self) -> int:
+        """Return what, taken, leaves a position that open orders could make least of."""
+        position = self._account.positions.get(self._listed.market.symbol)
+        if position is None:
+            return 0
+        excess = 2 * position.lots + position.bids.lots - position.asks.lots
+        return (-excess if self._order.is_bid else excess) // 2
+
+    def accepts(self, lots: int) -> bool:
+        """Tell whether the order would be accepted in this size."""
+        order, account, listed = self._order, self._account, self._listed
+        order.lots_open = resting = lots
+        taken = None
+        if self._ladder is not None:
+            taken = self._ladder.taken(lots)
+            resting = lots - taken.lots if self._rests and not taken.stopped else 0
+        cover = perp_refusal if listed.is_perp else spot_refusal
+        if cover(self._state, account, listed, order, taken=taken, resting=resting):
+            return False
+        if not listed.is_perp:
+            uncount(account, order, paying_asset(listed, is_bid=order.is_bid))
+        elif taken is None:
+            account.positions[listed.market.symbol].add_order(order, -resting)
+        return True
+
+
+def _supposed(
+    state: State, question: MaxBorrow | MaxWithdrawal, at_ns: int
+) -> Supposed | Unanswerable:
+    account = state.accounts.get(question.account)
+    if account is None:
+        return _unknown_account(question.account)
+    if question.asset not in state.assets:
+        return _unanswerable(rejected(Reject.UNKNOWN_ASSET, f"there is no asset {question.asset}"))
+    return suppose(state, account, at_ns=at_ns, assets=(question.asset,))
+
+
+def _unknown_account(account: int) -> Unanswerable:
+    return _unanswerable(rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {account}"))
+
+
+def _unanswerable(refusal: Events) -> Unanswerable:
+    (why,) = refusal
+    assert isinstance(why, CommandRejected), f"{why} refuses nothing"
+    return Unanswerable(why=why)
+
+
+def _largest_of(accepts: Callable[[int], bool], most: int) -> int:
+    """Return the largest accepted amount, of which more than `most` is refused; 0 if none is."""
+    if most <= 0 or accepts(most):
+        return max(most, 0)
+    return _bisect(accepts, 0, most)
+
+
+def _bisect(accepts: Callable[[int], bool], low: int, high: int) -> int:
+    """Return a number that is accepted while the next is not, between one of each."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if accepts(middle):
+            low = middle
+        else:
+            high = middle
+    return low

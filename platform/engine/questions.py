@@ -1,0 +1,79 @@
+"""What may be asked of the live exchange without changing it, and how it answers.
+
+A question is answered from all commands applied so far; it has no number and leaves no trace.
+"""
+
+import msgspec
+
+from engine.commands import Side
+from engine.events import CommandRejected
+from engine.units import AccountId
+
+
+class Question(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="question"
+):
+    """The base of all questions; the tag on the wire is the class name."""
+
+
+class MaxBorrow(Question, frozen=True, kw_only=True):
+    """Ask how much `Borrow` would lend the account now. The answer is a MaxAmount."""
+
+    account: AccountId
+    asset: str
+
+
+class MaxOrder(Question, frozen=True, kw_only=True):
+    """Ask how much `PlaceOrder` would accept now. The answer is MaxLots.
+
+    Without a price it is a market order. The flags are those of the order.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    price_ticks: int | None = None
+    reduce_only: bool = False
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+
+class MaxWithdrawal(Question, frozen=True, kw_only=True):
+    """Ask how much `RequestWithdrawal` would let go now. The answer is a MaxAmount."""
+
+    account: AccountId
+    asset: str
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+
+
+AnyQuestion = MaxBorrow | MaxOrder | MaxWithdrawal
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="answer"):
+    """The base of all answers."""
+
+
+class MaxAmount(Answer, frozen=True, kw_only=True):
+    """The largest amount that is accepted: one atom more is refused. 0: nothing is."""
+
+    amount_atoms: int
+
+
+class MaxLots(Answer, frozen=True, kw_only=True):
+    """The largest quantity that is accepted: one lot more is refused. 0: nothing is.
+
+    A reduce-only order of one lot more is accepted too, but cut to these.
+    """
+
+    lots: int
+
+
+class Unanswerable(Answer, frozen=True, kw_only=True):
+    """What is asked about is not there or not open: every quantity would be refused for this."""
+
+    why: CommandRejected
+
+
+AnyAnswer = MaxAmount | MaxLots | Unanswerable
