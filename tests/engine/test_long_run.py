@@ -242,8 +242,8 @@ def interest_moves_are_told_too_large(patch: Patch) -> None:
 
 
 def a_snapshot_forgets_interest_not_yet_posted(patch: Patch) -> None:
-    fields = tuple(name for name in snapshot._POSITION_FIELDS if name != "interest_ray")
-    patch.setattr(snapshot, "_POSITION_FIELDS", fields)
+    fields = tuple(name for name in snapshot.POSITION_FIELDS if name != "interest_ray")
+    patch.setattr(snapshot, "POSITION_FIELDS", fields)
 
 
 def a_snapshot_forgets_where_a_cycle_stopped(patch: Patch) -> None:
@@ -252,8 +252,8 @@ def a_snapshot_forgets_where_a_cycle_stopped(patch: Patch) -> None:
 
 
 def a_snapshot_forgets_what_is_at_work(patch: Patch) -> None:
-    fields = tuple(name for name in snapshot._BUCKET_FIELDS if name != "active_ray")
-    patch.setattr(snapshot, "_BUCKET_FIELDS", fields)
+    fields = tuple(name for name in snapshot.BUCKET_FIELDS if name != "active_ray")
+    patch.setattr(snapshot, "BUCKET_FIELDS", fields)
 
 
 BUGS: dict[Callable[[Patch], None], str] = {
