@@ -43,6 +43,18 @@ def loan_refusal(
     return ()
 
 
+def limit_room(state: State, account: Account, asset: str) -> int:
+    """Return how many atoms more the account may owe by its own limit, rounded down."""
+    limit = account.borrow_limit_micros
+    if limit >= MAX_ATOMS:
+        return MAX_ATOMS
+    room, price_e8 = limit - debts_micros(state, account), state.prices[asset].high_e8
+    if room <= 0 or not price_e8:
+        return 0
+    atoms: int = room * 10 ** (state.assets[asset].decimals + 2) // price_e8
+    return atoms
+
+
 def is_over_limit(state: State, account: Account, asset: str, amount: int) -> bool:
     """Tell whether `amount` atoms more would lift all debts above the account's limit."""
     limit = account.borrow_limit_micros

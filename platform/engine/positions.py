@@ -115,13 +115,20 @@ class Position:
         return longest if longest > shortest else shortest
 
     def trade(self, lots: int, quote_atoms: int, *, position_id: int, at_ns: int) -> None:
-        """Add `lots` (negative: sold) for `quote_atoms` ≥ 0, keeping entry and realized."""
+        """Add `lots` (negative: sold) for `quote_atoms` ≥ 0, keeping entry, realized and due.
+
+        Due is counted from the mark at which profit was last realized whole, not from the entry:
+        what was paid then is not due again.
+        """
         self.stale[self] = None
         before = self.lots
         cost = quote_atoms if lots > 0 else -quote_atoms
+        # What the open lots have cost, as far as it is not settled.
+        basis = self.due - self.quote
         self.lots += lots
         self.quote -= cost
         if before == 0:
+            self.due -= basis
             self._open(position_id, at_ns, cost)
         elif (before > 0) == (lots > 0):
             self.entry_quote += cost
@@ -129,11 +136,11 @@ class Position:
             # The closed part leaves at its share of the cost, rounded towards zero profit shown.
             part = self.entry_quote * abs(lots) // abs(before)
             self.realized -= part + cost
-            self.due -= part + cost
+            self.due -= basis * abs(lots) // abs(before) + cost
             self.entry_quote -= part
         else:
             closing = cost * abs(before) // abs(lots)
-            self.due -= self.entry_quote + closing
+            self.due -= basis + closing
             self._open(position_id, at_ns, cost - closing)
 
     def add_order(self, order: Order, lots: int) -> None:

@@ -18,7 +18,7 @@ from engine.answers import Events, rejected
 from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import AutoRealize
 from engine.events import MarketRealized, ProfitRealized, RealizeKind
-from engine.loans import is_over_limit
+from engine.loans import limit_room
 from engine.margin import MarginType, health, unrealized
 from engine.pools import HOUR_NS, Pool
 from engine.positions import Position
@@ -176,9 +176,8 @@ def _loan_room(state: State, account: Account, listed: ListedMarket, amount: int
     holding, pool = account.holding(asset), state.pools[asset]
     if not account.auto_borrow_settlements or holding.lend_scaled or not pool.lends_on:
         return 0
-    part = min(amount, pool.size_room())
     funds.accrue_account(state, account)
-    return 0 if is_over_limit(state, account, asset, part) else part
+    return min(amount, pool.size_room(), limit_room(state, account, asset))
 
 
 def _realized(
@@ -188,10 +187,15 @@ def _realized(
     if not amount:
         return
     position.move_quote(-amount)
-    if amount > 0:
-        position.due = max(0, position.due - amount) if position.due > 0 else position.due
+    auto = state.accounts[position.account_id].auto_realize_pnl
+    if kind is RealizeKind.AUTO and position.lots and not auto:
+        position.due -= amount
     else:
-        position.due = min(0, position.due - amount) if position.due < 0 else position.due
+        # All profit was asked for, due or open: what is due is at most what is left of it.
+        cycle = listed.perp_clearing().cycle
+        assert cycle is not None, f"{position.market} has no cycle under way"
+        left = unrealized(position, listed, cycle.mark_e8)
+        position.due = max(min(position.due, max(left, 0)), min(left, 0))
     state.record.positions[position] = None
     state.record.events.append(
         ProfitRealized(
@@ -223,8 +227,9 @@ def _take_samples(state: State, listed: ListedMarket, cycle: Cycle) -> None:
         if due > 0:
             cycle.due[account_id] = due
             cycle.due_atoms += due
-        # What is not yet posted bears interest too.
-        profit += position.interest_ray // RAY
+        # What is not yet posted bears interest too, in whole atoms.
+        whole = abs(position.interest_ray) // RAY
+        profit += whole if position.interest_ray > 0 else -whole
         if account.auto_realize_pnl or not position.lots:
             # What could not be collected owes interest; what cannot be paid earns none.
             open_profit = min(profit, 0)

@@ -2,10 +2,11 @@
 
 from engine import funds
 from engine.book import Order
+from engine.catalog import POOL_OPEN
 from engine.events import MovementSource
 from engine.fees import fee_of
 from engine.ledger import Holding
-from engine.loans import is_over_limit
+from engine.loans import limit_room
 from engine.positions import Position
 from engine.resting import lessen_borrow
 from engine.state import Account, ListedMarket, State
@@ -122,8 +123,11 @@ def _charge_fee(state: State, party: Party, listed: ListedMarket, position: Posi
         if part:
             funds.redeem(state, holding, part, MovementSource.SETTLEMENT)
             short -= part
-    if short > 0 and account.auto_borrow_settlements and not holding.lend_scaled:
-        part = 0 if is_over_limit(state, account, asset, short) else min(short, pool.cash.atoms)
+    may_borrow = account.auto_borrow_settlements and pool.state is POOL_OPEN
+    if short > 0 and may_borrow and not holding.lend_scaled:
+        funds.accrue_account(state, account)
+        room = limit_room(state, account, asset)
+        part = min(short, pool.cash.atoms, pool.size_room(), room)
         if part:
             funds.borrow(state, holding, part, MovementSource.SETTLEMENT)
     paid = min(rest, holding.available.atoms)
