@@ -3,9 +3,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts import withdrawals
 from accounts.admin_columns import amount
-from accounts.api.errors import EngineRefused
+from accounts.assets import decimals_of
 from accounts.models import (
     AccountSettings,
     Balance,
@@ -17,13 +16,38 @@ from accounts.models import (
 )
 from compliance.models import AuditRecord
 from compliance.services import Refusal
-from compliance.staff import audited_action
+from compliance.staff import audited_action, submit_act
 from compliance.tables import LargeTableAdmin
-from engine.units import MAX_ATOMS
-from gateway.decimals import format_decimal
-from gateway.errors import GatewayError
+from engine.commands import SettleWithdrawal, UpdateAccount, WriteOffDebt
+from engine.events import DebtWrittenOff
+from engine.units import MAX_ATOMS, AccountId
+from gateway.decimals import DecimalError, format_decimal, parse_decimal
 
 MICROS_DECIMALS = 6
+
+
+@audited_action(
+    permission="accounts.write_off_debt",
+    description="Write off the debt of an account without assets",
+)
+def write_off(request: HttpRequest, row: Balance, reason: str, record: AuditRecord) -> str:
+    """Forget a debt that nobody will pay; the pool lends no more until it is opened again."""
+    told = submit_act(WriteOffDebt(account=AccountId(row.account_id), asset=row.asset), record)
+    assert isinstance(told, DebtWrittenOff)
+    decimals = decimals_of(row.asset)
+    owed, reserve, insured, lenders = (
+        format_decimal(atoms, decimals)
+        for atoms in (
+            told.amount_atoms,
+            told.reserve_atoms,
+            told.insured_atoms,
+            told.lenders_atoms,
+        )
+    )
+    return (
+        f"{owed} {row.asset} of account {row.account_id} is written off: "
+        f"{reserve} by the reserve, {insured} by the insurance, {lenders} by lenders."
+    )
 
 
 @admin.register(Balance)
@@ -38,6 +62,7 @@ class BalanceAdmin(LargeTableAdmin):
     )
     list_filter = ("asset",)
     search_fields = ("=account_id",)
+    actions = (write_off,)
 
 
 @admin.register(LedgerTransfer)
@@ -53,6 +78,35 @@ class LedgerTransferAdmin(LargeTableAdmin):
     search_fields = ("=sequence", "=debit", "=credit")
 
 
+@audited_action(
+    permission="accounts.set_borrow_limit",
+    description="Limit what the account may owe",
+    asks='The most that it may owe in USD, such as 50000, or "none"',
+)
+def limit_borrows(
+    request: HttpRequest, row: AccountSettings, reason: str, record: AuditRecord
+) -> str:
+    """Set the most that an account may owe in all; what it owes already stays."""
+    limit = _limit_micros(record.details["answer"])
+    account = AccountId(row.account_id)
+    submit_act(UpdateAccount(account=account, borrow_limit_micros=limit), record)
+    if limit == MAX_ATOMS:
+        return f"Account {row.account_id} has no borrow limit of its own now."
+    return f"Account {row.account_id} may owe {format_decimal(limit, MICROS_DECIMALS)} USD now."
+
+
+def _limit_micros(answer: str) -> int:
+    if answer.lower() == "none":
+        return MAX_ATOMS
+    try:
+        limit = parse_decimal(answer, MICROS_DECIMALS)
+    except DecimalError:
+        limit = -1
+    if not 0 <= limit < MAX_ATOMS:
+        raise Refusal("INVALID_LIMIT", 'Write an amount in USD, such as 50000, or "none".')
+    return limit
+
+
 @admin.register(AccountSettings)
 class AccountSettingsAdmin(LargeTableAdmin):
     """Accounts as the engine knows them."""
@@ -62,6 +116,7 @@ class AccountSettingsAdmin(LargeTableAdmin):
         *("auto_borrow_settlements", "auto_realize_pnl", "leverage_limit", "borrow_limit"),
     )
     search_fields = ("=account_id", "=owner_id")
+    actions = (limit_borrows,)
 
     @admin.display(description="borrow limit in USD", ordering="borrow_limit_micros")
     def borrow_limit(self, row: AccountSettings) -> str:
@@ -93,13 +148,7 @@ class TransferAdmin(LargeTableAdmin):
 
 
 def _end(row: Withdrawal, record: AuditRecord, *, returned: bool) -> None:
-    try:
-        withdrawals.settle_withdrawal(row.pk, returned=returned, command_id=f"audit:{record.pk}")
-    except EngineRefused as refused:
-        raise Refusal(refused.rejected.code.value, refused.rejected.message) from refused
-    except GatewayError as error:
-        message = "The engine did not answer: look at the withdrawal's state before trying again."
-        raise Refusal("ENGINE_AWAY", message) from error
+    submit_act(SettleWithdrawal(withdrawal=row.pk, returned=returned), record)
 
 
 @audited_action(permission="accounts.settle_withdrawal", description="Say that it has been sent")

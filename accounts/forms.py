@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts import services
 from accounts.assets import assets
 from accounts.models import Account, User
+from accounts.settings import LEVERAGE_MAX
 from compliance import services as compliance
 from compliance.countries import residence_choices
 from gateway.decimals import DecimalError, TooPrecise, parse_decimal
@@ -56,6 +57,16 @@ class NameForm(forms.Form):
     """A name for an account or a key."""
 
     name = forms.CharField(max_length=40, strip=True)
+
+
+class SettingsForm(forms.Form):
+    """The switches of one account, all of them at once, as a page shows them."""
+
+    auto_lend = forms.BooleanField(required=False, label="Auto Lend")
+    auto_repay_borrows = forms.BooleanField(required=False, label="Auto Repay")
+    auto_borrow_settlements = forms.BooleanField(required=False, label="Auto Borrow")
+    auto_realize_pnl = forms.BooleanField(required=False, label="Auto-Realize")
+    leverage_limit = forms.IntegerField(min_value=1, max_value=LEVERAGE_MAX)
 
 
 class KeyForm(forms.Form):

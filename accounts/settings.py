@@ -6,6 +6,8 @@ from engine.commands import UpdateAccount
 from engine.units import AccountId
 from gateway.decimals import DecimalError, parse_decimal
 
+LEVERAGE_MAX = 1000
+
 
 def update_settings(
     access: Access,
@@ -13,9 +15,12 @@ def update_settings(
     auto_lend: bool | None = None,
     auto_repay_borrows: bool | None = None,
     auto_borrow_settlements: bool | None = None,
+    auto_realize_pnl: bool | None = None,
     leverage_limit: int | None = None,
 ) -> None:
     """Change the settings that are given and leave the others as they are.
+
+    `auto_realize_pnl` is for the pages only: the contract's API shows it but does not change it.
 
     Raises Refused if a switch is turned on for something which compliance does not allow.
     """
@@ -29,6 +34,7 @@ def update_settings(
             auto_lend=auto_lend,
             auto_repay_borrows=auto_repay_borrows,
             auto_borrow_settlements=auto_borrow_settlements,
+            auto_realize_pnl=auto_realize_pnl,
             leverage_limit=leverage_limit,
         )
     )
@@ -42,6 +48,6 @@ def parse_leverage(text: str | None) -> int | None:
         limit = parse_decimal(text, 0)
     except DecimalError:
         limit = 0
-    if not 1 <= limit <= 1000:
+    if not 1 <= limit <= LEVERAGE_MAX:
         raise invalid_request("leverageLimit must be a whole number, such as 10")
     return limit

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.sub_accounts, name="sub_accounts"),
     path("new", views.create_sub_account, name="create_sub_account"),
     path("<int:account>/name", views.rename_account, name="rename_account"),
+    path("<int:account>/settings", views.update_settings, name="update_settings"),
     path("transfers", views.transfers, name="transfers"),
     path("keys", views.keys, name="keys"),
     path("keys/<int:key>/revoke", views.revoke_key, name="revoke_key"),

@@ -11,10 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import history, selectors, services
-from accounts.forms import KeyForm, NameForm, TransferForm
+from accounts import history, selectors, services, settings
+from accounts.access import access_of
+from accounts.api.errors import EngineRefused, Refused
+from accounts.forms import KeyForm, NameForm, SettingsForm, TransferForm
 from accounts.models import Account, ApiKey, User
 from accounts.models.users import SUB_ACCOUNT_LIMIT
+from accounts.settings import LEVERAGE_MAX
 from compliance.services import Refusal
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 
@@ -57,6 +60,28 @@ def rename_account(request: HttpRequest, account: int) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         messages.success(request, "Renamed.")
+    return redirect("accounts:sub_accounts")
+
+
+@require_POST
+@login_required
+def update_settings(request: HttpRequest, account: int) -> HttpResponse:
+    """Set the switches of one of the user's accounts; only here can Auto-Realize be changed."""
+    row = get_object_or_404(Account, pk=account, user=_user(request))
+    form = SettingsForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"The leverage limit is a whole number from 1 to {LEVERAGE_MAX}.")
+        return redirect("accounts:sub_accounts")
+    try:
+        settings.update_settings(access_of(row), **form.cleaned_data)
+    except Refused as refused:
+        messages.error(request, refused.message)
+    except EngineRefused as refused:
+        messages.error(request, refused.rejected.message)
+    except (EngineUnavailable, OutcomeUnknown):
+        messages.error(request, "The exchange is restarting. Look at the settings, and try again.")
+    else:
+        messages.success(request, f"The settings of {row.name} are in force.")
     return redirect("accounts:sub_accounts")
 
 

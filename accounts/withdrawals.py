@@ -1,4 +1,4 @@
-"""Withdrawals: asked for by customers, ended by staff. The engine moves the money."""
+"""Withdrawals as customers ask for them; staff end them in the console."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from django.db.models import Q
 from accounts.access import Access
 from accounts.api.errors import EngineRefused, Refused, require, submit_accepted
 from accounts.models import WithdrawalInstruction
-from engine.commands import RequestWithdrawal, SettleWithdrawal
+from engine.commands import RequestWithdrawal
 from engine.units import AccountId
 
 
@@ -58,11 +58,6 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
         instruction.delete()
         raise
     return instruction.number
-
-
-def settle_withdrawal(number: int, *, returned: bool, command_id: str) -> None:
-    """End a withdrawal: the money has left the exchange, or goes back to the account."""
-    submit_accepted(SettleWithdrawal(withdrawal=number, returned=returned), command_id=command_id)
 
 
 def _instruction(account: int, request: WithdrawalRequest) -> WithdrawalInstruction:

@@ -1,7 +1,8 @@
 """The groups of staff and what each may do in the console. Installed once, by a migration.
 
-Nobody can edit money: it moves by commands only, and the one act of staff on it is to say what
-became of a withdrawal. Risk says what a book accepts.
+Nobody can edit money: it moves by commands only. Treasury says what became of a withdrawal, funds
+the insurance and writes off bad debt; risk says what a book or a pool accepts and what one account
+may owe.
 """
 
 from typing import Any
@@ -36,8 +37,21 @@ _DECIDE = [
 ]
 GROUPS: dict[str, list[tuple[str, str, str]]] = {
     "support": [_READ, *_CUSTOMERS, ("accounts", "apikey", "revoke_any_key")],
-    "risk": [_READ, *_CUSTOMERS, *_RULES, ("trading", "market", "set_market_state")],
-    "treasury": [_READ, *_CUSTOMERS, ("accounts", "withdrawal", "settle_withdrawal")],
+    "risk": [
+        _READ,
+        *_CUSTOMERS,
+        *_RULES,
+        ("trading", "market", "set_market_state"),
+        ("lending", "pool", "set_pool_state"),
+        ("accounts", "accountsettings", "set_borrow_limit"),
+    ],
+    "treasury": [
+        _READ,
+        *_CUSTOMERS,
+        ("accounts", "withdrawal", "settle_withdrawal"),
+        ("lending", "pool", "fund_insurance"),
+        ("accounts", "balance", "write_off_debt"),
+    ],
     "compliance": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL, *_DECIDE],
     "auditor": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL],
 }

@@ -18,6 +18,10 @@ from unfold.admin import ModelAdmin
 from compliance import audit
 from compliance.models import AuditRecord
 from compliance.services import MINIMUM_REASON_CHARACTERS, Refusal
+from engine.commands import AnyCommand
+from engine.events import AnyEvent, CommandRejected
+from gateway.client import submit
+from gateway.errors import GatewayError
 
 # One page of a reason covers what one person can have looked at.
 ROWS_AT_ONCE = 100
@@ -72,11 +76,16 @@ class ReadOnlyAdmin(StaffAdmin):
         return False
 
 
-def audited_action(*, permission: str, description: str) -> Callable[[Act], AdminAction]:
+def audited_action(
+    *, permission: str, description: str, asks: str = ""
+) -> Callable[[Act], AdminAction]:
     """Make an act of staff on selected rows: a page asks for the reason, then the trail records it.
 
     The record is written before the act is tried and stays if it fails. An act which becomes a
-    command uses `audit:<record id>` as its command id, so that the journal names the record.
+    command goes through `submit_act`, so that the journal names the record.
+
+    Args:
+        asks: what else the page asks for, in words; it stands in the record's `details["answer"]`.
     """
 
     def decorate(act: Act) -> AdminAction:
@@ -92,10 +101,13 @@ def audited_action(*, permission: str, description: str) -> Callable[[Act], Admi
                 messages.error(request, f"Select at most {ROWS_AT_ONCE} rows at once.")
                 return None
             reason = request.POST.get("reason", "").strip()
-            if "confirmed" not in request.POST or len(reason) < MINIMUM_REASON_CHARACTERS:
-                return _ask_reason(modeladmin, request, rows, description=description)
+            answer = request.POST.get("answer", "").strip()
+            complete = len(reason) >= MINIMUM_REASON_CHARACTERS and bool(answer or not asks)
+            if "confirmed" not in request.POST or not complete:
+                return _ask_reason(modeladmin, request, rows, description=description, asks=asks)
+            details = {"answer": answer} if asks else {}
             for row in rows:
-                _carry_out(act, request, row, reason=reason)
+                _carry_out(act, request, row, reason=reason, details=details)
             return None
 
         run.staff_permission = permission  # type: ignore[attr-defined]
@@ -104,10 +116,27 @@ def audited_action(*, permission: str, description: str) -> Callable[[Act], Admi
     return decorate
 
 
-def _carry_out(act: Act, request: HttpRequest, row: Model, *, reason: str) -> None:
+def submit_act(command: AnyCommand, record: AuditRecord) -> AnyEvent:
+    """Have the engine do what an audited act asks for, once, and return its answer.
+
+    Raises Refusal if the engine says no or does not answer.
+    """
+    try:
+        answer = submit(command, command_id=f"audit:{record.pk}").answer
+    except GatewayError as error:
+        message = "The engine did not answer: look at the table before trying again."
+        raise Refusal("ENGINE_AWAY", message) from error
+    if isinstance(answer, CommandRejected):
+        raise Refusal(answer.code.value, answer.message)
+    return answer
+
+
+def _carry_out(
+    act: Act, request: HttpRequest, row: Model, *, reason: str, details: dict[str, str]
+) -> None:
     assert isinstance(request.user, Model)
     name = f"console.{getattr(act, '__name__', 'act')}"
-    record = audit.record(request.user, name, target=row, reason=reason)
+    record = audit.record(request.user, name, target=row, reason=reason, details=details)
     try:
         messages.success(request, act(request, row, reason, record))
     except Refusal as refusal:
@@ -115,7 +144,7 @@ def _carry_out(act: Act, request: HttpRequest, row: Model, *, reason: str) -> No
 
 
 def _ask_reason(
-    modeladmin: Any, request: HttpRequest, rows: list[Any], *, description: str
+    modeladmin: Any, request: HttpRequest, rows: list[Any], *, description: str, asks: str
 ) -> HttpResponse:
     context = {
         **modeladmin.admin_site.each_context(request),
@@ -126,5 +155,8 @@ def _ask_reason(
         "selected": [row.pk for row in rows],
         "minimum": MINIMUM_REASON_CHARACTERS,
         "too_short": "confirmed" in request.POST,
+        "asks": asks,
+        "reason": request.POST.get("reason", ""),
+        "answer": request.POST.get("answer", ""),
     }
     return TemplateResponse(request, "compliance/ops_reason.html", context)

@@ -1,13 +1,23 @@
-"""The console of lending: pools, their rates over time, and what moved. Nothing is edited here."""
+"""The console of lending: pools, their rates over time, and what moved.
+
+Nothing is edited here; staff say what a pool accepts, and fund the insurance.
+"""
 
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from accounts.admin_columns import amount
-from compliance.staff import ReadOnlyAdmin
+from accounts.assets import decimals_of
+from compliance.models import AuditRecord
+from compliance.services import Refusal
+from compliance.staff import ReadOnlyAdmin, audited_action, submit_act
 from compliance.tables import LargeTableAdmin
-from gateway.decimals import format_decimal
+from engine.catalog import PoolState
+from engine.commands import FundInsurance, SetPoolState
+from engine.units import MAX_ATOMS
+from gateway.decimals import DecimalError, format_decimal, parse_decimal
 from lending.models import (
     BorrowLendMovement,
     DebtWriteOff,
@@ -36,6 +46,47 @@ def percent(field: str, title: str) -> Any:
     return show
 
 
+def _set_state(row: Pool, record: AuditRecord, state: PoolState) -> str:
+    submit_act(SetPoolState(asset=row.asset, state=state), record)
+    return f"The pool of {row.asset} is {state.value} now."
+
+
+@audited_action(permission="lending.set_pool_state", description="Open: lend and borrow")
+def open_pool(request: HttpRequest, row: Pool, reason: str, record: AuditRecord) -> str:
+    """Have a pool accept everything."""
+    return _set_state(row, record, PoolState.OPEN)
+
+
+@audited_action(permission="lending.set_pool_state", description="Repay-only: no new loans")
+def repay_only(request: HttpRequest, row: Pool, reason: str, record: AuditRecord) -> str:
+    """Have a pool give no new loans."""
+    return _set_state(row, record, PoolState.REPAY_ONLY)
+
+
+@audited_action(permission="lending.set_pool_state", description="Close: no new loans or lends")
+def close_pool(request: HttpRequest, row: Pool, reason: str, record: AuditRecord) -> str:
+    """Have a pool accept redemptions and repayments only."""
+    return _set_state(row, record, PoolState.CLOSED)
+
+
+@audited_action(
+    permission="lending.fund_insurance",
+    description="Put the house's own money into the insurance",
+    asks="Amount of the asset",
+)
+def fund_insurance(request: HttpRequest, row: Pool, reason: str, record: AuditRecord) -> str:
+    """Put the house's own money into the insurance fund of an asset."""
+    answer = record.details["answer"]
+    try:
+        amount_atoms = parse_decimal(answer, decimals_of(row.asset))
+    except DecimalError as error:
+        raise Refusal("INVALID_AMOUNT", f"{answer} is no amount of {row.asset}.") from error
+    if not 0 < amount_atoms <= MAX_ATOMS:
+        raise Refusal("INVALID_AMOUNT", f"{answer} is no amount of {row.asset}.")
+    submit_act(FundInsurance(asset=row.asset, amount_atoms=amount_atoms), record)
+    return f"{answer} {row.asset} is in the insurance now."
+
+
 @admin.register(Pool)
 class PoolAdmin(ReadOnlyAdmin):
     """The pools as they stand, the most used first."""
@@ -51,6 +102,7 @@ class PoolAdmin(ReadOnlyAdmin):
     list_filter = ("state",)
     ordering = ("-utilization_ppb", "asset")
     search_fields = ("=asset",)
+    actions = (open_pool, repay_only, close_pool, fund_insurance)
 
 
 @admin.register(PoolLends)

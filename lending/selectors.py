@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from django.db.models import Sum
 
-from accounts.api.paging import Listed, Page, listed
 from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
 from engine.catalog import Asset, PoolState
 from engine.events import BorrowLendKind
+from engine.ledger import NO_TERMS
 from engine.ledger import LendTerms as EngineTerms
 from engine.margin import fraction_ppb, value_ceil
 from engine.pools import Pool as EnginePool
@@ -23,15 +23,6 @@ MICROS_DECIMALS = 6
 PRICE_DECIMALS = 8
 # The largest amount which a command to the engine can carry stands for "no limit".
 UNLIMITED_ATOMS = 2**63 - 1
-
-
-class Wanted(NamedTuple):
-    """Which movements are asked for."""
-
-    kind: str | None = None
-    sources: tuple[str, ...] = ()
-    symbol: str | None = None
-    position: str | None = None
 
 
 class PoolRow(NamedTuple):
@@ -54,6 +45,19 @@ class PoolRow(NamedTuple):
     at: datetime
 
 
+class TermsRow(NamedTuple):
+    """On which terms an account lends an asset; `lend_rate` is what all of that lend earns now."""
+
+    symbol: str
+    min_rate: str
+    cap: str | None
+    keep: str
+    as_collateral: bool
+    lent: str
+    lend_rate: str
+    rates: list[str]
+
+
 class LoanRow(NamedTuple):
     """A lend (positive quantity) or a debt (negative) of one asset."""
 
@@ -70,15 +74,6 @@ class LoanRow(NamedTuple):
     mmf_function: SqrtText
     # The price at which the whole account would be liquidated is not a loan's own.
     liquidation_price: str = "0"
-
-
-class MovementRow(NamedTuple):
-    kind: str
-    position_id: str
-    quantity: str
-    source: str
-    symbol: str
-    at: datetime
 
 
 def pool_of(asset: Asset) -> EnginePool:
@@ -132,24 +127,56 @@ def pool_rows() -> list[PoolRow]:
 
 def loans(account: int) -> list[LoanRow]:
     """Return what the account lends and owes, as of each pool's last accrual."""
-    by_asset, marks, interest = pools(), prices_e8(), _net_moved(account)
-    rows = []
-    for held in Balance.objects.filter(account_id=account).order_by("asset"):
-        pool = by_asset[held.asset]
-        lent = pool.lend_atoms(int(held.lend_scaled), held.lend_bucket)
-        owed = pool.debt_atoms(int(held.debt_scaled))
-        if lent or owed:
-            net = lent - owed
-            rows.append(
-                _loan_row(
-                    pool,
-                    position_id=position_id(account, held.asset),
-                    net_atoms=net,
-                    interest_atoms=net - interest.get(held.asset, 0),
-                    mark_e8=marks.get(held.asset, 0),
-                )
-            )
-    return rows
+    by_asset, marks, moved = pools(), prices_e8(), _net_moved(account)
+    return [
+        _loan_row(
+            by_asset[asset],
+            position_id=position_id(account, asset),
+            net_atoms=net,
+            interest_atoms=net - moved.get(asset, 0),
+            mark_e8=marks.get(asset, 0),
+        )
+        for asset, net in held_atoms(account).items()
+    ]
+
+
+def held_atoms(account: int) -> dict[str, int]:
+    """Return what the account lends (positive) and owes (negative), by asset."""
+    by_asset, held = pools(), {}
+    for row in Balance.objects.filter(account_id=account).order_by("asset"):
+        pool = by_asset[row.asset]
+        lent = pool.lend_atoms(int(row.lend_scaled), row.lend_bucket)
+        net = lent - pool.debt_atoms(int(row.debt_scaled))
+        if net:
+            held[row.asset] = net
+    return held
+
+
+def terms_rows(account: int) -> list[TermsRow]:
+    """Return the account's terms for each asset that may be lent, and what it earns on them."""
+    by_asset, own = pools(), lend_terms(account)
+    held = {row.asset: row for row in Balance.objects.filter(account_id=account)}
+    return [
+        _terms_row(pool, own.get(symbol, NO_TERMS), held.get(symbol))
+        for symbol, pool in by_asset.items()
+        if pool.asset.lendable
+    ]
+
+
+def _terms_row(pool: EnginePool, terms: EngineTerms, held: Balance | None) -> TermsRow:
+    asset, rates = pool.asset, pool.asset.lend_rates_ppb
+    lent = pool.lend_atoms(int(held.lend_scaled), held.lend_bucket) if held else 0
+    cap = terms.cap_atoms
+    return TermsRow(
+        symbol=asset.symbol,
+        min_rate=ppb_text(rates[terms.bucket]),
+        cap=None if cap is None else format_decimal(cap, asset.decimals),
+        keep=format_decimal(terms.keep_atoms, asset.decimals),
+        as_collateral=terms.as_collateral,
+        lent=format_decimal(lent, asset.decimals),
+        lend_rate=ppb_text(pool.bucket_rate_ppb(terms.bucket)),
+        rates=[ppb_text(rate) for rate in rates],
+    )
 
 
 def lend_terms(account: int) -> dict[str, EngineTerms]:
@@ -163,33 +190,6 @@ def lend_terms(account: int) -> dict[str, EngineTerms]:
         )
         for row in LendTerms.objects.filter(account_id=account)
     }
-
-
-def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow]:
-    """Return a page of the account's borrows, repayments, lends and redemptions."""
-    rows = BorrowLendMovement.objects.filter(account_id=account)
-    known = assets()
-    if wanted.kind is not None:
-        rows = rows.filter(kind=wanted.kind)
-    if wanted.sources:
-        rows = rows.filter(source__in=wanted.sources)
-    if wanted.symbol is not None:
-        rows = rows.filter(asset=wanted.symbol)
-    if wanted.position is not None:
-        named = [asset for asset in known if position_id(account, asset) == wanted.position]
-        rows = rows.filter(asset__in=named)
-
-    def read(row: BorrowLendMovement) -> MovementRow:
-        return MovementRow(
-            kind=row.kind,
-            position_id=position_id(account, row.asset),
-            quantity=format_decimal(int(row.amount), known[row.asset].decimals),
-            source=row.source,
-            symbol=row.asset,
-            at=row.at,
-        )
-
-    return listed(rows, page=page, order="id", read=read)
 
 
 def position_id(account: int, asset: str) -> str:

@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 
 from accounts.assets import decimals_of
 from compliance.models import AuditRecord
-from compliance.staff import ReadOnlyAdmin, audited_action
+from compliance.staff import ReadOnlyAdmin, audited_action, submit_act
 from compliance.tables import LargeTableAdmin
 from engine.catalog import MarketState
+from engine.commands import SetMarketState
 from gateway.decimals import format_decimal
-from trading import market_states
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.models import (
     Asset,
@@ -85,7 +85,7 @@ class AssetAdmin(SpecAdmin):
 
 
 def _set_state(row: Market, record: AuditRecord, state: MarketState) -> str:
-    market_states.set_market_state(row.symbol, state, command_id=f"audit:{record.pk}")
+    submit_act(SetMarketState(market=row.symbol, state=state), record)
     return f"{row.symbol} is {state.value} now."
 
 

@@ -78,6 +78,12 @@ class Order(models.Model):
                 name="order_open",
                 condition=models.Q(status__in=OPEN_STATUSES),
             ),
+            # Serves what the house has placed for an account: rare, so it stays small.
+            models.Index(
+                fields=["account_id"],
+                name="order_of_house",
+                condition=models.Q(system__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

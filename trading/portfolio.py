@@ -89,7 +89,7 @@ class PositionRow(NamedTuple):
 
 
 class AccountLimits(NamedTuple):
-    """What the account may owe and hold at most at its equity, in USD."""
+    """What the account may owe (at its equity, and by its own limit) and hold at most, in USD."""
 
     borrow: str
     position: str
@@ -145,6 +145,7 @@ def account_limits(account_id: int) -> AccountLimits:
     equity = max(0, health(state, account, MarginType.INITIAL).equity)
     fractions = [asset.borrow_imf.base_ppb for asset in state.assets.values() if asset.lendable]
     borrow = equity * PPB // min(fractions) if fractions else 0
+    borrow = min(borrow, account.borrow_limit_micros)
     return AccountLimits(borrow=_usd(borrow), position=_usd(equity * account.leverage_limit))
 
 
@@ -315,12 +316,20 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
 
 
 def _liquidation_price(state: State, account: Account, position: EnginePosition) -> str:
-    """Return the mark at which maintenance margin is just met, all else as it is; "0" if none.
+    base = state.markets[position.market].market.base
+    return liquidation_price(state, account, base, falls=position.lots > 0)
 
-    The mark is moved as the engine would move it: what else the account has of the same base asset
-    gains and loses with it.
+
+def liquidation_price(state: State, account: Account, asset: str, *, falls: bool) -> str:
+    """Return the price at which maintenance margin is just met, all else as it is; "0" if none.
+
+    The price of the asset is moved as the engine would move it: everything that the account has of
+    it, or in markets of it, gains and loses with it.
+
+    Args:
+        falls: whether the price is looked for below that of now, or above.
     """
-    price = state.prices[state.markets[position.market].market.base]
+    price = state.prices[asset]
     mark = price.index_e8
 
     def sound(mark_e8: int) -> bool:
@@ -329,7 +338,7 @@ def _liquidation_price(state: State, account: Account, position: EnginePosition)
         return now.equity >= now.margin
 
     try:
-        far = 0 if position.lots > 0 else mark * HIGHEST_MULTIPLE
+        far = 0 if falls else mark * HIGHEST_MULTIPLE
         if not sound(mark):
             return format_decimal(mark, PRICE_DECIMALS)
         if sound(far):

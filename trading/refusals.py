@@ -150,7 +150,10 @@ def _numbers(rejected: CommandRejected, decimals: Mapping[str, int]) -> str:
     asset = str(rejected.details.get("asset", ""))
     parts = []
     for name, value in rejected.details.items():
-        if name.endswith("_micros"):
+        if name == "rates_ppb":
+            rates = ", ".join(format_decimal(int(rate), 9) for rate in str(value).split(", "))
+            parts.append(f"rates {rates}")
+        elif name.endswith("_micros"):
             parts.append(f"{name.removesuffix('_micros')} {format_decimal(int(value), 6)} USD")
         elif name in _AMOUNTS and asset in decimals:
             parts.append(f"{name} {format_decimal(int(value), decimals[asset])} {asset}")

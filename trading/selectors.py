@@ -21,11 +21,15 @@ Traded = TypeVar("Traded", Order, Fill)
 
 
 class Wanted(NamedTuple):
-    """Which orders or fills are asked for; `nothing` where the question can have no answer."""
+    """Which orders or fills are asked for; `nothing` where the question can have no answer.
+
+    `by_house`: only those which the house placed for the account, or only the account's own.
+    """
 
     order_id: int | None = None
     symbol: str | None = None
     kinds: tuple[str, ...] = ()
+    by_house: bool | None = None
     nothing: bool = False
 
 
@@ -47,6 +51,7 @@ class FillRow(NamedTuple):
     symbol: str
     at: datetime
     trade_id: int
+    system: str | None
 
 
 class OrderRow(NamedTuple):
@@ -66,6 +71,7 @@ class OrderRow(NamedTuple):
     status: str
     symbol: str
     time_in_force: str
+    system: str | None
 
 
 class AccountSummary(NamedTuple):
@@ -89,6 +95,7 @@ class AccountSummary(NamedTuple):
 
 
 class SettlementRow(NamedTuple):
+    position_id: str | None
     quantity: str
     source: str
     subaccount: int | None
@@ -148,20 +155,31 @@ def fill_history(account: int, *, page: Page, wanted: Wanted, span: Q) -> Listed
     rows = _of_markets(Fill.objects.filter(span, account_id=account), wanted)
     if wanted.order_id is not None:
         rows = rows.filter(order_id=wanted.order_id)
-    return listed(rows, page=page, order="id", read=_fill_reader(listed_markets(), assets()))
+    placed = Order.objects.filter(account_id=account).exclude(system=None)
+    systems = dict(placed.values_list("id", "system"))
+    if wanted.by_house is not None:
+        of_house = Q(order_id__in=list(systems))
+        rows = rows.filter(of_house if wanted.by_house else ~of_house)
+    read = _fill_reader(listed_markets(), assets(), systems)
+    return listed(rows, page=page, order="id", read=read)
 
 
 def settlement_history(
-    account: int, *, user: int, page: Page, source: str | None = None
+    account: int, *, user: int, page: Page, sources: tuple[str, ...] = ()
 ) -> Listed[SettlementRow]:
-    """Return a page of what the account was paid, or paid, for its positions."""
+    """Return a page of what the account was paid, or paid, for its positions.
+
+    Args:
+        sources: only these; none is all of them.
+    """
     rows = Settlement.objects.filter(account_id=account)
-    if source is not None:
-        rows = rows.filter(source=source)
+    if sources:
+        rows = rows.filter(source__in=sources)
     known, subaccount = listed_markets(), subaccount_number(account)
 
     def read(row: Settlement) -> SettlementRow:
         return SettlementRow(
+            position_id=str(row.position_id) if row.position_id else None,
             quantity=known[row.market].quote_text(int(row.amount_atoms)),
             source=row.source,
             subaccount=subaccount,
@@ -204,6 +222,7 @@ def _order_reader(known: dict[str, ListedMarket]) -> Callable[[Order], OrderRow]
             status=row.status,
             symbol=row.market,
             time_in_force=row.time_in_force,
+            system=row.system,
         )
 
     return read
@@ -219,7 +238,7 @@ def _quote_quantity(row: Order, market: ListedMarket) -> str | None:
 
 
 def _fill_reader(
-    known: dict[str, ListedMarket], fee_assets: dict[str, Asset]
+    known: dict[str, ListedMarket], fee_assets: dict[str, Asset], systems: dict[int, str | None]
 ) -> Callable[[Fill], FillRow]:
     def read(row: Fill) -> FillRow:
         market = known[row.market]
@@ -235,6 +254,7 @@ def _fill_reader(
             symbol=row.market,
             at=row.at,
             trade_id=row.trade_id,
+            system=systems.get(row.order_id),
         )
 
     return read

@@ -37,12 +37,16 @@ class SignatureAuthentication(BaseAuthentication):
         stale = signature.staleness(timestamp=timestamp, window=window, now_ms=now_ms)
         if stale is not None:
             raise invalid_request(stale)
-        genuine = signature.verify(
-            public_key=public_key,
-            signature=sealed,
-            instruction=instruction,
-            segments=[_parameters(request)],
-            expiry=signature.signed_expiry(timestamp, window),
+        segments = [_parameters(request)]
+        genuine = any(
+            signature.verify(
+                public_key=public_key,
+                signature=sealed,
+                instruction=name,
+                segments=segments,
+                expiry=signature.signed_expiry(timestamp, window),
+            )
+            for name in (instruction, *view.also_signed_as)
         )
         if not genuine:
             raise invalid_request("Invalid signature")

@@ -14,6 +14,7 @@ from gateway.decimals import DecimalError, TooPrecise, format_decimal, parse_dec
 
 # The largest number which a command to the engine can carry.
 ATOMS_MAX = 2**63 - 1
+PPB_DECIMALS = 9
 _MILLISECOND = 1_000
 
 # A member of the contract which has no meaning here yet: always present, always null.
@@ -77,6 +78,29 @@ class UnixMillis(serializers.Field[datetime, Any, int, Any]):
 
     def to_representation(self, value: datetime) -> int:
         return int(value.timestamp()) * _MILLISECOND + value.microsecond // _MILLISECOND
+
+
+def parse_limit(text: str, asset: Asset, *, name: str) -> int:
+    """Return `text` in atoms of the asset; 0 is a limit too. Raises Refused."""
+    try:
+        atoms = parse_decimal(text, asset.decimals)
+    except DecimalError as error:
+        raise Refused(400, "INVALID_QUANTITY", f"Invalid {name}: {error}") from error
+    if not 0 <= atoms <= ATOMS_MAX:
+        highest = format_decimal(ATOMS_MAX, asset.decimals)
+        raise Refused(400, "INVALID_QUANTITY", f"{name} must be 0 to {highest}")
+    return atoms
+
+
+def parse_rate(text: str, *, name: str) -> int:
+    """Return a yearly rate, such as 0.04, in parts of 1e9. Raises Refused."""
+    try:
+        rate_ppb = parse_decimal(text, PPB_DECIMALS)
+    except DecimalError as error:
+        raise Refused(400, "INVALID_RANGE", f"Invalid {name}: {error}") from error
+    if not 0 <= rate_ppb <= ATOMS_MAX:
+        raise Refused(400, "INVALID_RANGE", f"{name} must be a fraction a year, such as 0.04")
+    return rate_ppb
 
 
 def parse_amount(text: str, asset: Asset) -> int:

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.access import Access
 from accounts.api.body import ExactJSON, OnlyJSON, SortedJSON
-from accounts.api.errors import require
+from accounts.api.errors import Refused, require
+from accounts.selectors import subaccount_number
 
 
 class _Endpoint(APIView):
@@ -51,6 +52,8 @@ class SignedView(_Endpoint):
 
     permission_classes = (MayCall,)
     instructions: ClassVar[dict[str, str]]
+    # Other names under which clients that cannot be changed sign the same.
+    also_signed_as: ClassVar[tuple[str, ...]] = ()
     permission: ClassVar[str] = "view"
 
 
@@ -61,9 +64,17 @@ def access_from(request: Request) -> Access:
     return access
 
 
+def require_subaccount(access: Access, number: int | None) -> None:
+    """Refuse with FORBIDDEN if a request names another sub-account than the key's own."""
+    own = subaccount_number(access.account) or 0
+    if number is not None and number != own:
+        message = f"This key acts for sub-account {own} only: use a key of sub-account {number}"
+        raise Refused(403, "FORBIDDEN", message)
+
+
 def validated(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     """Return the query or body as the serializer reads it; unknown members are ignored."""
-    data: Any = request.data if request.method in ("POST", "PATCH") else request.query_params
+    data: Any = request.data if request.method in ("POST", "PUT", "PATCH") else request.query_params
     if isinstance(data, QueryDict):
         data = _query(form, data)
     elif isinstance(data, Mapping):

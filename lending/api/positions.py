@@ -1,4 +1,4 @@
-"""What an account lends and owes, how it came about, and how to change it. Signed."""
+"""What an account lends and owes, on which terms, and how to change it. Signed."""
 
 from typing import Any, ClassVar
 
@@ -7,11 +7,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.fields import NOTHING, DecimalText, UtcText, parse_amount
-from accounts.api.paging import SortedPageInput, page_of, paged
+from accounts.api.fields import DecimalText, WireBoolean, parse_amount, parse_limit, parse_rate
 from accounts.api.views import SignedView, access_from, validated
 from accounts.assets import asset_named
-from engine.events import BorrowLendKind
 from lending import selectors, services
 
 
@@ -72,43 +70,70 @@ class BorrowLendPositionsView(SignedView):
         return Response(self.Output(rows, many=True).data)
 
 
-class BorrowLendHistoryView(SignedView):
-    """Return the account's borrows, repayments, lends and redemptions."""
+class LendTermsView(SignedView):
+    """Return on which terms the account lends each asset, or change those of one.
 
-    instructions: ClassVar = {"GET": "borrowHistoryQueryAll"}
+    An addition of this exchange: no client of the contract knows it.
+    """
 
-    class Input(SortedPageInput):
-        positionId = serializers.CharField(required=False)
-        sources = serializers.CharField(required=False, help_text="Several, joined by commas")
-        symbol = serializers.CharField(required=False)
-        type = serializers.ChoiceField(
-            choices=[kind.value for kind in BorrowLendKind], required=False
-        )
+    instructions: ClassVar = {"GET": "xLendTermsQuery", "PUT": "xLendTermsUpdate"}
+
+    class Input(serializers.Serializer[Any]):
+        asCollateral = WireBoolean(default=True)
+        cap = DecimalText(required=False)
+        keep = DecimalText(default="0")
+        minRate = DecimalText(default="0")
+        symbol = serializers.CharField()
 
     class Output(serializers.Serializer[Any]):
-        eventType = serializers.CharField(source="kind")
-        positionId = serializers.CharField(source="position_id")
-        positionQuantity = DecimalText(**NOTHING)
-        quantity = DecimalText()
-        source = serializers.CharField()  # type: ignore[assignment]
-        spotMarginOrderId = serializers.CharField(**NOTHING)
+        asCollateral = serializers.BooleanField(source="as_collateral")
+        cap = DecimalText(allow_null=True)
+        keep = DecimalText()
+        lendRate = DecimalText(source="lend_rate")
+        lentQuantity = DecimalText(source="lent")
+        minRate = DecimalText(source="min_rate")
+        rates = serializers.ListField(child=DecimalText())
         symbol = serializers.CharField()
-        timestamp = UtcText(source="at")
 
-    @extend_schema(
-        operation_id="getBorrowLendHistory", parameters=[Input], responses=Output(many=True)
-    )
+    @extend_schema(operation_id="getLendTerms", responses=Output(many=True))
     def get(self, request: Request) -> Response:
-        query = validated(self.Input, request)
-        page = page_of(query)
-        rows = selectors.movements(
-            access_from(request).account,
-            page=page,
-            wanted=selectors.Wanted(
-                kind=query.get("type"),
-                sources=tuple(filter(None, query.get("sources", "").split(","))),
-                symbol=query.get("symbol"),
-                position=query.get("positionId"),
+        rows = selectors.terms_rows(access_from(request).account)
+        return Response(self.Output(rows, many=True).data)
+
+    @extend_schema(operation_id="setLendTerms", request=Input, responses={200: None})
+    def put(self, request: Request) -> Response:
+        """Set all terms of one asset; what is left out is as without terms."""
+        body = validated(self.Input, request)
+        asset = asset_named(body["symbol"])
+        cap = body.get("cap")
+        services.set_lend_terms(
+            access_from(request),
+            asset.symbol,
+            services.Terms(
+                min_rate_ppb=parse_rate(body["minRate"], name="minRate"),
+                cap_atoms=None if cap is None else parse_limit(cap, asset, name="cap"),
+                keep_atoms=parse_limit(body["keep"], asset, name="keep"),
+                as_collateral=body["asCollateral"],
             ),
         )
-        return paged(rows, page=page, output=self.Output)
+        return Response()
+
+
+class ConvertDustView(SignedView):
+    """Sell small balances to the house for dollars: of one asset, or of all."""
+
+    instructions: ClassVar = {"POST": "convertDust"}
+    # ccxt has no name for it.
+    also_signed_as: ClassVar = ("",)
+
+    class Input(serializers.Serializer[Any]):
+        symbol = serializers.CharField(required=False)
+
+    @extend_schema(operation_id="convertDust", request=Input, responses={200: None})
+    def post(self, request: Request) -> Response:
+        """Sell them; the answer has no body."""
+        symbol = validated(self.Input, request).get("symbol")
+        if symbol is not None:
+            asset_named(symbol)
+        services.convert_dust(access_from(request), symbol)
+        return Response()

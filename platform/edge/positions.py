@@ -7,8 +7,8 @@ from engine.units import AccountId
 from trading.reads import rows
 
 _OPEN: Final = (
-    "SELECT market, position_id, lots, quote_atoms, entry_quote_atoms, realized_atoms, fees_atoms"
-    " FROM trading_position WHERE account_id = %s AND lots <> 0 ORDER BY market"
+    "SELECT market, position_id, lots, quote_atoms, entry_quote_atoms, realized_atoms, fees_atoms,"
+    " interest_atoms FROM trading_position WHERE account_id = %s AND lots <> 0 ORDER BY market"
 )
 
 
@@ -24,6 +24,7 @@ async def held_positions(account: int) -> list[PositionChanged]:
             entry_quote_atoms=int(row[4]),
             realized_atoms=int(row[5]),
             fees_atoms=int(row[6]),
+            interest_atoms=int(row[7]),
             # Only told apart from the time of a change; there is none here.
             opened_at_ns=0,
         )

@@ -31,6 +31,20 @@ class Trader(Protocol):
     def settlements(self) -> list[Row]: ...
 
 
+class Lender(Trader, Protocol):
+    """What a client can say about lending, borrowing and the account."""
+
+    def account_settings(self) -> Row: ...
+    def set_leverage(self, limit: str) -> None: ...
+    def borrow_or_lend(self, side: str, quantity: str, symbol: str) -> None: ...
+    def loans(self) -> list[Row]: ...
+    def movements(self, symbol: str) -> list[Row]: ...
+    def pools(self) -> list[Row]: ...
+    def pool_history(self, symbol: str) -> list[Row]: ...
+    def collateral(self) -> Row: ...
+    def interest(self) -> list[Row]: ...
+
+
 def wait_for_trades(recent_trades: Callable[[], list[Row]]) -> list[Row]:
     """Ask for the public trades until the demo's taker has made one."""
     deadline = time.monotonic() + 60
@@ -165,3 +179,62 @@ def _check_standing(trader: Trader, symbol: str, before: dict[str, Decimal], fil
         # A settlement may have fallen between two of the reads: read again.
         time.sleep(0.3)
     assert found == wanted
+
+
+def lend_and_read(lender: Lender, symbol: str = "USDC") -> None:
+    """Lend one and redeem it; the position, the movements, the pool and the collateral agree."""
+    sides = ("Borrow", "Lend") if _net(lender, symbol) >= 1 else ("Lend", "Borrow")
+    for side in sides:
+        before = _net(lender, symbol)
+        lender.borrow_or_lend(side, "1", symbol)
+        moved = _net(lender, symbol) - before
+        # Interest grows meanwhile.
+        assert abs(moved - (1 if side == "Lend" else -1)) < Decimal("0.01")
+    ours = [row for row in lender.movements(symbol) if row["source"] == "Manual"]
+    assert [row["eventType"] for row in ours[:2]] == [
+        "LendRedeem" if side == "Borrow" else "Lend" for side in reversed(sides)
+    ]
+    # What was just lent may be worth an atom less.
+    assert all(1 - Decimal(row["quantity"]) in (0, UNITS[symbol]) for row in ours[:2])
+    (pool,) = (row for row in lender.pools() if row["symbol"] == symbol)
+    assert pool["state"] == "Open"
+    assert Decimal(pool["lentQuantity"]) >= Decimal(pool["borrowedQuantity"])
+    assert Decimal(pool["utilization"]) <= 1
+    summary = lender.collateral()
+    (held,) = (row for row in summary["collateral"] if row["symbol"] == symbol)
+    parts = ("availableQuantity", "lendQuantity", "openOrderQuantity")
+    assert sum(Decimal(held[part]) for part in parts) == Decimal(held["totalQuantity"])
+    assert Decimal(summary["netEquity"]) > 0
+    kinds = {"Lend", "Borrow", "UnrealizedPositivePnl", "UnrealizedNegativePnl"}
+    assert {row["paymentType"] for row in lender.interest()} <= kinds
+
+
+def read_rates(lender: Lender, symbol: str = "USDC") -> None:
+    """Read how a pool's rates moved; they are kept once a minute."""
+    deadline = time.monotonic() + 120
+    while not (rows := lender.pool_history(symbol)):
+        assert time.monotonic() < deadline, "no rate was kept for two minutes"
+        time.sleep(1)
+    for row in rows:
+        assert Decimal(row["lendInterestRate"]) <= Decimal(row["borrowInterestRate"])
+        assert row["timestamp"].endswith("Z")
+
+
+def change_settings(lender: Lender) -> None:
+    """Change the leverage limit and back; everything else stays."""
+    names = ("autoBorrowSettlements", "autoLend", "autoRealizePnl", "autoRepayBorrows")
+    before = lender.account_settings()
+    assert Decimal(before["borrowLimit"]) > 0
+    lender.set_leverage("7")
+    changed = lender.account_settings()
+    assert changed["leverageLimit"] == "7"
+    assert [changed[name] for name in names] == [before[name] for name in names]
+    lender.set_leverage(before["leverageLimit"])
+    assert lender.account_settings()["leverageLimit"] == before["leverageLimit"]
+
+
+def _net(lender: Lender, symbol: str) -> Decimal:
+    return sum(
+        (Decimal(row["netQuantity"]) for row in lender.loans() if row["symbol"] == symbol),
+        Decimal(0),
+    )

@@ -68,6 +68,42 @@ class BpxTrader:
         """Return the settlement history."""
         return list(self.account.get_settlements_history(limit=1000))
 
+    def account_settings(self) -> conversation.Row:
+        """Return settings, fees and limits."""
+        return dict(self.account.get_account())
+
+    def set_leverage(self, limit: str) -> None:
+        """Change one setting."""
+        self.account.update_account(leverage_limit=limit)
+
+    def borrow_or_lend(self, side: str, quantity: str, symbol: str) -> None:
+        """Lend, borrow, redeem or repay."""
+        self.account.execute_borrow_lend(quantity, side, symbol)
+
+    def loans(self) -> list[conversation.Row]:
+        """Return what is lent and owed."""
+        return list(self.account.get_borrow_lend_positions())
+
+    def movements(self, symbol: str) -> list[conversation.Row]:
+        """Return the newest borrows, repayments, lends and redemptions."""
+        return list(self.account.get_borrow_history(symbol=symbol))
+
+    def pools(self) -> list[conversation.Row]:
+        """Return the pools."""
+        return list(self.public.get_borrow_lend_markets())
+
+    def pool_history(self, symbol: str) -> list[conversation.Row]:
+        """Return a day of a pool's rates."""
+        return list(self.public.get_borrow_lend_market_history("1d", symbol))
+
+    def collateral(self) -> conversation.Row:
+        """Return the margin summary."""
+        return dict(self.account.get_collateral())
+
+    def interest(self) -> list[conversation.Row]:
+        """Return interest paid and received."""
+        return list(self.account.get_interest_history())
+
 
 @pytest.fixture(scope="module", autouse=True)
 def base_url(exchange: LiveExchange) -> Iterator[None]:
@@ -121,21 +157,21 @@ def test_cancel_all_ends_every_order_of_the_market(alice: BpxTrader) -> None:
     assert alice.open_orders(SPOT) == []
 
 
+def test_money_is_lent_redeemed_and_counted(alice: BpxTrader) -> None:
+    conversation.lend_and_read(alice)
+
+
+def test_rates_are_read_over_time(alice: BpxTrader) -> None:
+    conversation.read_rates(alice)
+
+
 @pytest.mark.parametrize("symbol", [SPOT, PERP])
 def test_a_trade_agrees_to_the_last_digit(alice: BpxTrader, bob: BpxTrader, symbol: str) -> None:
     conversation.trade_and_compare(alice, bob, symbol)
 
 
 def test_settings_are_read_and_changed(alice: BpxTrader) -> None:
-    # The limits follow the market; the switches and the leverage are what can be set.
-    names = ("autoBorrowSettlements", "autoLend", "autoRepayBorrows", "leverageLimit")
-    before = alice.account.get_account()
-    alice.account.update_account(leverage_limit="7")
-    changed = alice.account.get_account()
-    assert changed["leverageLimit"] == "7"
-    alice.account.update_account(leverage_limit=before["leverageLimit"])
-    after = alice.account.get_account()
-    assert [after[name] for name in names] == [before[name] for name in names]
+    conversation.change_settings(alice)
 
 
 def test_an_error_is_a_code_and_a_message(alice: BpxTrader) -> None:

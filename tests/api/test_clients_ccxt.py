@@ -75,6 +75,45 @@ class CcxtTrader:
         """Return the settlement history."""
         return list(self.client.private_get_wapi_v1_history_settlement({"limit": 1000}))
 
+    def account_settings(self) -> conversation.Row:
+        """Return settings, fees and limits."""
+        return dict(self.client.private_get_api_v1_account())
+
+    def set_leverage(self, limit: str) -> None:
+        """Change one setting."""
+        self.client.private_patch_api_v1_account({"leverageLimit": limit})
+
+    def borrow_or_lend(self, side: str, quantity: str, symbol: str) -> None:
+        """Lend, borrow, redeem or repay."""
+        terms = {"quantity": quantity, "side": side, "symbol": symbol}
+        self.client.privatePostApiV1BorrowLend(terms)
+
+    def loans(self) -> list[conversation.Row]:
+        """Return what is lent and owed."""
+        return list(self.client.privateGetApiV1BorrowLendPositions())
+
+    def movements(self, symbol: str) -> list[conversation.Row]:
+        """Return the newest borrows, repayments, lends and redemptions."""
+        return list(self.client.privateGetWapiV1HistoryBorrowLend({"symbol": symbol}))
+
+    def pools(self) -> list[conversation.Row]:
+        """Return the pools."""
+        return list(self.client.publicGetApiV1BorrowLendMarkets())
+
+    def pool_history(self, symbol: str) -> list[conversation.Row]:
+        """Return a day of a pool's rates."""
+        return list(
+            self.client.publicGetApiV1BorrowLendMarketsHistory({"interval": "1d", "symbol": symbol})
+        )
+
+    def collateral(self) -> conversation.Row:
+        """Return the margin summary."""
+        return dict(self.client.private_get_api_v1_capital_collateral())
+
+    def interest(self) -> list[conversation.Row]:
+        """Return interest paid and received."""
+        return list(self.client.private_get_wapi_v1_history_interest())
+
 
 def _texts(levels: list[list[float]]) -> list[list[str]]:
     return [[str(price), str(size)] for price, size in levels]
@@ -129,6 +168,26 @@ def test_a_batch_places_each_order_and_cancel_all_ends_them(alice: CcxtTrader) -
     assert ids <= {order["id"] for order in alice.open_orders(SPOT)}
     alice.client.cancel_all_orders("SOL/USDC")
     assert not ids & {order["id"] for order in alice.open_orders(SPOT)}
+
+
+def test_money_is_lent_redeemed_and_counted(alice: CcxtTrader) -> None:
+    conversation.lend_and_read(alice)
+
+
+def test_what_cannot_be_borrowed_raises_the_class_for_its_code(alice: CcxtTrader) -> None:
+    with pytest.raises(ccxt.InsufficientFunds, match="borrowable"):
+        alice.borrow_or_lend("Borrow", "900000000", "BTC")
+    with pytest.raises(ccxt.BadRequest, match="converted"):
+        # Signed under an empty name, as ccxt does.
+        alice.client.private_post_api_v1_account_convertdust({"symbol": "USDC"})
+
+
+def test_rates_are_read_over_time(alice: CcxtTrader) -> None:
+    conversation.read_rates(alice)
+
+
+def test_settings_are_read_and_changed(alice: CcxtTrader) -> None:
+    conversation.change_settings(alice)
 
 
 @pytest.mark.parametrize("symbol", [SPOT, PERP])

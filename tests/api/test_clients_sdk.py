@@ -60,6 +60,42 @@ class SdkTrader:
         """Return the settlement history."""
         return list(self.account.get_settlement_history(limit=1000))
 
+    def account_settings(self) -> conversation.Row:
+        """Return settings, fees and limits."""
+        return dict(self.account.get_account())
+
+    def set_leverage(self, limit: str) -> None:
+        """Change one setting."""
+        self.account.update_account(leverageLimit=limit)
+
+    def borrow_or_lend(self, side: str, quantity: str, symbol: str) -> None:
+        """Lend, borrow, redeem or repay."""
+        self.account.execute_borrow_lend(quantity, side, symbol)
+
+    def loans(self) -> list[conversation.Row]:
+        """Return what is lent and owed."""
+        return list(self.account.get_borrow_lend_positions())
+
+    def movements(self, symbol: str) -> list[conversation.Row]:
+        """Return the newest borrows, repayments, lends and redemptions."""
+        return list(self.account.get_borrow_history(symbol=symbol))
+
+    def pools(self) -> list[conversation.Row]:
+        """Return the pools."""
+        return list(self.public.get_borrow_lend_markets())
+
+    def pool_history(self, symbol: str) -> list[conversation.Row]:
+        """Return a day of a pool's rates."""
+        return list(self.public.get_borrow_lend_market_history("1d", symbol))
+
+    def collateral(self) -> conversation.Row:
+        """Return the margin summary."""
+        return dict(self.account.get_collateral())
+
+    def interest(self) -> list[conversation.Row]:
+        """Return interest paid and received."""
+        return list(self.account.get_interest_history())
+
 
 @pytest.fixture(scope="module")
 def alice(exchange: LiveExchange) -> SdkTrader:
@@ -95,6 +131,18 @@ def test_a_batch_with_a_bad_order_places_the_good_ones(alice: SdkTrader) -> None
     assert answers[1]["code"] == "INVALID_QUANTITY"
     alice.account.cancel_open_orders(SPOT)
     assert alice.open_orders(SPOT) == []
+
+
+def test_money_is_lent_redeemed_and_counted(alice: SdkTrader) -> None:
+    conversation.lend_and_read(alice)
+
+
+def test_rates_are_read_over_time(alice: SdkTrader) -> None:
+    conversation.read_rates(alice)
+
+
+def test_settings_are_read_and_changed(alice: SdkTrader) -> None:
+    conversation.change_settings(alice)
 
 
 @pytest.mark.parametrize("symbol", [SPOT, PERP])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.apps import apps
@@ -90,8 +91,11 @@ def _write_rare_rows(trader: Trader) -> None:
     journaled = {**row, "sequence": 1, "at": timezone.now()}
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     position = {"hour": hour, "market": "SOL_USDC_PERP", "position_id": 1}
-    DebtWriteOff.objects.create(**journaled, amount=6, reserve=3, insured=2, lenders=1)
-    PositionInterest.objects.create(**journaled, **position, amount_atoms=1)
+    one = Decimal(1)
+    DebtWriteOff.objects.create(
+        **journaled, amount=one, reserve=one, insured=0 * one, lenders=0 * one
+    )
+    PositionInterest.objects.create(**journaled, **position, amount_atoms=one)
     InterestHour.objects.create(hour=hour, lines=1, written_at=hour)
     StatementClose.objects.create(
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}
@@ -99,7 +103,7 @@ def _write_rare_rows(trader: Trader) -> None:
     with job_run("auto-lend") as run:
         run.fell_short("one of two")
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE
-    InterestPayment.objects.create(**row, **position, kind=kind, amount=1, rate_ppb=1)
+    InterestPayment.objects.create(**row, **position, kind=kind, amount=one, rate_ppb=1)
 
 
 def _savings(trader: Trader) -> int:

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.catalog import PoolState
 from engine.commands import CancelOrder, Side
-from engine.events import BalanceChanged, CommandRejected
+from engine.events import (
+    BalanceChanged,
+    BucketLends,
+    CommandRejected,
+    PoolChanged,
+    PoolHourClosed,
+)
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
 from gateway import codec
@@ -69,6 +76,24 @@ def test_sums_beyond_64_bits_survive(atoms: int) -> None:
     assert codec.decode_event(codec.encode(balance)) == balance
     batch = codec.FeedBatch((codec.FeedItem(1, 2, (balance,)),))
     assert codec.decode_feed(codec.encode(batch)) == batch
+
+
+@given(index=st.integers(1, 10**38))
+def test_a_pools_buckets_and_hours_survive(index: int) -> None:
+    pool = PoolChanged(
+        asset="USDC",
+        state=PoolState.REPAY_ONLY,
+        cash_atoms=1,
+        lends=(BucketLends(0, 5, index, 10**9), BucketLends(3, index, 10**27, 0)),
+        debt_scaled=index,
+        debt_index_ray=index,
+        reserve_ray=index * 10**27,
+        accrued_at_ns=1,
+    )
+    hour = PoolHourClosed(
+        asset="USDC", hour_ns=0, debt_index_ray=index, lend_indexes_ray=(10**27, index)
+    )
+    assert codec.decode_events(codec.encode([pool, hour])) == [pool, hour]
 
 
 def test_a_refusals_large_numbers_are_told_as_text() -> None:

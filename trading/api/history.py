@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts.api.fields import NOTHING, DecimalText, UtcText
 from accounts.api.paging import SortedPageInput, SpanInput, between, page_of, paged
 from accounts.api.views import SignedView, access_from, validated
+from engine.events import RealizeKind
 from trading import selectors
 from trading.api.markets import MARKET_KINDS
 
@@ -18,11 +19,19 @@ FILL_TYPES = (
     *("User", "BookLiquidation", "Adl", "Backstop", "Liquidation", "AllLiquidation"),
     *("CollateralConversion", "CollateralConversionAndSpotLiquidation"),
 )
-SETTLEMENT_SOURCES = (
-    *("BackstopLiquidation", "CulledBorrowInterest", "CulledRealizePnl"),
-    *("CulledRealizePnlBookUtilization", "FundingPayment", "RealizePnl", "TradingFees"),
-    "TradingFeesSystem",
-)
+# Fill types of the orders which the house places; those of liquidations are of none yet.
+CONVERSIONS = ("CollateralConversion", "CollateralConversionAndSpotLiquidation")
+# By what may be asked for, the sources which rows name. What is not paid here names itself.
+SETTLEMENT_SOURCES = {
+    "BackstopLiquidation": ("BackstopLiquidation",),
+    "CulledBorrowInterest": ("CulledBorrowInterest",),
+    "CulledRealizePnl": tuple(kind.value for kind in RealizeKind if kind is not RealizeKind.AUTO),
+    "CulledRealizePnlBookUtilization": (RealizeKind.CULLED_UTILIZATION.value,),
+    "FundingPayment": ("FundingPayment",),
+    "RealizePnl": (RealizeKind.AUTO.value,),
+    "TradingFees": ("TradingFees",),
+    "TradingFeesSystem": ("TradingFeesSystem",),
+}
 
 
 class OrdersInput(SortedPageInput):
@@ -63,7 +72,7 @@ class OrderHistoryView(SignedView):
         stopLossTriggerPrice = serializers.CharField(**NOTHING)
         strategyId = serializers.CharField(**NOTHING)
         symbol = serializers.CharField()
-        systemOrderType = serializers.CharField(**NOTHING)
+        systemOrderType = serializers.CharField(source="system", allow_null=True)
         takeProfitLimitPrice = DecimalText(**NOTHING)
         takeProfitTriggerBy = serializers.CharField(**NOTHING)
         takeProfitTriggerPrice = serializers.CharField(**NOTHING)
@@ -102,7 +111,7 @@ class FillHistoryView(SignedView):
         quantity = DecimalText()
         side = serializers.CharField()
         symbol = serializers.CharField()
-        systemOrderType = serializers.CharField(**NOTHING)
+        systemOrderType = serializers.CharField(source="system", allow_null=True)
         timestamp = UtcText(source="at")
         tradeId = serializers.IntegerField(source="trade_id")
 
@@ -126,12 +135,12 @@ class SettlementHistoryView(SignedView):
 
     class Input(SortedPageInput):
         source = serializers.ChoiceField(  # type: ignore[assignment]
-            choices=SETTLEMENT_SOURCES, required=False
+            choices=list(SETTLEMENT_SOURCES), required=False
         )
 
     class Output(serializers.Serializer[Any]):
         engineSequence = serializers.IntegerField(source="engine_sequence")
-        positionId = serializers.CharField(**NOTHING)
+        positionId = serializers.CharField(source="position_id", allow_null=True)
         quantity = DecimalText()
         source = serializers.CharField()  # type: ignore[assignment]
         subaccountId = serializers.IntegerField(source="subaccount", allow_null=True)
@@ -143,17 +152,21 @@ class SettlementHistoryView(SignedView):
         access, query = access_from(request), validated(self.Input, request)
         page = page_of(query)
         rows = selectors.settlement_history(
-            access.account, user=access.user, page=page, source=query.get("source")
+            access.account,
+            user=access.user,
+            page=page,
+            sources=SETTLEMENT_SOURCES.get(query.get("source", ""), ()),
         )
         return paged(rows, page=page, output=self.Output)
 
 
 def _wanted(query: dict[str, Any]) -> selectors.Wanted:
-    """Return the filter of orders or fills; none come from a strategy or from the house."""
-    nothing = "strategyId" in query or query.get("fillType", "User") != "User"
+    """Return the filter of orders or fills; none come from a strategy."""
+    fill_type = query.get("fillType")
     return selectors.Wanted(
         order_id=query.get("orderId"),
         symbol=query.get("symbol"),
         kinds=tuple(query["marketType"]),
-        nothing=nothing,
+        by_house=None if fill_type is None else fill_type != "User",
+        nothing="strategyId" in query or fill_type not in (None, "User", *CONVERSIONS),
     )
