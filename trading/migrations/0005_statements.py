@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0003_no_penny_idle'),
+        ('trading', '0004_orders_of_the_house'),
     ]
 
     operations = [
