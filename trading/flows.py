@@ -25,6 +25,7 @@ from lending.models import (
     PoolHour,
 )
 from trading.models import Fill, Market, Settlement
+from trading.row_times import MAX_ID, first_id_since
 
 
 class Kind(StrEnum):
@@ -88,6 +89,15 @@ def _span(column: str, owner: str = "account_id") -> str:
     return f"{owner} = %(account)s AND {column} >= %(start)s AND {column} < %(end)s"
 
 
+# An account has very many rows of these: the numbers of the span's first rows keep reads short.
+_LONG = {"fill": Fill, "settlement": Settlement, "movement": BorrowLendMovement}
+
+
+def _long_span(name: str, alias: str) -> str:
+    span = _span(f"{alias}.at", f"{alias}.account_id")
+    return f"{span} AND {alias}.id >= %({name}_from)s AND {alias}.id < %({name}_to)s"
+
+
 def _plain(model: Any, kind: Kind, amount: str, word: str) -> str:
     return f"""
         SELECT at, '{kind}', asset, {amount}, '', 0, '{word} ' || id FROM {_table(model)}
@@ -109,7 +119,7 @@ _FILLS = f"""
          CASE f.side WHEN 'Bid' THEN -f.quote_atoms ELSE f.quote_atoms END, m.kind = 'SPOT'),
         ('{Kind.FEE}', f.fee_asset, f.fee_owed_atoms - f.fee_atoms, f.fee_atoms <> f.fee_owed_atoms)
     ) AS leg (kind, asset, amount, counts)
-    WHERE {_span("f.at", "f.account_id")} AND leg.counts"""
+    WHERE {_long_span("fill", "f")} AND leg.counts"""
 
 _OUTSIDE = " UNION ALL ".join(
     (
@@ -124,7 +134,7 @@ _OUTSIDE = " UNION ALL ".join(
             FROM {_table(Transfer)} WHERE {_span("at", "source_id")}""",
         _FILLS,
         f"""SELECT at, '{Kind.REALIZED}', asset, amount_atoms, market, position_id, source
-            FROM {_table(Settlement)} WHERE {_span("at")}""",
+            FROM {_table(Settlement)} AS s WHERE {_long_span("settlement", "s")}""",
         _plain(DustConversion, Kind.DUST_SOLD, "-amount", "dust"),
         f"""SELECT at, '{Kind.DUST_RECEIVED}', received_asset, received, '', 0, 'dust ' || id
             FROM {_table(DustConversion)} WHERE {_span("at")} AND received <> 0""",
@@ -168,7 +178,7 @@ _HELD = f"""
                    AS lent,
                sum(CASE kind WHEN 'Borrow' THEN amount WHEN 'BorrowRepay' THEN -amount ELSE 0 END)
                    AS owed
-        FROM {_table(BorrowLendMovement)} WHERE {_span("at")} GROUP BY asset
+        FROM {_table(BorrowLendMovement)} AS m WHERE {_long_span("movement", "m")} GROUP BY asset
     ) AS moved ON moved.asset = balance.asset
     LEFT JOIN LATERAL (
         SELECT lend_scaled, debt_scaled, bucket FROM {_table(BorrowLendMovement)} AS m
@@ -215,7 +225,7 @@ def stream(account: int, *, start: datetime, end: datetime) -> Iterator[tuple[Fl
         FROM ({_MEMO}) AS {_COLUMNS}
         ORDER BY at, memo, kind, asset, reference"""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(every, {"account": account, "start": start, "end": end})
+        cursor.execute(every, _terms(account, start, end))
         while rows := cursor.fetchmany(2_000):
             for at, kind, asset, amount, *where, memo in rows:
                 yield Flow(at, kind, asset, int(amount), *where), memo
@@ -237,7 +247,14 @@ def first_flow_at(account: int) -> datetime | None:
 def _read(
     sql: str, account: int, *, start: datetime | None, end: datetime | None
 ) -> list[tuple[Any, ...]]:
-    terms = {"account": account, "start": start or "-infinity", "end": end or "infinity"}
     with connection.cursor() as cursor:
-        cursor.execute(sql, terms)
+        cursor.execute(sql, _terms(account, start, end))
         return list(cursor.fetchall())
+
+
+def _terms(account: int, start: datetime | None, end: datetime | None) -> dict[str, Any]:
+    terms = {"account": account, "start": start or "-infinity", "end": end or "infinity"}
+    for name, model in _LONG.items():
+        terms[f"{name}_from"] = first_id_since(model, start)
+        terms[f"{name}_to"] = MAX_ID if end is None else first_id_since(model, end)
+    return terms

@@ -74,8 +74,8 @@ FILLS = Table(
     (
         *("sequence", "at", "order_id", "account_id", "market", "trade_id"),
         *("side", "is_maker"),
-        *("price_ticks", "lots", "quote_atoms", "fee_atoms", "fee_asset"),
-        *("fee_owed_atoms", "client_id"),
+        *("price_ticks", "lots", "quote_atoms"),
+        *("fee_atoms", "fee_asset", "fee_owed_atoms", "client_id"),
     ),
 )
 TRADES = Table(

@@ -28,8 +28,11 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, now: datetime = START) -> None:
         self.now = now
-        frozen = SimpleNamespace(time_ns=lambda: int(self.now.timestamp()) * 10**9)
+        frozen = SimpleNamespace(time_ns=lambda: int(self.seconds()) * 10**9)
         monkeypatch.setattr("sequencer.inline.time", frozen)
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
 
     def pass_minutes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
