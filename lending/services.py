@@ -11,7 +11,7 @@ from accounts.models import Balance
 from engine.catalog import Asset
 from engine.commands import Borrow, ConvertDust, Lend, Redeem, Repay, SetLendTerms
 from engine.events import AnyEvent
-from engine.units import AccountId
+from engine.units import RAY, AccountId, div_ceil
 from lending.selectors import pool_of
 
 
@@ -95,22 +95,29 @@ def borrow_or_lend(access: Access, *, asset: Asset, is_borrow: bool, amount_atom
     Down redeems while something is lent, up repays while something is owed. The engine refuses
     an amount which would cross zero: a lend and a debt are two acts.
     """
-    lent, owed = _held(access.account, asset)
+    lent, owed, lost = _held(access.account, asset)
     if is_borrow:
-        act = redeem if 0 < amount_atoms <= lent else borrow
+        act = borrow
+        if lent and amount_atoms <= lent + lost:
+            act, amount_atoms = redeem, min(amount_atoms, lent)
     else:
         act = repay if owed and amount_atoms <= owed + owed * SLACK_PPM // 1_000_000 else lend
     return act(access, asset.symbol, amount_atoms)
 
 
-def _held(account: int, asset: Asset) -> tuple[int, int]:
-    """Return what the account lends and owes of the asset, as of the pool's last accrual."""
+def _held(account: int, asset: Asset) -> tuple[int, int, int]:
+    """Return what the account lends and owes of the asset, as of the pool's last accrual.
+
+    And how much less a lend can be worth at once than what was lent: it is rounded down to a whole
+    unit of the index, then to an atom.
+    """
     row = Balance.objects.filter(account_id=account, asset=asset.symbol).first()
     if row is None:
-        return 0, 0
+        return 0, 0, 0
     pool = pool_of(asset)
     lent = pool.lend_atoms(int(row.lend_scaled), row.lend_bucket)
-    return lent, pool.debt_atoms(int(row.debt_scaled))
+    lost = div_ceil(pool.buckets[row.lend_bucket].index, RAY)
+    return lent, pool.debt_atoms(int(row.debt_scaled)), lost
 
 
 def _id(access: Access) -> AccountId:

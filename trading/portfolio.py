@@ -317,12 +317,20 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
 
 
 def _liquidation_price(state: State, account: Account, position: EnginePosition) -> str:
-    """Return the mark at which maintenance margin is just met, all else as it is; "0" if none.
+    base = state.markets[position.market].market.base
+    return liquidation_price(state, account, base, falls=position.lots > 0)
 
-    The mark is moved as the engine would move it: what else the account has of the same base asset
-    gains and loses with it.
+
+def liquidation_price(state: State, account: Account, asset: str, *, falls: bool) -> str:
+    """Return the price at which maintenance margin is just met, all else as it is; "0" if none.
+
+    The price of the asset is moved as the engine would move it: everything that the account has of
+    it, or in markets of it, gains and loses with it.
+
+    Args:
+        falls: whether the price is looked for below that of now, or above.
     """
-    price = state.prices[state.markets[position.market].market.base]
+    price = state.prices[asset]
     mark = price.index_e8
 
     def sound(mark_e8: int) -> bool:
@@ -331,7 +339,7 @@ def _liquidation_price(state: State, account: Account, position: EnginePosition)
         return now.equity >= now.margin
 
     try:
-        far = 0 if position.lots > 0 else mark * HIGHEST_MULTIPLE
+        far = 0 if falls else mark * HIGHEST_MULTIPLE
         if not sound(mark):
             return format_decimal(mark, PRICE_DECIMALS)
         if sound(far):

@@ -1,5 +1,7 @@
 """A lender's own terms, dust and the histories of lends, through the API and the console."""
 
+import json
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -250,6 +252,24 @@ def test_lends_and_debts_show_their_interest_while_open_and_after(
     assert (page.headers["X-Total"], len(page.json())) == ("2", 1)
 
 
+def test_what_was_just_lent_can_be_redeemed_whole_although_it_is_rounded(
+    alice: Trader, bob: Trader, live_engine: InlineEngine
+) -> None:
+    alice.deposit("BTC", 2)
+    move(alice, "Lend", "2")
+    move(bob, "Borrow", "1")
+    live_engine.ahead_ns += 1_000 * HOUR_NS
+    carol = Trader("carol")
+    carol.deposit("BTC", 1)
+    # At an index above one, some amounts are worth an atom less as soon as they are lent.
+    wanted = [f"0.000{number}" for number in range(1_001, 1_021)]
+    for amount in wanted:
+        assert move(carol, "Lend", amount).status_code == 200
+        assert move(carol, "Borrow", amount).status_code == 200, amount
+    rounded = carol.get(f"{HISTORY}/borrowLend", "borrowHistoryQueryAll", ("type", "LendRedeem"))
+    assert [row["quantity"] for row in rounded.json()] != wanted[::-1]
+
+
 def test_open_profit_that_is_not_realized_shows_its_interest(
     alice: Trader, bob: Trader, live_engine: InlineEngine
 ) -> None:
@@ -293,6 +313,60 @@ def test_settlements_name_their_position_and_can_be_asked_for_by_kind(
     assert alice.get(*path, ("source", "CulledRealizePnl")).json() == [culled]
     assert alice.get(*path, ("source", "RealizePnl")).json() == []
     assert [row["source"] for row in bob.get(*path).json()] == ["RealizePnl"]
+
+
+def test_a_loan_tells_before_it_is_made_where_it_would_end(alice: Trader, bob: Trader) -> None:
+    path = "/api/v1/borrowLend/position/liquidationPrice"
+    name = "borrowLendPositionLiquidationPrice"
+
+    def ask(**payload: str) -> Any:
+        encoded = b64encode(json.dumps(payload).encode()).decode()
+        return bob.get(path, name, ("borrow", encoded))
+
+    alice.deposit("BTC", 2)
+    move(alice, "Lend", "2")
+    told = ask(quantity="1", side="Borrow", symbol="BTC").json()
+    assert told["markPrice"] == "50000"
+    assert move(bob, "Borrow", "1").status_code == 200
+    # All in dollars but the loan: 100,000 + 100 SOL at weight, and 1 BTC at weight against 1 BTC.
+    ruin = int(Decimal(told["liquidationPrice"]) * 10**8)
+    for price, sound in ((ruin - 10**8, True), (ruin + 10**8, False)):
+        accepted(UpdatePrices(prices_e8={"BTC": price}))
+        margin = bob.get("/api/v1/capital/collateral", "collateralQuery").json()
+        assert (Decimal(margin["marginFraction"]) >= Decimal(margin["mmf"])) is sound
+    for payload, code in (
+        ({"quantity": "500", "side": "Lend", "symbol": "SOL"}, "INSUFFICIENT_FUNDS"),
+        ({"quantity": "5", "side": "Bend", "symbol": "SOL"}, "INVALID_CLIENT_REQUEST"),
+        ({"quantity": "5", "side": "Lend"}, "INVALID_CLIENT_REQUEST"),
+        ({"quantity": "5", "side": "Lend", "symbol": "NONE"}, "INVALID_ASSET"),
+    ):
+        assert ask(**payload).json()["code"] == code
+    assert bob.get(path, name, ("borrow", "no base64")).json()["code"] == "INVALID_CLIENT_REQUEST"
+
+
+def test_collateral_that_the_house_sold_is_told_apart(alice: Trader, bob: Trader) -> None:
+    perp, carol = "SOL_USDC_PERP", Trader("carol")
+    carol.deposit("SOL", 100)
+    accepted(UpdateAccount(account=carol.id, auto_borrow_settlements=False))
+    alice.limit("SOL_USDC", Side.BID, ticks=8_990, lots=5_000)
+    bob.limit(perp, Side.ASK, ticks=10_000, lots=2_000)
+    carol.limit(perp, Side.BID, ticks=10_000, lots=2_000)
+    accepted(UpdatePrices(prices_e8={"SOL": 90 * 10**8}))
+    accepted(AutoRealize(market=perp))
+    (settled,) = carol.get(f"{HISTORY}/settlement", "settlementHistoryQueryAll").json()
+    assert settled["quantity"] == "-201", "the loss, and the fee that was owed in the position"
+
+    def fills(*pairs: tuple[str, str]) -> list[tuple[str, str | None]]:
+        rows = carol.get(f"{HISTORY}/fills", "fillHistoryQueryAll", *pairs).json()
+        return [(row["symbol"], row["systemOrderType"]) for row in rows]
+
+    sold, own = ("SOL_USDC", "CollateralConversion"), (perp, None)
+    assert fills() == [sold, own]
+    assert fills(("fillType", "User")) == [own]
+    assert fills(("fillType", "CollateralConversion")) == [sold]
+    assert fills(("fillType", "Adl")) == []
+    orders = carol.get(f"{HISTORY}/orders", "orderHistoryQueryAll").json()
+    assert [row["systemOrderType"] for row in orders] == ["CollateralConversion", None]
 
 
 def test_interest_is_listed_by_source_asset_and_position(alice: Trader) -> None:

@@ -8,10 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import settings
-from accounts.api.errors import Refused
 from accounts.api.fields import DecimalText, WireBoolean
-from accounts.api.views import SignedView, access_from, validated
-from accounts.selectors import subaccount_number
+from accounts.api.views import SignedView, access_from, require_subaccount, validated
 from trading import portfolio, selectors
 
 
@@ -96,10 +94,6 @@ class MarginView(SignedView):
 
     @extend_schema(operation_id="getMargin", parameters=[Input], responses={200: Output})
     def get(self, request: Request) -> Response:
-        account = access_from(request).account
-        asked = validated(self.Input, request).get("subaccountId")
-        own = subaccount_number(account) or 0
-        if asked is not None and asked != own:
-            message = f"This key acts for sub-account {own} only: use a key of sub-account {asked}"
-            raise Refused(403, "FORBIDDEN", message)
-        return Response(self.Output(portfolio.margin_summary(account)).data)
+        access = access_from(request)
+        require_subaccount(access, validated(self.Input, request).get("subaccountId"))
+        return Response(self.Output(portfolio.margin_summary(access.account)).data)

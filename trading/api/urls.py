@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from trading.api import account, history, markets, positions
+from trading.api import account, estimates, history, markets, positions
 
 urlpatterns = [
     path("api/v1/account", account.AccountView.as_view()),
+    path(
+        "api/v1/borrowLend/position/liquidationPrice",
+        estimates.LoanLiquidationPriceView.as_view(),
+    ),
     path("api/v1/assets", markets.AssetsView.as_view()),
     path("api/v1/capital/collateral", account.MarginView.as_view()),
     path("api/v1/collateral", markets.CollateralView.as_view()),
