@@ -3,7 +3,7 @@
 The numbers are for drawing only; floats are fine for that.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -45,10 +45,18 @@ class CurvePlot(NamedTuple):
     words: str
 
 
+class Line(NamedTuple):
+    """A named line over time, and where it stands at its end."""
+
+    name: str
+    points: str
+    end_y: str
+
+
 class HistoryPlot(NamedTuple):
     """One or two lines over time."""
 
-    lines: list[str]
+    lines: list[Line]
     x_marks: list[Mark]
     y_marks: list[Mark]
     words: str
@@ -61,7 +69,7 @@ def curve_plot(pool: Pool) -> CurvePlot:
     steps = {PPB * step // CURVE_STEPS for step in range(CURVE_STEPS + 1)} | {curve.optimal_ppb}
     used = min(pool.utilization_ppb, PPB)
     rates = [(step, _rate_at(curve, step)) for step in sorted(steps)]
-    kink = percent_text(curve.optimal_ppb).replace(".00%", "%")
+    kink = _short(curve.optimal_ppb)
     return CurvePlot(
         borrow=_line((_x(step / PPB), _y(rate / top)) for step, rate in rates),
         lend=_line(
@@ -84,30 +92,45 @@ def curve_plot(pool: Pool) -> CurvePlot:
 
 
 def rates_plot(rows: Sequence[RateRow], *, length: timedelta, now: datetime) -> HistoryPlot:
-    """Return the borrow and the lend rate over the last `length`."""
-    borrow = [_ppb(row.borrow_rate) for row in rows]
+    """Return the borrow and the lend rate over the last `length`, up to now."""
+    borrow, lend = [_ppb(row.borrow_rate) for row in rows], [_ppb(row.lend_rate) for row in rows]
+    words = f"Borrow rate between {_span(borrow)} a year." if rows else ""
+    series = {"borrow": borrow, "lend": lend}
     top = max(LEAST_TOP_PPB, *borrow) if borrow else LEAST_TOP_PPB
-    x = _time_scale(length, now)
-    lends = [(x(row.at), _y(_ppb(row.lend_rate) / top)) for row in rows]
-    borrows = [(x(row.at), _y(rate / top)) for row, rate in zip(rows, borrow, strict=True)]
-    words = ""
-    if borrow:
-        span = f"{percent_text(min(borrow))} and {percent_text(max(borrow))}"
-        words = f"Borrow rate between {span} a year."
-    return HistoryPlot(
-        [_line(borrows), _line(lends)], _time_marks(length, now), _rate_marks(top), words
-    )
+    return _history(rows, series, top=top, length=length, now=now)._replace(words=words)
 
 
 def utilization_plot(rows: Sequence[RateRow], *, length: timedelta, now: datetime) -> HistoryPlot:
-    """Return the utilization over the last `length`."""
+    """Return the utilization over the last `length`, up to now."""
     used = [min(_ppb(row.utilization), PPB) for row in rows]
-    x = _time_scale(length, now)
-    line = _line((x(row.at), _y(part / PPB)) for row, part in zip(rows, used, strict=True))
-    words = ""
-    if used:
-        words = f"Utilization between {percent_text(min(used))} and {percent_text(max(used))}."
-    return HistoryPlot([line], _time_marks(length, now), _rate_marks(PPB), words)
+    words = f"Utilization between {_span(used)}." if rows else ""
+    plot = _history(rows, {"used": used}, top=PPB, length=length, now=now)
+    return plot._replace(words=words)
+
+
+def _history(
+    rows: Sequence[RateRow],
+    series: Mapping[str, Sequence[int]],
+    *,
+    top: int,
+    length: timedelta,
+    now: datetime,
+) -> HistoryPlot:
+    start = now - length
+    xs = [_x(min(1.0, max(0.0, (row.at - start) / length))) for row in rows]
+    lines = []
+    for name, values in series.items():
+        ys = [_y(value / top) for value in values]
+        # What was noted last still holds.
+        points = [*zip(xs, ys, strict=True), *[(_x(1), y) for y in ys[-1:]]]
+        lines.append(Line(name, _line(points), _text(ys[-1]) if ys else ""))
+    form = "%H:%M" if length <= timedelta(days=1) else "%d %b %Y"
+    x_marks = [Mark(_text(_x(0)), f"{start:{form}}"), Mark(_text(_x(1)), f"now, {now:%H:%M} UTC")]
+    return HistoryPlot(lines, x_marks, _rate_marks(top), "")
+
+
+def _span(values: Sequence[int]) -> str:
+    return f"{percent_text(min(values))} and {percent_text(max(values))}"
 
 
 def _rate_at(curve: RateCurve, used_ppb: int) -> int:
@@ -115,18 +138,11 @@ def _rate_at(curve: RateCurve, used_ppb: int) -> int:
 
 
 def _rate_marks(top_ppb: int) -> list[Mark]:
-    return [Mark(_text(_y(part / 2)), percent_text(top_ppb * part // 2)) for part in range(3)]
+    return [Mark(_text(_y(part / 2)), _short(top_ppb * part // 2)) for part in range(3)]
 
 
-def _time_scale(length: timedelta, now: datetime) -> Callable[[datetime], float]:
-    start = now - length
-    return lambda at: _x(min(1.0, max(0.0, (at - start) / length)))
-
-
-def _time_marks(length: timedelta, now: datetime) -> list[Mark]:
-    form = "%H:%M" if length <= timedelta(days=1) else "%d %b %Y"
-    start = f"{now - length:{form}}"
-    return [Mark(_text(_x(0)), start), Mark(_text(_x(1)), f"now, {now:%H:%M} UTC")]
+def _short(value_ppb: int) -> str:
+    return percent_text(value_ppb).replace(".00%", "%")
 
 
 def _ppb(text: str) -> int:

@@ -125,7 +125,8 @@ def test_on_a_phone_the_other_pages_do_not_scroll_sideways(
         page.goto(path)
         assert _overflow(page) == 0, path
     sign_in(page, ALICE)
-    for path in ("/account/", "/account/transfers", "/account/keys", "/compliance/verify/"):
+    pages = ("/account/", "/account/settings", "/account/transfers", "/account/keys", "/lend")
+    for path in (*pages, "/compliance/verify/"):
         answer = page.goto(path)
         assert answer is not None and answer.ok, path
         assert _overflow(page) == 0, path
