@@ -33,6 +33,12 @@ def loan_refusal(
             borrowable=room,
             needed=amount,
         )
+    if not state.prices[symbol].index_e8:
+        return rejected(
+            Reject.NO_PRICE,
+            f"{symbol} has no price yet, so what you would owe cannot be valued; try again later",
+            asset=symbol,
+        )
     if is_over_limit(state, account, symbol, amount):
         return rejected(
             Reject.BORROW_LIMIT,

@@ -24,6 +24,7 @@ from engine.commands import (
     RequestWithdrawal,
     SetLendTerms,
     SetPoolState,
+    SettleWithdrawal,
     Side,
     UpdateAccount,
     UpdatePrices,
@@ -550,6 +551,7 @@ def _lose_everything(trader: Trader, engine: InlineEngine) -> None:
                 account=trader.id, asset=asset, amount_atoms=amount, withdrawal=number
             )
         )
+        accepted(SettleWithdrawal(withdrawal=number))
     accepted(UpdatePrices(prices_e8={"SOL": 100 * 10**8, "BTC": 1}))
 
 

@@ -148,3 +148,25 @@ def test_interest_goes_from_borrower_to_lender_less_the_fee() -> None:
     assert 48_349 < paid < 48_360
     # The fee of a tenth, and at most one atom of rounding on each side, stay in the pool.
     assert 0 <= paid - earned - paid // 10 <= 3
+
+
+def test_what_has_no_price_is_not_borrowed() -> None:
+    exchange = Exchange(index_e8={"USDC": 10**8})
+    exchange.deposit(ALICE, "SOL", 10**12)
+    exchange.accept(c.Lend(account=ALICE, asset="SOL", amount_atoms=10**12))
+    exchange.deposit(BOB, "USDC", 10**9)
+    for command in (
+        c.Borrow(account=BOB, asset="SOL", amount_atoms=1),
+        c.RequestWithdrawal(
+            account=BOB, asset="SOL", amount_atoms=1, withdrawal=1, auto_borrow=True
+        ),
+        c.PlaceOrder(
+            account=BOB,
+            market="SOL_USDC",
+            side=c.Side.ASK,
+            price_ticks=10_000,
+            lots=100,
+            auto_borrow=True,
+        ),
+    ):
+        assert exchange.refuse(command) is Reject.NO_PRICE
