@@ -50,13 +50,17 @@ def accrue_interest(state: State, command: AccrueInterest) -> Events:
 def _sweep_fees(state: State, pool: Pool) -> tuple[int, int]:
     """Hand the whole atoms of the reserve to the house, once an hour: (insured, fees).
 
-    The insurance fund's share is rounded up.
+    What clearing has lost to the pool stays, to be given back to it. The insurance fund's share is
+    rounded up.
     """
     hour = state.at_ns // HOUR_NS
     if hour == pool.swept_hour:
         return 0, 0
     pool.swept_hour = hour
-    amount = max(0, min(pool.reserve // RAY - RESERVE_KEPT_ATOMS, pool.cash.atoms))
+    kept = RESERVE_KEPT_ATOMS
+    for listed in _settled_in(state, pool.asset.symbol):
+        kept += max(0, div_ceil(listed.perp_clearing().rounding_ray, RAY))
+    amount = max(0, min(pool.reserve // RAY - kept, pool.cash.atoms))
     insured = div_ceil(amount * pool.asset.insurance_ppm, PPM)
     for kind, part in (("insurance", insured), ("fees", amount - insured)):
         if part:
