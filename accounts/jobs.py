@@ -106,27 +106,35 @@ class JobState(NamedTuple):
 def job_states() -> list[JobState]:
     """Return every job of the beat's table, in its order, with how its last run went."""
     now = timezone.now()
-    return [_state(name, job, now) for name, job in current_app.conf.beat_schedule.items()]
+    first = JobRun.objects.order_by("id").values_list("started_at", flat=True).first() or now
+    jobs = current_app.conf.beat_schedule.items()
+    return [_state(name, job, now=now, first=first) for name, job in jobs]
 
 
-def _state(name: str, job: dict[str, Any], now: datetime) -> JobState:
+def _state(name: str, job: dict[str, Any], *, now: datetime, first: datetime) -> JobState:
     last = JobRun.objects.filter(name=name).order_by("-id").first()
     if last is None:
-        return JobState(name, "", None, "never ran", True, "", False, "", "")
-    schedule: Any = maybe_schedule(job["schedule"])
-    due_in: timedelta = schedule.remaining_estimate(last.started_at)
+        # A nightly job of an exchange that began today is not late.
+        is_late = _is_late(job, first)
+        return JobState(name, "", None, "never ran", is_late, "", False, "", "")
     return JobState(
         name=name,
         period=last.period,
         started_at=last.started_at,
         lag=_words(now - last.started_at),
-        # Its run has been due for so long that the queue has dropped it.
-        is_late=due_in < -timedelta(seconds=job["options"]["expires"]),
+        is_late=_is_late(job, last.started_at),
         outcome=last.get_outcome_display(),
         went_well=last.outcome == JobRun.Outcome.DONE,
         message=last.message,
-        counts=", ".join(f"{count} {what}" for what, count in last.counts.items()),
+        counts=", ".join(f"{count} {what}" for what, count in last.counts.items() if count),
     )
+
+
+def _is_late(job: dict[str, Any], since: datetime) -> bool:
+    """Tell whether a run after `since` has been due for so long that the queue has dropped it."""
+    schedule: Any = maybe_schedule(job["schedule"])
+    due_in: timedelta = schedule.remaining_estimate(since)
+    return due_in < -timedelta(seconds=job["options"]["expires"])
 
 
 def _words(lag: timedelta) -> str:

@@ -1,7 +1,7 @@
 """Lending pools, their rates over time, what moved in them, and on which terms accounts lend.
 
 Amounts are whole atoms; scaled amounts times the pool's index (1e27) give atoms. All but
-InterestPayment are written by projections only.
+InterestHour and InterestPayment are written by projections only.
 """
 
 from typing import ClassVar

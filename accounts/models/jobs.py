@@ -10,8 +10,8 @@ class JobRun(models.Model):
 
     class Outcome(models.TextChoices):
         DONE = "done", "Done"
-        PARTLY = "partly", "Partly: see the message"
-        ENGINE_AWAY = "engine_away", "Engine away: the next period covers it"
+        PARTLY = "partly", "Partly"
+        ENGINE_AWAY = "engine_away", "Engine away"
         REFUSED = "refused", "Refused by the engine"
         FAILED = "failed", "Failed"
 

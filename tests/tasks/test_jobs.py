@@ -361,3 +361,17 @@ def _rate(at: Any) -> int:
     amounts = dict.fromkeys(("lent", "borrowed"), Decimal(1))
     rates = dict.fromkeys(("borrow_rate_ppb", "lend_rate_ppb", "utilization_ppb"), 1)
     return PoolRate.objects.create(asset="USDC", at=at, **amounts, **rates).pk
+
+
+def test_a_job_that_never_ran_is_late_once_it_should_have(market: Any) -> None:
+    def late() -> set[str]:
+        return {state.name for state in jobs.job_states() if state.is_late}
+
+    assert late() == set()
+    accrue_interest(60)
+    assert late() == set()
+    JobRun.objects.update(started_at=timezone.now() - timedelta(hours=1))
+    assert {"auto-lend", "auto-realize", "accrue-interest"} <= late()
+    assert "find-orphans" not in late()
+    JobRun.objects.update(started_at=timezone.now() - timedelta(days=3))
+    assert late() == set(BEAT_SCHEDULE)

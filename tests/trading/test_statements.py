@@ -116,6 +116,35 @@ def test_what_accounts_have_earned_and_paid_is_what_pools_and_house_say(
         assert 0 <= owed * RAY - debts < len(EVERYBODY) * RAY, pool.asset
 
 
+def test_fees_and_realized_profit_of_all_accounts_are_what_the_house_and_clearing_hold(
+    clock: Clock, live_engine: InlineEngine
+) -> None:
+    story.live(clock, write_closed_hours)
+    story.close_hour(clock)
+    write_closed_hours()
+    sums: Counter[tuple[str, str]] = Counter()
+    for account in EVERYBODY:
+        for month in (JUNE, JULY):
+            for key, amount in amounts(account, month).items():
+                sums[key] += amount
+    fees: Counter[str] = Counter()
+    from_clearing = 0
+    for row in LedgerTransfer.objects.filter(kind="fee", credit__startswith="fees:"):
+        if row.debit.startswith("account:"):
+            fees[row.asset] += int(row.amount)
+        else:
+            from_clearing += int(row.amount)
+    for symbol in DECIMALS:
+        assert sums[symbol, Kind.FEE] == -fees[symbol], symbol
+        assert sums[symbol, Kind.TRANSFER_IN] == -sums[symbol, Kind.TRANSFER_OUT]
+        paid = sums[symbol, Kind.PAID] + sums[symbol, Kind.PROCEEDS]
+        assert paid + sums[symbol, Kind.BOUGHT] + sums[symbol, Kind.SOLD] == 0, symbol
+    clearing = live_engine.engine.state.markets[story.PERP].perp_clearing()
+    # Fees that were owed in positions leave clearing for the house once they are collected.
+    assert sums["USDC", Kind.REALIZED] == -(clearing.settled + from_clearing)
+    assert from_clearing
+
+
 def test_a_trade_its_fee_and_a_fee_that_is_owed_are_told_apart(clock: Clock) -> None:
     story.live(clock, write_closed_hours, hours=12)
     ben = amounts(BEN, JULY)
