@@ -5,6 +5,7 @@ Borrowers pay 6 % a year at every utilization; lenders get it times utilization,
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from engine.units import MAX_ATOMS, PPB, RAY, AccountId
 from tests.engine.driver import ALICE, BOB, CAROL, DAVE, START_NS, Exchange
 from tests.engine.interest_books import InterestBooks
 from tests.engine.listings import ASSETS, BTC_USDC, SOL_PERP, SOL_USDC, USDC
+from tests.engine.test_vectors import VECTORS
 
 USD = 10**6
 # Two more than the driver has: a lender and a borrower, who make the rates.
@@ -132,17 +134,20 @@ def test_all_off_gains_earn_and_losses_pay() -> None:
     assert (answer.owed_atoms, answer.due_atoms, answer.advanced_atoms) == (0, 0, 0)
     exchange.wait(3_600)
     exchange.realize()
-    expected = {ALICE: 4_566.210, BOB: 2_283.105, CAROL: -10_273.973}
-    for account, atoms in expected.items():
-        assert abs(exchange.interest(account) / RAY - atoms) < 0.001
-    assert abs(exchange.surplus_ray / RAY - 3_424.658) < 0.001
+    vector = VECTORS["C12"]
+    accounts = {"a": ALICE, "b": BOB, "c": CAROL}
+    found = {name: exchange.interest(account) for name, account in accounts.items()}
+    found["reserve"] = exchange.surplus_ray
+    for name, dollars in vector["expected"].items():
+        error = Decimal(found[name]) / RAY / USD - Decimal(dollars)
+        assert abs(error) < Decimal(vector["tolerance"]), f"{name} is off by {error}"
     # Whole atoms go into the quote with the next cycle, and nothing was realized.
     exchange.wait(10)
     exchange.realize()
     assert exchange.profit(ALICE) == 1_000 * USD + 4_566
     assert exchange.profit(BOB) == 500 * USD + 2_283
     assert exchange.profit(CAROL) == -1_500 * USD - 10_273
-    assert [exchange.available(who, "USDC") for who in expected] == [100_000 * USD] * 3
+    assert {exchange.available(who, "USDC") for who in accounts.values()} == {100_000 * USD}
 
 
 @pytest.mark.parametrize(
@@ -357,6 +362,12 @@ def test_at_full_utilization_lends_move_without_cash() -> None:
     assert exchange.profit(BOB) == 470 * USD
 
 
+G3 = {name: int(value) for name, value in VECTORS["G3"]["inputs"].items()}
+G3_PAID = VECTORS["G3"]["expected"]
+# Redeeming needs no cash of the pool here: lends change hands. So all of the 400 are taken, not the
+# 250 that the pool could pay out; and to come to the rest of the example as much more is owed.
+G3_DUE = G3["due"] + G3["usdc_lent"] - G3["pool_cash_for_redeem"]
+G3_HELD = {"cash": G3["usdc_available"], "lent": G3["usdc_lent"]}
 COLLATERAL = {"BTC": 10**8, "SOL": 20 * 10**9}
 
 
@@ -404,19 +415,27 @@ class Paid:
         (100, {"cash": 150, "lent": 400}, {}, Paid(available=100)),
         (500, {"cash": 150, "lent": 400}, {}, Paid(available=150, lend=350)),
         (900, {"cash": 150, "lent": 400}, {}, Paid(available=150, lend=400, loan=350)),
-        # Vector G3, except that redeeming needs no cash of the pool: lends change hands. So all of
-        # the 400 are taken, not the 250 that the pool could pay out; and 150 more are owed.
+        # Vector G3, with the loan up to the account's limit and without one.
         (
-            1_150,
-            {"cash": 150, "lent": 400, "borrow_limit_micros": 450 * USD},
+            G3_DUE,
+            {**G3_HELD, "borrow_limit_micros": G3["borrow_capacity"] * USD},
             {},
-            Paid(available=150, lend=400, loan=450, converted=150),
+            Paid(
+                available=int(G3_PAID["from_available"]),
+                lend=G3["usdc_lent"],
+                loan=int(G3_PAID["borrowed"]),
+                converted=int(G3_PAID["converted_usd"]),
+            ),
         ),
         (
-            1_150,
-            {"cash": 150, "lent": 400, "auto_borrow_settlements": False},
+            G3_DUE,
+            {**G3_HELD, "auto_borrow_settlements": False},
             {},
-            Paid(available=150, lend=400, converted=600),
+            Paid(
+                available=int(G3_PAID["auto_borrow_false"]["from_available"]),
+                lend=G3["usdc_lent"],
+                converted=int(G3_PAID["auto_borrow_false"]["converted_usd"]),
+            ),
         ),
         # Who holds nothing but coins keeps them, and owes dollars against them.
         (1_000, {}, {}, Paid(loan=1_000)),
