@@ -49,7 +49,7 @@ demo: setup
 # The engine needs no services. Long lives, and the state machine with many more examples.
 nightly: setup-dev
 	$(NO_SERVICES) $(PY) -m pytest tests/engine -n auto --hypothesis-profile=nightly \
-		-m 'nightly or not nightly'
+		-m 'nightly or not nightly' -o faulthandler_timeout=0
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench

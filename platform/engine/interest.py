@@ -6,6 +6,7 @@ from engine.catalog import RateCurve
 from engine.units import PPB, PPM, RAY, YEAR_NS, div_ceil
 
 RAY_PER_PPB = RAY // PPB
+HOURS_A_YEAR = 8_760
 
 
 def borrow_rate(curve: RateCurve, utilization_ray: int) -> int:
@@ -54,6 +55,23 @@ def opening_utilization(curve: RateCurve, fee_ppm: int, lend_rate_ppb: int) -> i
         else:
             low = middle + 1
     return low
+
+
+def apy_ppb(rate_ppb: int) -> int:
+    """Return the yield of a year at a yearly rate that compounds by the hour, rounded down.
+
+    (1 + rate / 8760)^8760 − 1
+
+    >>> apy_ppb(50_000_000), apy_ppb(0)
+    (51270946, 0)
+    """
+    power, growth_ray, hours = RAY + rate_ppb * RAY_PER_PPB // HOURS_A_YEAR, RAY, HOURS_A_YEAR
+    while hours:
+        if hours % 2:
+            growth_ray = growth_ray * power // RAY
+        power = power * power // RAY
+        hours //= 2
+    return (growth_ray - RAY) // RAY_PER_PPB
 
 
 class Growth(NamedTuple):

@@ -99,9 +99,13 @@ def test_how_often_pools_are_accrued_changes_nothing() -> None:
     assert len(ends) == 1
 
 
-def indebted(*, insurance: int = 0, cash_out: int = 0, clearing: bool = False) -> Exchange:
-    """Return an exchange on which Alice owes 1,000 dollars and has nothing."""
+def indebted(*, insurance: int = 0, clearing: bool = False, protected: bool = False) -> Exchange:
+    """Return an exchange on which Alice owes 1,000 dollars and has nothing, or a protected lend."""
     exchange = pooled()
+    if protected:
+        exchange.deposit(ALICE, "SOL", 10**9)
+        exchange.accept(c.SetLendTerms(account=ALICE, asset="SOL", as_collateral=False))
+        exchange.accept(c.Lend(account=ALICE, asset="SOL", amount_atoms=10**9))
     exchange.deposit(ALICE, "USDC", 1_000 * USD)
     exchange.deposit(BOB, "USDC", 10_000 * USD)
     exchange.accept(c.UpdateAccount(account=BOB, auto_lend=True))
@@ -205,36 +209,11 @@ def test_what_waits_for_winners_shares_the_loss_and_nothing_is_advanced_until_it
     assert abs(sum(paid) - 300 * USD) < USD
 
 
-def test_a_debt_with_anything_behind_it_is_not_written_off() -> None:
-    cases: list[tuple[str, tuple[c.AnyCommand, ...]]] = [
-        ("available", (_deposit("SOL"),)),
-        ("lent", (_deposit("SOL"), c.Lend(account=ALICE, asset="SOL", amount_atoms=10**9))),
-        (
-            "lent but no collateral",
-            (
-                _deposit("SOL"),
-                c.SetLendTerms(account=ALICE, asset="SOL", as_collateral=False),
-                c.Lend(account=ALICE, asset="SOL", amount_atoms=10**9),
-            ),
-        ),
-    ]
-    for name, commands in cases:
-        exchange = pooled()
-        exchange.deposit(ALICE, "BTC", 10**8)
-        exchange.accept(c.Borrow(account=ALICE, asset="USDC", amount_atoms=100 * USD))
-        pay = c.TransferFunds(
-            source=ALICE, destination=AccountId(5), asset="USDC", amount_atoms=90 * USD
-        )
-        exchange.accept(c.OpenAccount(account=AccountId(5), owner=ALICE))
-        exchange.accept(pay)
-        for command in commands:
-            exchange.accept(command)
-        assert exchange.refuse(WRITE_OFF) is Reject.DEBT_IS_COVERED, name
-        check(exchange.engine.state)
-
-
-def _deposit(asset: str) -> c.CreditDeposit:
-    return c.CreditDeposit(account=ALICE, asset=asset, amount_atoms=10**9)
+def test_a_debt_with_a_lend_behind_it_is_covered_be_it_collateral_or_not() -> None:
+    exchange = indebted(protected=True)
+    assert exchange.refuse(WRITE_OFF) is Reject.DEBT_IS_COVERED
+    exchange.accept(c.Redeem(account=ALICE, asset="SOL", amount_atoms=10**9))
+    assert exchange.refuse(WRITE_OFF) is Reject.DEBT_IS_COVERED
 
 
 def test_a_debt_is_covered_by_orders_positions_and_what_is_on_its_way_out() -> None:

@@ -12,7 +12,7 @@ from engine import commands as c
 from engine import events as e
 from engine.catalog import Asset, Fraction, Haircut, RateCurve
 from engine.fees import fee_of
-from engine.interest import Base, borrow_rate, growth, lend_rate
+from engine.interest import Base, apy_ppb, borrow_rate, growth, lend_rate
 from engine.margin import MarginType, fraction_ppb, health, weight_ppb
 from engine.pools import Pool
 from engine.record import Record
@@ -23,6 +23,14 @@ from tests.engine.listings import BTC_PERP, SOL_PERP, USDC
 FILE = Path(__file__).parent.parent / "vectors" / "mechanics.json"
 VECTORS = {vector["id"]: vector for vector in json.loads(FILE.read_text())["vectors"]}
 MICRO = Decimal("0.000001")
+
+# Examples of what other venues do and this one does not.
+OF_OTHERS = {
+    "C1": "a rate curve of three segments with a rate at no utilization; ours has one kink",
+    "C4": "a rate curve of six segments beyond its kink",
+    "C6": "compounding by a Taylor series; ours compounds hour by hour, which is exact",
+    "G4": "settlement limited by the health of spot balances; ours leaves what cannot be paid open",
+}
 
 
 def scaled(text: str, scale: int) -> int:
@@ -217,6 +225,25 @@ def test_an_hour_of_interest_is_amount_times_rate_over_8760() -> None:
     hourly = Decimal(vector["inputs"]["amount"]) * grown.debt_index / RAY
     assert near(hourly, vector["expected"]["hourly"], vector["tolerance"])
     assert YEAR_NS == 8760 * 3600 * SECOND_NS
+
+
+def test_a_yearly_yield_compounds_the_rate_by_the_hour() -> None:
+    vector = VECTORS["C13"]
+    for rate, expected in zip(vector["inputs"]["apr"], vector["expected"], strict=True):
+        found = Decimal(apy_ppb(scaled(rate, PPB))) / PPB
+        # Rounded down, to a billionth.
+        assert 0 <= Decimal(expected) - found < Decimal("1e-9") + Decimal(vector["tolerance"])
+    yields = [apy_ppb(rate) for rate in (0, 1, 1_000, 10**6, 10**9, 10**12)]
+    assert yields == sorted(yields)
+    assert yields[0] == 0
+
+
+def test_every_example_of_lending_and_settlement_is_tested_or_another_venues() -> None:
+    tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    for name in VECTORS:
+        used = f'VECTORS["{name}"]' in tests
+        assert used is not (name in OF_OTHERS) or name[0] not in "CG", name
+    assert set(OF_OTHERS) <= set(VECTORS)
 
 
 def test_settlement_is_zero_sum() -> None:
