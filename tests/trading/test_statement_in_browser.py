@@ -29,6 +29,9 @@ def owner(
     transactional_db: None, live_engine: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> Iterator[User]:
     """Return a user who owns Ann's account and Ben's as a sub-account, after thirty hours."""
+    # The test's server finds files by their own names, not by those that collectstatic gives them.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     if not Rule.objects.exists():  # an earlier test without a transaction has emptied the tables
         defaults.install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
     story.live(Clock(monkeypatch), _jobs)
