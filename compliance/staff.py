@@ -18,8 +18,9 @@ from unfold.admin import ModelAdmin
 from compliance import audit
 from compliance.models import AuditRecord
 from compliance.services import MINIMUM_REASON_CHARACTERS, Refusal
+from engine.any_event import AnyEvent
 from engine.commands import AnyCommand
-from engine.events import AnyEvent, CommandRejected
+from engine.events import CommandRejected
 from gateway.client import submit
 from gateway.errors import GatewayError
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.api.paging import Listed, Page, listed
 from accounts.assets import assets, ppb_text
 from engine.catalog import Asset
-from engine.events import BorrowLendKind, MovementSource
+from engine.kinds import BorrowLendKind, MovementSource
 from engine.pools import Pool
 from engine.units import PPB
 from gateway.decimals import format_decimal

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
 from engine.catalog import Asset, PoolState
-from engine.events import BorrowLendKind
+from engine.kinds import BorrowLendKind
 from engine.ledger import NO_TERMS
 from engine.ledger import LendTerms as EngineTerms
 from engine.margin import fraction_ppb, value_ceil

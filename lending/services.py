@@ -8,9 +8,9 @@ from typing import NamedTuple
 from accounts.access import Access
 from accounts.api.errors import ask_answered, require, submit_accepted
 from accounts.models import Balance
+from engine.any_event import AnyEvent
 from engine.catalog import Asset
 from engine.commands import Borrow, ConvertDust, Lend, Redeem, Repay, SetLendTerms
-from engine.events import AnyEvent
 from engine.questions import MaxAmount, MaxBorrow
 from engine.units import RAY, AccountId, div_ceil
 from lending.selectors import pool_of

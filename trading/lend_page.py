@@ -23,8 +23,9 @@ from accounts.api.errors import EngineRefused, Refused
 from accounts.assets import assets
 from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AccountSettings
+from engine.any_event import AnyEvent
 from engine.catalog import Asset
-from engine.events import AnyEvent, BorrowLendMoved, DustConverted
+from engine.events import BorrowLendMoved, DustConverted
 from engine.state import Account as EngineAccount
 from engine.state import State
 from gateway.decimals import format_decimal, group_digits

@@ -10,7 +10,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from accounts.models.ledger import atoms_field
-from engine.events import RealizeKind
+from engine.kinds import RealizeKind
 
 OPEN_STATUSES = ("New", "PartiallyFilled")
 

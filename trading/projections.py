@@ -3,6 +3,7 @@
 import msgspec
 
 from engine import events
+from engine.kinds import OrderStatus, OrderTerms
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
 from trading.models import (
@@ -246,13 +247,13 @@ def order_filled(rows: Rows, event: events.OrderFilled, sequence: int, at_ns: in
 def order_cancelled(rows: Rows, event: events.OrderCancelled, sequence: int, at_ns: int) -> None:
     """Close the order."""
     done = (event.executed_lots, event.executed_quote_atoms)
-    _change_order(rows, event.terms, (events.OrderStatus.CANCELLED, 0, *done, None, sequence))
+    _change_order(rows, event.terms, (OrderStatus.CANCELLED, 0, *done, None, sequence))
 
 
 def order_expired(rows: Rows, event: events.OrderExpired, sequence: int, at_ns: int) -> None:
     """Close the order and say why the engine ended it."""
     done = (event.executed_lots, event.executed_quote_atoms)
-    _change_order(rows, event.terms, (events.OrderStatus.EXPIRED, 0, *done, event.reason, sequence))
+    _change_order(rows, event.terms, (OrderStatus.EXPIRED, 0, *done, event.reason, sequence))
 
 
 def order_modified(rows: Rows, event: events.OrderModified, sequence: int, at_ns: int) -> None:
@@ -261,7 +262,7 @@ def order_modified(rows: Rows, event: events.OrderModified, sequence: int, at_ns
     _change_order(rows, event.terms, (event.status, event.lots_open, *done, None, sequence))
 
 
-def _change_order(rows: Rows, terms: events.OrderTerms, progress: tuple[object, ...]) -> None:
+def _change_order(rows: Rows, terms: OrderTerms, progress: tuple[object, ...]) -> None:
     placed = rows.found(ORDERS, terms.order_id)
     if placed is None:
         rows.put(ORDER_CHANGES, terms.order_id, (terms.order_id, *progress))

@@ -19,7 +19,8 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Access, access_of
 from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AccountSettings
-from engine.events import OrderPlaced, OrderStatus
+from engine.events import OrderPlaced
+from engine.kinds import OrderStatus
 from trading import screens
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.forms import EXECUTIONS, OrderForm

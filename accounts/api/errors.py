@@ -3,8 +3,9 @@
 from rest_framework.exceptions import APIException
 
 from accounts.access import Access
+from engine.any_event import AnyEvent
 from engine.commands import AnyCommand
-from engine.events import AnyEvent, CommandRejected
+from engine.events import CommandRejected
 from engine.questions import AnyQuestion, MaxAmount, MaxLots, Unanswerable
 from gateway.client import ask, submit
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.api.fields import NOTHING, DecimalText, UtcText
 from accounts.api.paging import SortedPageInput, page_of, paged
 from accounts.api.views import SignedView, access_from, validated
-from engine.events import BorrowLendKind
+from engine.kinds import BorrowLendKind
 from lending import history
 
 ID_MAX = 2**63 - 1

@@ -14,9 +14,9 @@ from engine.events import (
     OrderFilled,
     OrderModified,
     OrderPlaced,
-    OrderStatus,
     PositionChanged,
 )
+from engine.kinds import OrderStatus
 from engine.margin import fraction_ppb
 from engine.units import PRICE_SCALE, div_floor
 from gateway.decimals import format_decimal, format_padded, format_ratio

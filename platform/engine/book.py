@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 
 from engine.commands import BID
-from engine.events import OrderTerms
+from engine.kinds import OrderTerms
 from engine.record import Record
 from engine.units import AccountId
 

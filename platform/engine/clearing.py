@@ -7,7 +7,7 @@ so at any mark Σ unrealized profit == settled − dust − interest.
 
 from enum import IntEnum
 
-from engine.events import RealizeKind
+from engine.kinds import RealizeKind
 from engine.ledger import LedgerAccount
 from engine.pools import Pool
 from engine.positions import Position

@@ -4,8 +4,9 @@ from engine import funds, orders
 from engine.answers import Events, rejected
 from engine.catalog import OPEN
 from engine.commands import ASK, ConvertDust
-from engine.events import DustConverted, DustSold, MovementSource
+from engine.events import DustConverted, DustSold
 from engine.intake import impact_price
+from engine.kinds import MovementSource
 from engine.ledger import Holding
 from engine.margin import value_ceil, value_floor
 from engine.rejects import Reject

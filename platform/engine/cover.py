@@ -3,8 +3,8 @@
 from engine import funds
 from engine.answers import Events, rejected
 from engine.book import Order
-from engine.events import MovementSource
 from engine.fees import fee_of
+from engine.kinds import MovementSource
 from engine.ledger import Holding
 from engine.loans import loan_refusal
 from engine.margin import collateral_micros, forget_part, standing, value_ceil, worth_of

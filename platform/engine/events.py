@@ -4,60 +4,19 @@ The first event of a command answers its caller: what was asked for, or `Command
 Projections write rows from them, feeds show them; the engine never reads them back.
 """
 
-from enum import StrEnum
-
 import msgspec
 
 from engine.catalog import Asset, Market, MarketState, PoolState
-from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
+from engine.kinds import (
+    BorrowLendKind,
+    BucketLends,
+    MovementSource,
+    OrderStatus,
+    OrderTerms,
+    RealizeKind,
+)
 from engine.rejects import ExpiryReason, Reject
 from engine.units import AccountId, OrderId
-
-
-class OrderStatus(StrEnum):
-    NEW = "New"
-    PARTIALLY_FILLED = "PartiallyFilled"
-    FILLED = "Filled"
-    CANCELLED = "Cancelled"
-    EXPIRED = "Expired"
-
-
-# To read a member through its enum costs more than a dictionary look-up; see commands.BID.
-NEW, PARTIALLY_FILLED, FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
-
-
-class BorrowLendKind(StrEnum):
-    BORROW = "Borrow"
-    REPAY = "BorrowRepay"
-    LEND = "Lend"
-    REDEEM = "LendRedeem"
-
-
-class MovementSource(StrEnum):
-    """Why a loan or a lend changed; spelled as on the wire."""
-
-    MANUAL = "Manual"
-    AUTO_LEND = "AutoLend"
-    AUTO_REPAY = "AutoBorrowRepay"
-    SPOT_MARGIN = "SpotMargin"
-    WITHDRAWAL = "Withdrawal"
-    SETTLEMENT = "Reconciliation"
-    LIQUIDATION = "Liquidation"
-    DUST_CONVERSION = "DustConversion"
-    WRITE_OFF = "WriteOff"
-    # The lender's terms have changed.
-    LEND_TERMS = "LendTerms"
-
-
-class RealizeKind(StrEnum):
-    """Why profit was realized; spelled as on the wire."""
-
-    AUTO = "RealizePnl"
-    # Although the account realizes only when a position is reduced: by the size of the profit
-    # beside the account's equity, of what was advanced to winners, of the pool's utilization.
-    CULLED_ACCOUNT = "CulledRealizePnlAccountThreshold"
-    CULLED_SYSTEM = "CulledRealizePnlSystemThreshold"
-    CULLED_UTILIZATION = "CulledRealizePnlBookUtilisation"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
@@ -155,32 +114,6 @@ class FundsTransferred(Event, frozen=True, kw_only=True):
     destination: AccountId
     asset: str
     amount_atoms: int
-
-
-class SystemOrder(StrEnum):
-    """Why the house placed an order for an account; spelled as on the wire."""
-
-    COLLATERAL_CONVERSION = "CollateralConversion"
-
-
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What an order asked for; it never changes."""
-
-    order_id: OrderId
-    account: AccountId
-    market: str
-    side: Side
-    type: OrderType
-    price_ticks: int | None
-    lots: int | None
-    quote_atoms: int | None
-    time_in_force: TimeInForce
-    self_trade_prevention: SelfTradePrevention
-    post_only: bool
-    reduce_only: bool
-    client_id: int | None
-    created_at_ns: int
-    system: SystemOrder | None = None
 
 
 class OrderPlaced(Event, frozen=True, kw_only=True):
@@ -317,15 +250,6 @@ class PositionChanged(Event, frozen=True, kw_only=True):
     fees_atoms: int
     interest_atoms: int
     opened_at_ns: int
-
-
-class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is lent at one least rate: scaled, its index, and the part of it at work."""
-
-    bucket: int
-    lend_scaled: int
-    lend_index_ray: int
-    active_ppb: int
 
 
 class PoolChanged(Event, frozen=True, kw_only=True):
@@ -466,45 +390,3 @@ class MarketRealized(Event, frozen=True, kw_only=True):
     paid_atoms: int
     advanced_atoms: int
     done: bool
-
-
-AnyEvent = (
-    CommandRejected
-    | CommandRepeated
-    | AssetListed
-    | MarketListed
-    | MarketStateChanged
-    | PricesUpdated
-    | AccountOpened
-    | AccountUpdated
-    | DepositCredited
-    | WithdrawalRequested
-    | WithdrawalSettled
-    | FundsTransferred
-    | OrderPlaced
-    | OrderFilled
-    | OrderCancelled
-    | OrderExpired
-    | OrderModified
-    | OrdersCancelled
-    | TradeExecuted
-    | BookChanged
-    | LedgerPosted
-    | BalanceChanged
-    | PositionChanged
-    | PoolChanged
-    | PoolHourClosed
-    | PoolStateChanged
-    | BorrowLendMoved
-    | LendTermsChanged
-    | InsuranceFunded
-    | DebtWrittenOff
-    | DustConverted
-    | DustSold
-    | InterestAccrued
-    | IdleLent
-    | ProfitRealized
-    | PositionInterestPosted
-    | ClearingChanged
-    | MarketRealized
-)

@@ -3,7 +3,8 @@
 These are facts, not decisions: the caller has checked. Pools must have been accrued.
 """
 
-from engine.events import BorrowLendKind, BorrowLendMoved, MovementSource
+from engine.events import BorrowLendMoved
+from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.state import Account, State
 

@@ -4,8 +4,9 @@ from engine import funds
 from engine.answers import Events, rejected
 from engine.catalog import POOL_CLOSED
 from engine.commands import AutoLend, Borrow, Lend, Redeem, Repay
-from engine.events import BorrowLendMoved, IdleLent, MovementSource
+from engine.events import BorrowLendMoved, IdleLent
 from engine.funds import carries
+from engine.kinds import MovementSource
 from engine.ledger import Holding
 from engine.loans import loan_refusal
 from engine.margin import MarginType, health

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from engine import funds
 from engine.book import Order
 from engine.commands import REJECT_MAKER, REJECT_TAKER
-from engine.events import FILLED, PARTIALLY_FILLED, OrderFilled, TradeExecuted
+from engine.events import OrderFilled, TradeExecuted
+from engine.kinds import FILLED, PARTIALLY_FILLED
 from engine.rejects import ExpiryReason
 from engine.resting import cost_of, expire, forget, paying_asset, shrink_reduce_only
 from engine.state import Account, ListedMarket, State

@@ -15,20 +15,17 @@ from engine.commands import (
     PlaceOrder,
 )
 from engine.cover import perp_refusal, reserve
-from engine.events import (
+from engine.events import Event, OrderExpired, OrderPlaced, OrdersCancelled
+from engine.intake import intake_refusal, lots_bound, market_price, too_small
+from engine.kinds import (
     FILLED,
     NEW,
     PARTIALLY_FILLED,
-    Event,
     MovementSource,
-    OrderExpired,
-    OrderPlaced,
-    OrdersCancelled,
     OrderStatus,
     OrderTerms,
     SystemOrder,
 )
-from engine.intake import intake_refusal, lots_bound, market_price, too_small
 from engine.matching import Sweep
 from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State

@@ -4,14 +4,8 @@ from engine import funds, realizing
 from engine.answers import Events, rejected
 from engine.catalog import PoolState
 from engine.commands import AccrueInterest, FundInsurance, SetPoolState, WriteOffDebt
-from engine.events import (
-    BorrowLendKind,
-    DebtWrittenOff,
-    InsuranceFunded,
-    InterestAccrued,
-    MovementSource,
-    PoolStateChanged,
-)
+from engine.events import DebtWrittenOff, InsuranceFunded, InterestAccrued, PoolStateChanged
+from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.margin import value_floor
 from engine.pools import HOUR_NS, Pool

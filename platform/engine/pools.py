@@ -17,8 +17,9 @@ compounds). So how often a pool is accrued in between changes no amount.
 
 from engine.buckets import Bucket, activate, buckets_of
 from engine.catalog import POOL_CLOSED, POOL_OPEN, Asset
-from engine.events import BucketLends, PoolHourClosed
+from engine.events import PoolHourClosed
 from engine.interest import RAY_PER_PPB, Base, Share, borrow_rate, growth, lend_rate
+from engine.kinds import BucketLends
 from engine.ledger import LedgerAccount
 from engine.record import Record
 from engine.units import MAX_ATOMS, PPB, RAY, SECOND_NS, div_ceil

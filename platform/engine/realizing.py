@@ -7,7 +7,8 @@ cash is borrowed.
 
 from engine import funds
 from engine.clearing import Clearing
-from engine.events import BorrowLendKind, ClearingChanged, MovementSource
+from engine.events import ClearingChanged
+from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.pools import Pool, burned
 from engine.state import Account, ListedMarket, State

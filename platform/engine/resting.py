@@ -2,7 +2,8 @@
 
 from engine import funds
 from engine.book import Order
-from engine.events import OrderCancelled, OrderExpired, OrderModified, OrderStatus
+from engine.events import OrderCancelled, OrderExpired, OrderModified
+from engine.kinds import OrderStatus
 from engine.rejects import ExpiryReason
 from engine.state import Account, ListedMarket, State
 

@@ -17,7 +17,8 @@ from engine import conversion, funds, realizing
 from engine.answers import Events, rejected
 from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import AutoRealize
-from engine.events import MarketRealized, ProfitRealized, RealizeKind
+from engine.events import MarketRealized, ProfitRealized
+from engine.kinds import RealizeKind
 from engine.loans import limit_room
 from engine.margin import MarginType, health, unrealized
 from engine.pools import HOUR_NS, Pool

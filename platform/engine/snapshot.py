@@ -12,7 +12,7 @@ from engine.book import Order
 from engine.catalog import Asset, Market, MarketState, PoolState
 from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import Side
-from engine.events import OrderTerms, RealizeKind
+from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
 from engine.pools import Pool
 from engine.positions import Position

@@ -4,8 +4,9 @@ from engine import funds
 from engine.answers import Events, rejected
 from engine.catalog import PoolLimits
 from engine.commands import SetLendTerms
-from engine.events import BorrowLendKind, LendTermsChanged, MovementSource
+from engine.events import LendTermsChanged
 from engine.funds import carries
+from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding, LendTerms
 from engine.margin import MarginType, health
 from engine.rejects import Reject

@@ -3,13 +3,8 @@
 from engine import funds
 from engine.answers import Events, rejected
 from engine.commands import CreditDeposit, RequestWithdrawal, SettleWithdrawal, TransferFunds
-from engine.events import (
-    DepositCredited,
-    FundsTransferred,
-    MovementSource,
-    WithdrawalRequested,
-    WithdrawalSettled,
-)
+from engine.events import DepositCredited, FundsTransferred, WithdrawalRequested, WithdrawalSettled
+from engine.kinds import MovementSource
 from engine.ledger import Holding
 from engine.loans import loan_refusal
 from engine.margin import MarginType, health

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from engine.any_event import AnyEvent
 from engine.catalog import MarketState
 from engine.commands import AnyCommand, Command
-from engine.events import AnyEvent, AssetListed, Event, MarketListed
+from engine.events import AssetListed, Event, MarketListed
 from engine.questions import AnyAnswer, AnyQuestion, Question
 from engine.units import AccountId
 

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from engine.any_event import AnyEvent
 from engine.commands import Command
-from engine.events import AnyEvent
 from engine.questions import AnyAnswer, AnyQuestion
 
 INLINE = "inline"

@@ -13,7 +13,8 @@ import pytest
 from edge.http import wrong_method
 from engine.catalog import MarketState
 from engine.commands import SetMarketState
-from engine.events import CommandRejected, OrderTerms
+from engine.events import CommandRejected
+from engine.kinds import OrderTerms
 from engine.rejects import Reject
 from engine.snapshot import digest
 from gateway.errors import EngineUnavailable, OutcomeUnknown

@@ -4,9 +4,10 @@ import re
 import typing
 from pathlib import Path
 
+from engine.any_event import AnyEvent
 from engine.commands import AnyCommand, Command
 from engine.engine import ANSWERERS
-from engine.events import AnyEvent, Event
+from engine.events import Event
 from engine.questions import Answer, AnyAnswer, AnyQuestion, Question
 from engine.rejects import ExpiryReason, Reject
 

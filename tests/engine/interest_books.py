@@ -9,13 +9,14 @@ What borrowers pay is so, to the last part of an atom, what lenders and the hous
 from collections import defaultdict
 
 from engine import events as e
+from engine.kinds import BorrowLendKind
 from engine.units import RAY
 
 _SIGN = {
-    e.BorrowLendKind.LEND: 1,
-    e.BorrowLendKind.REPAY: 1,
-    e.BorrowLendKind.REDEEM: -1,
-    e.BorrowLendKind.BORROW: -1,
+    BorrowLendKind.LEND: 1,
+    BorrowLendKind.REPAY: 1,
+    BorrowLendKind.REDEEM: -1,
+    BorrowLendKind.BORROW: -1,
 }
 Owner = tuple[str, str]
 

@@ -15,6 +15,7 @@ from engine import events as e
 from engine.catalog import LEND_RATES_PPB, PoolState, RealizeLimits
 from engine.engine import Engine
 from engine.invariants import check
+from engine.kinds import BorrowLendKind
 from engine.margin import MarginType, health
 from engine.positions import Position
 from engine.snapshot import digest, dump_state, load_state
@@ -111,7 +112,7 @@ class LongRun:
     def _protected_lends_stay(self, events: tuple[e.Event, ...]) -> None:
         """A lend that is no collateral is never taken to settle."""
         for event in events:
-            if isinstance(event, e.BorrowLendMoved) and event.kind is e.BorrowLendKind.REDEEM:
+            if isinstance(event, e.BorrowLendMoved) and event.kind is BorrowLendKind.REDEEM:
                 holding = self.engine.state.accounts[event.account].holdings[event.asset]
                 assert holding.terms.as_collateral, f"took {event}"
 
@@ -318,7 +319,7 @@ def _kind(event: e.Event) -> str:
         case e.ProfitRealized():
             return f"{event.kind.value} {'paid' if event.amount_atoms > 0 else 'collected'}"
         case e.BorrowLendMoved():
-            place = f" {event.bucket}" if event.kind is e.BorrowLendKind.LEND else ""
+            place = f" {event.bucket}" if event.kind is BorrowLendKind.LEND else ""
             return f"{event.kind.value} {event.source.value}{place}"
         case e.PositionInterestPosted():
             return f"{name} {'earned' if event.amount_atoms > 0 else 'charged'}"

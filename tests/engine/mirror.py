@@ -11,7 +11,7 @@ from typing import Any
 from engine import events as e
 from engine.catalog import Asset, Market
 from engine.commands import Side
-from engine.events import OrderStatus
+from engine.kinds import OrderStatus, OrderTerms
 from engine.units import AccountId, OrderId
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -19,7 +19,7 @@ LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
 @dataclass
 class OpenOrder:
-    terms: e.OrderTerms
+    terms: OrderTerms
     lots_open: int
 
 

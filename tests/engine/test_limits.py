@@ -19,6 +19,7 @@ from engine import questions as q
 from engine.catalog import MarketState, PoolState
 from engine.copies import suppose
 from engine.engine import Engine
+from engine.kinds import OrderStatus
 from engine.ladder import Ladder
 from engine.matching import sweep
 from engine.orders import order_of
@@ -115,7 +116,7 @@ def check_order(exchange: Exchange, question: q.MaxOrder) -> int | Reject:
         if isinstance(refused, e.OrderPlaced):
             # A market order which meets nothing is accepted, and ends at once.
             assert answer.why.code is Reject.NO_PRICE
-            assert (refused.status, refused.executed_lots) == (e.OrderStatus.EXPIRED, 0)
+            assert (refused.status, refused.executed_lots) == (OrderStatus.EXPIRED, 0)
         else:
             assert refused == answer.why
         return answer.why.code

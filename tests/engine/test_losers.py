@@ -8,6 +8,7 @@ import pytest
 from engine import commands as c
 from engine import events as e
 from engine.catalog import MarketState, PoolState
+from engine.kinds import BorrowLendKind, SystemOrder
 from tests.engine.driver import ALICE, BOB, DAVE
 from tests.engine.settled import PERP, USD, Settled
 from tests.engine.test_vectors import VECTORS
@@ -125,8 +126,8 @@ def test_the_order_in_which_a_loser_pays(
         for x in told
         if isinstance(x, e.BorrowLendMoved) and x.account == ALICE
     }
-    assert moved.get((e.BorrowLendKind.REDEEM, "USDC"), 0) == paid.lend * USD
-    assert moved.get((e.BorrowLendKind.BORROW, "USDC"), 0) == paid.loan * USD
+    assert moved.get((BorrowLendKind.REDEEM, "USDC"), 0) == paid.lend * USD
+    assert moved.get((BorrowLendKind.BORROW, "USDC"), 0) == paid.loan * USD
     assert exchange.profit(ALICE) == -paid.open * USD
     sold = [x for x in told if isinstance(x, e.OrderFilled) and x.terms.account == ALICE]
     got = sum(x.quote_atoms - x.fee_atoms for x in sold)
@@ -134,7 +135,7 @@ def test_the_order_in_which_a_loser_pays(
     assert paid.converted * USD <= got <= paid.converted * USD * 100 // 95 + USD
     # BTC counts fullest: the least collateral value is lost by selling it first.
     assert {x.terms.market for x in sold} <= {"BTC_USDC"}
-    assert {x.terms.system for x in sold} <= {e.SystemOrder.COLLATERAL_CONVERSION}
+    assert {x.terms.system for x in sold} <= {SystemOrder.COLLATERAL_CONVERSION}
     left = got - paid.converted * USD
     cash = held.get("cash", 0) - paid.available
     assert exchange.available(ALICE, "USDC") == cash * USD + left

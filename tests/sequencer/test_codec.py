@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 
 from engine.catalog import PoolState
 from engine.commands import CancelOrder, Side
-from engine.events import (
-    BalanceChanged,
-    BucketLends,
-    CommandRejected,
-    PoolChanged,
-    PoolHourClosed,
-)
+from engine.events import BalanceChanged, CommandRejected, PoolChanged, PoolHourClosed
+from engine.kinds import BucketLends
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
 from gateway import codec

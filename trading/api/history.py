@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.api.fields import NOTHING, DecimalText, UtcText
 from accounts.api.paging import SortedPageInput, SpanInput, between, page_of, paged
 from accounts.api.views import SignedView, access_from, validated
-from engine.events import RealizeKind
+from engine.kinds import RealizeKind
 from trading import selectors
 from trading.api.markets import MARKET_KINDS
 

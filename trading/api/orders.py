@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 
 from accounts.access import Access
 from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
-from engine.events import OrderPlaced, OrderStatus, OrderTerms
+from engine.events import OrderPlaced
+from engine.kinds import OrderStatus, OrderTerms
 from engine.units import AccountId, OrderId
 from gateway.errors import GatewayError
 from trading import services

@@ -1,0 +1,83 @@
+"""All events, as one type: what may stand in an answer, a feed and the journal."""
+
+from engine.events import (
+    AccountOpened,
+    AccountUpdated,
+    AssetListed,
+    BalanceChanged,
+    BookChanged,
+    BorrowLendMoved,
+    ClearingChanged,
+    CommandRejected,
+    CommandRepeated,
+    DebtWrittenOff,
+    DepositCredited,
+    DustConverted,
+    DustSold,
+    FundsTransferred,
+    IdleLent,
+    InsuranceFunded,
+    InterestAccrued,
+    LedgerPosted,
+    LendTermsChanged,
+    MarketListed,
+    MarketRealized,
+    MarketStateChanged,
+    OrderCancelled,
+    OrderExpired,
+    OrderFilled,
+    OrderModified,
+    OrderPlaced,
+    OrdersCancelled,
+    PoolChanged,
+    PoolHourClosed,
+    PoolStateChanged,
+    PositionChanged,
+    PositionInterestPosted,
+    PricesUpdated,
+    ProfitRealized,
+    TradeExecuted,
+    WithdrawalRequested,
+    WithdrawalSettled,
+)
+
+AnyEvent = (
+    CommandRejected
+    | CommandRepeated
+    | AssetListed
+    | MarketListed
+    | MarketStateChanged
+    | PricesUpdated
+    | AccountOpened
+    | AccountUpdated
+    | DepositCredited
+    | WithdrawalRequested
+    | WithdrawalSettled
+    | FundsTransferred
+    | OrderPlaced
+    | OrderFilled
+    | OrderCancelled
+    | OrderExpired
+    | OrderModified
+    | OrdersCancelled
+    | TradeExecuted
+    | BookChanged
+    | LedgerPosted
+    | BalanceChanged
+    | PositionChanged
+    | PoolChanged
+    | PoolHourClosed
+    | PoolStateChanged
+    | BorrowLendMoved
+    | LendTermsChanged
+    | InsuranceFunded
+    | DebtWrittenOff
+    | DustConverted
+    | DustSold
+    | InterestAccrued
+    | IdleLent
+    | ProfitRealized
+    | PositionInterestPosted
+    | ClearingChanged
+    | MarketRealized
+)

@@ -1,0 +1,89 @@
+"""What events are made of: statuses, kinds and sources in the wire's words, an order's terms."""
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
+from engine.units import AccountId, OrderId
+
+
+class OrderStatus(StrEnum):
+    NEW = "New"
+    PARTIALLY_FILLED = "PartiallyFilled"
+    FILLED = "Filled"
+    CANCELLED = "Cancelled"
+    EXPIRED = "Expired"
+
+
+# To read a member through its enum costs more than a dictionary look-up; see commands.BID.
+NEW, PARTIALLY_FILLED, FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+
+
+class BorrowLendKind(StrEnum):
+    BORROW = "Borrow"
+    REPAY = "BorrowRepay"
+    LEND = "Lend"
+    REDEEM = "LendRedeem"
+
+
+class MovementSource(StrEnum):
+    """Why a loan or a lend changed; spelled as on the wire."""
+
+    MANUAL = "Manual"
+    AUTO_LEND = "AutoLend"
+    AUTO_REPAY = "AutoBorrowRepay"
+    SPOT_MARGIN = "SpotMargin"
+    WITHDRAWAL = "Withdrawal"
+    SETTLEMENT = "Reconciliation"
+    LIQUIDATION = "Liquidation"
+    DUST_CONVERSION = "DustConversion"
+    WRITE_OFF = "WriteOff"
+    # The lender's terms have changed.
+    LEND_TERMS = "LendTerms"
+
+
+class RealizeKind(StrEnum):
+    """Why profit was realized; spelled as on the wire."""
+
+    AUTO = "RealizePnl"
+    # Although the account realizes only when a position is reduced: by the size of the profit
+    # beside the account's equity, of what was advanced to winners, of the pool's utilization.
+    CULLED_ACCOUNT = "CulledRealizePnlAccountThreshold"
+    CULLED_SYSTEM = "CulledRealizePnlSystemThreshold"
+    CULLED_UTILIZATION = "CulledRealizePnlBookUtilisation"
+
+
+class SystemOrder(StrEnum):
+    """Why the house placed an order for an account; spelled as on the wire."""
+
+    COLLATERAL_CONVERSION = "CollateralConversion"
+
+
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What an order asked for; it never changes."""
+
+    order_id: OrderId
+    account: AccountId
+    market: str
+    side: Side
+    type: OrderType
+    price_ticks: int | None
+    lots: int | None
+    quote_atoms: int | None
+    time_in_force: TimeInForce
+    self_trade_prevention: SelfTradePrevention
+    post_only: bool
+    reduce_only: bool
+    client_id: int | None
+    created_at_ns: int
+    system: SystemOrder | None = None
+
+
+class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is lent at one least rate: scaled, its index, and the part of it at work."""
+
+    bucket: int
+    lend_scaled: int
+    lend_index_ray: int
+    active_ppb: int
