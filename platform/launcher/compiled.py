@@ -18,7 +18,12 @@ from launcher.failure import CannotRun
 SOURCES = ROOT / "platform" / "engine"
 FOLDER = ROOT / ".build" / "compiled"
 # msgspec makes these classes itself, and enums are Python's: compiling them gains nothing.
-INTERPRETED = frozenset({"__init__", "catalog", "commands", "events", "rejects"})
+INTERPRETED = frozenset(
+    {
+        *("__init__", "catalog", "commands", "kinds", "events", "any_event"),
+        *("rejects", "questions"),
+    }
+)
 
 _SETUP = """\
 from mypyc.build import mypycify
