@@ -16,7 +16,7 @@ from engine.kinds import (
     RealizeKind,
 )
 from engine.rejects import ExpiryReason, Reject
-from engine.units import AccountId, OrderId
+from engine.units import MAX_ATOMS, AccountId, OrderId
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, gc=False):
@@ -73,7 +73,7 @@ class AccountUpdated(Event, frozen=True, kw_only=True):
     auto_borrow_settlements: bool
     auto_realize_pnl: bool
     leverage_limit: int
-    borrow_limit_micros: int
+    borrow_limit_micros: int = MAX_ATOMS
 
 
 class LendTermsChanged(Event, frozen=True, kw_only=True):
@@ -287,8 +287,8 @@ class BorrowLendMoved(Event, frozen=True, kw_only=True):
     kind: BorrowLendKind
     source: MovementSource
     amount_atoms: int
-    lend_scaled: int
-    debt_scaled: int
+    lend_scaled: int = 0
+    debt_scaled: int = 0
     bucket: int = 0
 
 
@@ -388,5 +388,5 @@ class MarketRealized(Event, frozen=True, kw_only=True):
     collected_atoms: int
     due_atoms: int
     paid_atoms: int
-    advanced_atoms: int
-    done: bool
+    advanced_atoms: int = 0
+    done: bool = True

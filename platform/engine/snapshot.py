@@ -20,6 +20,7 @@ from engine.prices import Price
 from engine.resting import paying_asset
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
+from engine.upgrade import upgrade_from_1
 
 VERSION = 2
 
@@ -53,7 +54,7 @@ _CYCLE_FIELDS = (
 
 
 class SnapshotError(ValueError):
-    """The bytes are not a snapshot of this version."""
+    """The bytes are not a snapshot that this version can read."""
 
 
 def dump_state(state: State) -> bytes:
@@ -67,10 +68,15 @@ def digest(state: State) -> str:
 
 
 def load_state(data: bytes) -> State:
-    """Return the state that `data` holds. Raises SnapshotError for bytes of another version."""
+    """Return the state that `data` holds, also if an earlier version wrote it.
+
+    Raises SnapshotError for bytes of a later version.
+    """
     content = msgspec.msgpack.decode(data)
+    if isinstance(content, dict) and content.get("version") == 1:
+        content = upgrade_from_1(content)
     if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise SnapshotError("this snapshot was written by another version")
+        raise SnapshotError("its snapshot was written by a later version: start that one")
     state = State()
     state.sequence, state.at_ns = content["sequence"], content["at_ns"]
     state.next_order_id = content["next_order_id"]

@@ -9,6 +9,7 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from engine.snapshot import SnapshotError
 from gateway.transport import INLINE, parse_addresses
 from sequencer import process
 from sequencer.database import connect
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         _wait_for_database()
         try:
             process.run(address)
-        except Diverged as error:
+        except (Diverged, SnapshotError) as error:
             raise CommandError(f"{error}. Nothing was changed; see docs/ledger.md") from error
         except psycopg.Error as error:
             raise CommandError(f"the database failed: {error}") from error

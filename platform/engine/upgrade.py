@@ -1,0 +1,61 @@
+"""Snapshots of earlier versions, brought to the form of this one. Plain lists and numbers only.
+
+An engine that was stopped in order has left a snapshot at the end of its journal: from there a new
+version goes on, whatever it decides otherwise than the one before.
+"""
+
+from typing import Any
+
+from engine.pools import HOUR_NS
+from engine.units import MAX_ATOMS
+
+# How many least rates lenders could choose from when version 2 began.
+_BUCKETS = 8
+_INDEX = 10**27
+
+
+def upgrade_from_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a snapshot of version 1 as version 2: one bucket of lends, no terms, no open cycle."""
+    return {
+        **content,
+        "version": 2,
+        "assets": [_asset(item) for item in content["assets"]],
+        "markets": [_market(item) for item in content["markets"]],
+        "accounts": [_account(item) for item in content["accounts"]],
+    }
+
+
+def _asset(item: list[Any]) -> list[Any]:
+    spec, cash, values, samples = item
+    numbers = [int(value) for value in values]
+    scaled, debt_scaled, index, debt_index, reserve, accrued_at = numbers[:6]
+    anchor_ns, anchor_index, anchor_debt_index, anchor_reserve, rate = numbers[6:11]
+    throttle_started, throttle_cap = numbers[11:]
+    lent = scaled * anchor_index
+    pool = [
+        *(debt_scaled, debt_index, reserve, accrued_at, anchor_ns, anchor_debt_index),
+        *(anchor_reserve, lent, rate, throttle_started, throttle_cap, accrued_at // HOUR_NS),
+    ]
+    first = [scaled, scaled > 0, index, anchor_index, lent, lent]
+    empty = [0, False, _INDEX, _INDEX, 0, 0]
+    return [spec, cash, "Open", pool, [first, *[empty] * (_BUCKETS - 1)], samples]
+
+
+def _market(item: list[Any]) -> list[Any]:
+    spec, per_tick, state, counters, cleared = item
+    if cleared is None:
+        return item
+    cash, dust, long_lots = (int(value) for value in cleared)
+    clearing = [0, 0, cash, dust, *[0] * 7, long_lots]
+    return [spec, per_tick, state, counters, [cash, clearing, None]]
+
+
+def _account(item: list[Any]) -> list[Any]:
+    account_id, owner, settings, holdings, positions = item
+    return [
+        account_id,
+        owner,
+        [*settings, MAX_ATOMS],
+        [[symbol, amounts, None] for symbol, *amounts in holdings],
+        [[market, [*values[:5], *[0] * 5, *values[5:]]] for market, values in positions],
+    ]
