@@ -1,13 +1,19 @@
 """Refusals of the REST API as exceptions; `config.rest` writes each as {"code", "message"}."""
 
+import time
+
+from django.conf import settings
 from rest_framework.exceptions import APIException
 
 from accounts.access import Access
+from accounts.pace import MinuteLimit
 from engine.any_event import AnyEvent
 from engine.commands import AnyCommand
 from engine.events import CommandRejected
 from engine.questions import AnyQuestion, MaxAmount, MaxLots, Unanswerable
 from gateway.client import ask, submit
+
+_questions = MinuteLimit(settings.QUESTIONS_PER_MINUTE)
 
 
 class Refused(APIException):
@@ -46,8 +52,14 @@ def submit_accepted(command: AnyCommand, *, command_id: str | None = None) -> An
 def ask_answered(question: AnyQuestion) -> MaxAmount | MaxLots:
     """Ask the engine and return its answer.
 
-    Raises EngineRefused if what is asked about is not there or not open, and EngineUnavailable.
+    Raises EngineRefused if what is asked about is not there or not open, EngineUnavailable, and
+    Refused beyond QUESTIONS_PER_MINUTE of one account: a question takes the engine's time from
+    everybody's orders.
     """
+    if not _questions.allows(question.account, time.time_ns()):
+        raise Refused(
+            429, "TOO_MANY_REQUESTS", "Too many questions: slow down and try again in a minute"
+        )
     answer = ask(question)
     if isinstance(answer, Unanswerable):
         raise EngineRefused(answer.why)

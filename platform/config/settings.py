@@ -30,6 +30,8 @@ ENGINE_TIMEOUT_SECONDS = env.float("ENGINE_TIMEOUT_SECONDS", default=15.0)
 # What each edge process allows: signed requests of one account; public requests of one address.
 SIGNED_REQUESTS_PER_MINUTE = env.int("SIGNED_REQUESTS_PER_MINUTE", default=2_000)
 UNSIGNED_REQUESTS_PER_MINUTE = env.int("UNSIGNED_REQUESTS_PER_MINUTE", default=6_000)
+# What each edge process asks the engine for one account (the largest loan, order, withdrawal).
+QUESTIONS_PER_MINUTE = env.int("QUESTIONS_PER_MINUTE", default=300)
 # A demo shows itself as one: random-walk prices are announced on every page.
 DEMO = env.bool("DEMO", default=False)
 # Where index prices come from: "ccxt" follows real venues, "walk" is a random walk for demos.

@@ -11,8 +11,8 @@ from django.conf import settings
 
 from accounts import signature
 from accounts.access import Access
+from accounts.pace import MinuteLimit
 from edge import auth
-from edge.limits import MAX_BODY_BYTES, MinuteLimit
 from edge.routes import METHODS, BatchRoute, Route, SignedRoute
 from trading.api.answers import Answer, refused
 from trading.refusals import (
@@ -28,6 +28,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+# Orders are a few hundred bytes; a batch of fifty stays far below.
+MAX_BODY_BYTES = 256 * 1024
 _TOO_LONG = Refusal(
     413, "INVALID_CLIENT_REQUEST", f"The body is longer than {MAX_BODY_BYTES} bytes"
 )

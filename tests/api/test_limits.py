@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from accounts.api import errors
+from accounts.pace import MinuteLimit
 from engine.catalog import MarketState
 from engine.commands import PlaceOrder, SetMarketState, Side
 from engine.events import CommandRejected
@@ -213,3 +215,20 @@ def test_while_the_engine_is_away_the_answer_is_that_it_is(
     monkeypatch.setattr(live_engine, "ask", away)
     answer = max_borrow(bob, ("symbol", "USDC"))
     assert (answer.status_code, answer.json()["code"]) == (503, "MAINTENANCE")
+
+
+class OneMinute(MinuteLimit):
+    """A limit whose minute never ends."""
+
+    def allows(self, key: object, now_ns: int) -> bool:
+        return super().allows(key, 0)
+
+
+def test_an_account_asks_only_so_often(
+    alice: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "_questions", OneMinute(2))
+    asked = [max_borrow(alice, ("symbol", "USDC")).status_code for _ in range(3)]
+    assert asked == [200, 200, 429]
+    assert max_withdrawal(alice, ("symbol", "USDC")).json()["code"] == "TOO_MANY_REQUESTS"
+    assert max_borrow(bob, ("symbol", "USDC")).status_code == 200, "each has a count of its own"

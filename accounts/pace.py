@@ -3,8 +3,6 @@
 from collections import Counter
 from typing import Final
 
-# Orders are a few hundred bytes; a batch of fifty stays far below.
-MAX_BODY_BYTES: Final = 256 * 1024
 _MINUTE_NS: Final = 60 * 10**9
 
 
