@@ -29,6 +29,7 @@ from engine.events import (
     OrderModified,
     OrderPlaced,
     OrdersCancelled,
+    OrderTriggered,
     PoolChanged,
     PoolHourClosed,
     PoolStateChanged,
@@ -36,7 +37,10 @@ from engine.events import (
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
+    TimeAdvanced,
     TradeExecuted,
+    TriggerFailed,
+    TriggerPlaced,
     WithdrawalRequested,
     WithdrawalSettled,
 )
@@ -55,6 +59,9 @@ AnyEvent = (
     | WithdrawalSettled
     | FundsTransferred
     | OrderPlaced
+    | TriggerPlaced
+    | OrderTriggered
+    | TriggerFailed
     | OrderFilled
     | OrderCancelled
     | OrderExpired
@@ -80,4 +87,5 @@ AnyEvent = (
     | PositionInterestPosted
     | ClearingChanged
     | MarketRealized
+    | TimeAdvanced
 )

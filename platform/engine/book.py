@@ -3,10 +3,10 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from engine.commands import BID
+from engine.commands import BID, LIMIT, PlaceOrder, Trigger
 from engine.kinds import OrderTerms
 from engine.record import Record
-from engine.units import AccountId
+from engine.units import AccountId, OrderId
 
 
 class Order:
@@ -19,6 +19,7 @@ class Order:
         "flags",
         "is_bid",
         "level",
+        "links",
         "locked",
         "loss_micros",
         "lots_open",
@@ -28,6 +29,7 @@ class Order:
         "owner",
         "previous",
         "price",
+        "slips",
         "terms",
     )
 
@@ -50,9 +52,98 @@ class Order:
         self.may_redeem = True
         # (auto-repay, auto-lend) of the proceeds; None follows the account's settings.
         self.flags: tuple[bool | None, bool | None] = (None, None)
+        self.links: Links | None = None
+        # Whether its slippage tolerance, not the market's band, is its worst price.
+        self.slips = False
         self.level: Level | None = None
         self.previous: Order | None = None
         self.next: Order | None = None
+
+
+class ConditionalOrder:
+    """An order that waits for its price.
+
+    `command` is what is placed then, `terms` what is told of it until then.
+    """
+
+    __slots__ = (
+        "command",
+        "fires_above",
+        "is_bid",
+        "is_due",
+        "lots_open",
+        "owner",
+        "partner",
+        "terms",
+    )
+
+    def __init__(
+        self, terms: OrderTerms, command: PlaceOrder, *, owner: AccountId, fires_above: bool
+    ) -> None:
+        self.terms = terms
+        self.command = command
+        self.owner = owner
+        self.is_bid = command.side is BID
+        self.fires_above = fires_above
+        # 0 while it is for a share of the position.
+        self.lots_open = command.lots or 0
+        # Its price was met: it will be placed with the next advance of time.
+        self.is_due = False
+        # The other exit, also once that is an order in the book: what one fills, the other loses.
+        self.partner: ConditionalOrder | Order | None = None
+
+    @property
+    def trigger(self) -> Trigger:
+        conditions = self.terms.conditions
+        assert conditions is not None, f"order {self.terms.order_id} waits for nothing"
+        assert conditions.trigger is not None, f"order {self.terms.order_id} waits for nothing"
+        return conditions.trigger
+
+    @property
+    def is_limit(self) -> bool:
+        return self.command.type is LIMIT
+
+
+class Links:
+    """What an order does to others as it fills: it opens its exits, and its partner shrinks."""
+
+    __slots__ = ("partner", "stop_loss", "take_profit")
+
+    def __init__(self, partner: ConditionalOrder | Order | None = None) -> None:
+        self.take_profit: ConditionalOrder | None = None
+        self.stop_loss: ConditionalOrder | None = None
+        self.partner = partner
+
+
+def terms_of(
+    command: PlaceOrder,
+    *,
+    order_id: OrderId,
+    at_ns: int,
+    lots: int | None,
+    related: OrderId | None = None,
+    strategy: int | None = None,
+) -> OrderTerms:
+    """Return what is told of the order which `command` asks for."""
+    return OrderTerms(
+        order_id=order_id,
+        account=command.account,
+        market=command.market,
+        side=command.side,
+        type=command.type,
+        price_ticks=command.price_ticks,
+        lots=lots,
+        quote_atoms=command.quote_atoms,
+        time_in_force=command.time_in_force,
+        self_trade_prevention=command.self_trade_prevention,
+        post_only=command.post_only,
+        reduce_only=command.reduce_only,
+        client_id=command.client_id,
+        created_at_ns=at_ns,
+        conditions=command.conditions,
+        related=related,
+        strategy=strategy,
+    )
 
 
 class Level:

@@ -153,6 +153,11 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     # A market order walks no further than these multiples of the best opposite price.
     max_impact_ppb: int = PPB + PPB // 20
     min_impact_ppb: int = PPB - PPB // 20
+    # How far from the index the last price may be and still fire what waits for it.
+    trigger_band_ppb: int = PPB // 20
+    # How long orders that may take wait before they are numbered; post-only orders and cancels do
+    # not. The sequencer holds them back.
+    taker_delay_ms: int = 0
 
 
 def quote_atoms_per_tick(market: Market, base: Asset, quote: Asset) -> int | None:

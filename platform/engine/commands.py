@@ -33,6 +33,53 @@ class SelfTradePrevention(StrEnum):
     REJECT_BOTH = "RejectBoth"
 
 
+class TriggerBy(StrEnum):
+    """Which price a trigger watches."""
+
+    LAST = "LastPrice"
+    MARK = "MarkPrice"
+    INDEX = "IndexPrice"
+
+
+class CancelKind(StrEnum):
+    """Which open orders to cancel."""
+
+    RESTING = "RestingLimitOrder"
+    CONDITIONAL = "ConditionalOrder"
+
+
+class Trigger(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Wait until a price is met. `share_ppb` of the position stands in for the order's lots."""
+
+    price_ticks: int
+    by: TriggerBy = TriggerBy.MARK
+    share_ppb: int | None = None
+
+
+class Exit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Close what an order has opened once a price is met, at the market or at a limit."""
+
+    price_ticks: int
+    by: TriggerBy = TriggerBy.MARK
+    limit_ticks: int | None = None
+
+
+class Slippage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """How much worse than the best opposite price a market order may get: one of the two."""
+
+    ticks: int | None = None
+    ppb: int | None = None
+
+
+class Conditions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What few orders ask for: to wait for a price, to be closed at one, to keep near one."""
+
+    trigger: Trigger | None = None
+    take_profit: Exit | None = None
+    stop_loss: Exit | None = None
+    slippage: Slippage | None = None
+
+
 # To read a member through its enum costs more than a dictionary look-up. Where each order passes,
 # it is read from here.
 BID, ASK = Side.BID, Side.ASK
@@ -126,6 +173,9 @@ class PlaceOrder(Command, frozen=True, kw_only=True):
 
     A limit order needs `price_ticks` and `lots`. A market order needs `lots` or `quote_atoms`
     (what a bid spends, what an ask wants to receive), not both.
+
+    With a trigger it waits: it is checked again, and its margin for the first time, when the
+    trigger's price is met. An order which is triggered for a share of the position has no `lots`.
     """
 
     account: AccountId
@@ -144,10 +194,11 @@ class PlaceOrder(Command, frozen=True, kw_only=True):
     auto_lend_redeem: bool = True
     auto_borrow: bool = False
     auto_borrow_repay: bool | None = None
+    conditions: Conditions | None = None
 
 
 class CancelOrder(Command, frozen=True, kw_only=True):
-    """Cancel one resting order, named by `order_id` or by `client_id`."""
+    """Cancel one open order, named by `order_id` or by `client_id`."""
 
     account: AccountId
     market: str
@@ -156,10 +207,11 @@ class CancelOrder(Command, frozen=True, kw_only=True):
 
 
 class CancelAllOrders(Command, frozen=True, kw_only=True):
-    """Cancel all resting orders of an account, in one market or in all."""
+    """Cancel all open orders of an account, in one market or in all, of one kind or of both."""
 
     account: AccountId
     market: str | None = None
+    kind: CancelKind | None = None
 
 
 class Lend(Command, frozen=True, kw_only=True):
@@ -255,6 +307,10 @@ class AutoRealize(Command, frozen=True, kw_only=True):
     positions_max: int = 150
 
 
+class AdvanceTime(Command, frozen=True, kw_only=True):
+    """Do what the engine's own schedule has for the time of this command."""
+
+
 AnyCommand = (
     ListAsset
     | ListMarket
@@ -281,4 +337,5 @@ AnyCommand = (
     | AutoLend
     | AccrueInterest
     | AutoRealize
+    | AdvanceTime
 )

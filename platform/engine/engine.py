@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engine import commands as c
 from engine import (
+    clock,
     conversion,
     lending,
     limits,
@@ -23,6 +23,7 @@ from engine import (
     terms,
     treasury,
 )
+from engine import commands as c
 from engine import questions as q
 from engine.answers import rejected
 from engine.book import Level
@@ -73,6 +74,7 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.FundInsurance: pooling.fund_insurance,
     c.WriteOffDebt: pooling.write_off_debt,
     c.AutoRealize: settlement.auto_realize,
+    c.AdvanceTime: clock.advance_time,
 }
 
 
@@ -134,6 +136,11 @@ class Engine:
         events = (*answer, *record.events)
         record.events.clear()
         return events
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the engine next wants an AdvanceTime; None while it has nothing to do by itself."""
+        return self.state.schedule.next_ns
 
     def ask(self, question: q.AnyQuestion, *, at_ns: int) -> q.AnyAnswer:
         """Answer a question as of `at_ns`, which is not before the last command; change nothing."""

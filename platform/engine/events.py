@@ -126,6 +126,32 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
     reason: ExpiryReason | None = None
 
 
+class TriggerPlaced(Event, frozen=True, kw_only=True):
+    """A conditional order was accepted: it waits. `lots_open` is 0 while it is for a share."""
+
+    terms: OrderTerms
+    lots_open: int
+
+
+class OrderTriggered(Event, frozen=True, kw_only=True):
+    """A conditional order met its price and was placed; quantities as in OrderPlaced."""
+
+    terms: OrderTerms
+    status: OrderStatus
+    executed_lots: int
+    executed_quote_atoms: int
+    at_ns: int
+    reason: ExpiryReason | None = None
+
+
+class TriggerFailed(Event, frozen=True, kw_only=True):
+    """A conditional order met its price, but could not be placed, for `reason`."""
+
+    terms: OrderTerms
+    reason: ExpiryReason
+    at_ns: int
+
+
 class OrderFilled(Event, frozen=True, kw_only=True):
     """One order's side of a trade. Executed amounts include this fill.
 
@@ -162,7 +188,7 @@ class OrderExpired(Event, frozen=True, kw_only=True):
 
 
 class OrderModified(Event, frozen=True, kw_only=True):
-    """A resting reduce-only order shrank to what it can still reduce."""
+    """An open order has another size: it shrank to what it can still reduce, or covers more."""
 
     terms: OrderTerms
     status: OrderStatus
@@ -390,3 +416,9 @@ class MarketRealized(Event, frozen=True, kw_only=True):
     paid_atoms: int
     advanced_atoms: int = 0
     done: bool = True
+
+
+class TimeAdvanced(Event, frozen=True, kw_only=True):
+    """The answer to AdvanceTime: how many things were done."""
+
+    done: int

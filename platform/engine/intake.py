@@ -5,7 +5,7 @@ from engine.catalog import OPEN, MarketState
 from engine.commands import BID, GTC, LIMIT, OrderType, PlaceOrder, Side
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import MAX_ATOMS, PPB, PRICE_SCALE, div_ceil
+from engine.units import MAX_ATOMS, PPB, div_ceil
 
 # One account's live orders; it bounds memory and the length of a cancel-all.
 MAX_OPEN_ORDERS = 5_000
@@ -22,9 +22,9 @@ def intake_refusal(
         return ()
     return (
         _state_refusal(listed, command)
-        or _shape_refusal(listed, command)
+        or shape_refusal(listed, command)
         or _price_refusal(listed, command, band)
-        or _account_refusal(account, command)
+        or account_refusal(account, command)
     )
 
 
@@ -44,6 +44,7 @@ def _is_plain(
         and command.type is LIMIT
         and command.quote_atoms is None
         and command.client_id is None
+        and command.conditions is None
         and not command.reduce_only
         and not command.post_only
         and len(account.orders) < MAX_OPEN_ORDERS
@@ -66,16 +67,18 @@ def _state_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     return ()
 
 
-def _shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
+def shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     is_limit = command.type is LIMIT
     refusal = _limit_refusal(listed, command) if is_limit else _market_refusal(command)
+    if not refusal and command.conditions is not None:
+        refusal = _slippage_refusal(command)
     if refusal:
         return refusal
     if command.reduce_only and (not listed.is_perp or command.quote_atoms is not None):
         return rejected(
             Reject.INVALID_ORDER, "reduce-only is for perpetuals, by quantity of the position"
         )
-    return _quantity_refusal(listed, command)
+    return quantity_refusal(listed, command)
 
 
 def _limit_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
@@ -97,7 +100,23 @@ def _market_refusal(command: PlaceOrder) -> Events:
     return ()
 
 
-def _quantity_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
+def _slippage_refusal(command: PlaceOrder) -> Events:
+    slippage = command.conditions.slippage if command.conditions is not None else None
+    if slippage is None:
+        return ()
+    if command.type is LIMIT:
+        return rejected(Reject.INVALID_ORDER, "a slippage tolerance is for market orders")
+    ticks, ppb = slippage.ticks, slippage.ppb
+    if (ticks is None) == (ppb is None) or not (
+        0 <= (ticks or 0) <= MAX_ATOMS and 0 <= (ppb or 0) < PPB
+    ):
+        return rejected(
+            Reject.INVALID_ORDER, "a slippage tolerance is in ticks, or a part of the price below 1"
+        )
+    return ()
+
+
+def quantity_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     lots, quote, market = command.lots, command.quote_atoms, listed.market
     if quote is not None:
         if not 0 < quote <= MAX_ATOMS:
@@ -123,18 +142,6 @@ def too_small(listed: ListedMarket) -> Events:
     )
 
 
-def _reference_e8(state: State, listed: ListedMarket) -> int:
-    """Return the price that bands are measured from, in quote × 1e8; 0 if there is none yet."""
-    index = state.mark_e8(listed)
-    quote = state.prices[listed.market.quote].index_e8
-    if listed.is_perp:
-        return index
-    if index and quote:
-        return index * PRICE_SCALE // quote
-    last = listed.book.last_price
-    return last * listed.market.tick_e8 if last is not None else 0
-
-
 def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
     """Return the lowest and highest limit price in ticks; None while there is no reference.
 
@@ -142,7 +149,7 @@ def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
     """
     if listed.band_version == state.price_version:
         return listed.band
-    market, reference = listed.market, _reference_e8(state, listed)
+    market, reference = listed.market, state.reference_e8(listed)
     band = None
     if reference:
         scale = market.tick_e8 * PPB
@@ -173,7 +180,7 @@ def _price_refusal(
     return ()
 
 
-def _account_refusal(account: Account, command: PlaceOrder) -> Events:
+def account_refusal(account: Account, command: PlaceOrder) -> Events:
     client_id = command.client_id
     if client_id is not None:
         if not 0 <= client_id <= MAX_CLIENT_ID:
@@ -191,12 +198,29 @@ def _account_refusal(account: Account, command: PlaceOrder) -> Events:
     return ()
 
 
-def market_price(state: State, listed: ListedMarket, command: PlaceOrder) -> int | None:
-    """Return the worst price in ticks of a market order; None if it meets an empty side.
+def market_price(
+    state: State, listed: ListedMarket, command: PlaceOrder
+) -> tuple[int, bool] | None:
+    """Return the worst price in ticks of a market order, and whether its own tolerance sets it.
 
-    A market order is an immediate limit order at the edge of the impact and price bands.
+    None if it meets an empty side. A market order is an immediate limit order at the edge of the
+    impact and price bands, or of its slippage tolerance if that is nearer.
     """
-    return impact_price(state, listed, command.side)
+    price = impact_price(state, listed, command.side)
+    conditions = command.conditions
+    if price is None or conditions is None or conditions.slippage is None:
+        return None if price is None else (price, False)
+    is_bid, slippage = command.side is BID, conditions.slippage
+    best = listed.book.side(not is_bid).best()
+    assert best is not None, "impact_price has found it"
+    if slippage.ticks is not None:
+        away = slippage.ticks
+    else:
+        assert slippage.ppb is not None, "checked by _slippage_refusal"
+        away = best.price * slippage.ppb // PPB
+    nearest = best.price + away if is_bid else max(1, best.price - away)
+    slips = nearest < price if is_bid else nearest > price
+    return (nearest, True) if slips else (price, False)
 
 
 def impact_price(state: State, listed: ListedMarket, side: Side) -> int | None:

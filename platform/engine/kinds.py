@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
+from engine.commands import Conditions, OrderType, SelfTradePrevention, Side, TimeInForce
 from engine.units import AccountId, OrderId
 
 
@@ -14,6 +14,9 @@ class OrderStatus(StrEnum):
     FILLED = "Filled"
     CANCELLED = "Cancelled"
     EXPIRED = "Expired"
+    # A conditional order: it waits for its price; it was met, but the order could not be placed.
+    TRIGGER_PENDING = "TriggerPending"
+    TRIGGER_FAILED = "TriggerFailed"
 
 
 # To read a member through its enum costs more than a dictionary look-up; see commands.BID.
@@ -61,7 +64,10 @@ class SystemOrder(StrEnum):
 
 
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What an order asked for; it never changes."""
+    """What an order asked for; it never changes, but that a trigger turns a share into lots.
+
+    `related` is the order whose take-profit or stop-loss this is.
+    """
 
     order_id: OrderId
     account: AccountId
@@ -78,6 +84,9 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     client_id: int | None
     created_at_ns: int
     system: SystemOrder | None = None
+    conditions: Conditions | None = None
+    related: OrderId | None = None
+    strategy: int | None = None
 
 
 class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -13,7 +13,7 @@ from engine.commands import BID, LIMIT, OrderType, PlaceOrder
 from engine.copies import Supposed, suppose
 from engine.cover import perp_refusal, spot_refusal, uncount
 from engine.events import CommandRejected
-from engine.intake import intake_refusal, lots_bound, market_price
+from engine.intake import impact_price, intake_refusal, lots_bound
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
 from engine.orders import order_of
@@ -94,7 +94,7 @@ def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
         return _unanswerable(refusal)
     price = question.price_ticks
     if price is None:
-        price = market_price(copy, listed, command)
+        price = impact_price(copy, listed, question.side)
         if price is None or not listed.book.crosses(price, is_bid=question.side is BID):
             return _unanswerable(
                 rejected(

@@ -1,5 +1,6 @@
 """Handlers of the catalog, of prices and of accounts' settings."""
 
+from engine import pending
 from engine.answers import Events, rejected
 from engine.catalog import Market, MarketKind, quote_atoms_per_tick
 from engine.commands import (
@@ -26,6 +27,7 @@ MAX_DECIMALS = 9
 MAX_PRICE_E8 = 10**18
 MAX_LEVERAGE = 100
 MAX_RATES = 16
+MAX_TAKER_DELAY_MS = 1_000
 # Perpetuals settle in a dollar with six decimals: quote atoms are micros.
 SETTLEMENT_DECIMALS = 6
 
@@ -82,15 +84,20 @@ def _wrong_parameter(market: Market, quote_decimals: int) -> str | None:
         return "the price band must contain the reference price"
     if not market.min_impact_ppb <= PPB <= market.max_impact_ppb:
         return "the impact band must contain the best price"
-    if market.kind is MarketKind.PERP:
-        if market.imf is None or market.mmf is None:
-            return "a perpetual needs initial and maintenance margin fractions"
-        if market.imf.base_ppb < market.mmf.base_ppb or (
-            market.imf.factor_ppb < market.mmf.factor_ppb
-        ):
-            return "initial margin must not be below maintenance margin"
-        if quote_decimals != SETTLEMENT_DECIMALS:
-            return f"a perpetual settles in an asset with {SETTLEMENT_DECIMALS} decimals"
+    if not 0 <= market.trigger_band_ppb <= PPB:
+        return "the trigger band must be between 0 and 1"
+    if not 0 <= market.taker_delay_ms <= MAX_TAKER_DELAY_MS:
+        return f"takers wait for 0 to {MAX_TAKER_DELAY_MS} milliseconds"
+    return _wrong_perpetual(market, quote_decimals) if market.kind is MarketKind.PERP else None
+
+
+def _wrong_perpetual(market: Market, quote_decimals: int) -> str | None:
+    if market.imf is None or market.mmf is None:
+        return "a perpetual needs initial and maintenance margin fractions"
+    if market.imf.base_ppb < market.mmf.base_ppb or (market.imf.factor_ppb < market.mmf.factor_ppb):
+        return "initial margin must not be below maintenance margin"
+    if quote_decimals != SETTLEMENT_DECIMALS:
+        return f"a perpetual settles in an asset with {SETTLEMENT_DECIMALS} decimals"
     return None
 
 
@@ -113,6 +120,8 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
     for symbol, price_e8 in command.prices_e8.items():
         state.prices[symbol].update(price_e8, state.at_ns)
     state.price_version += 1
+    for listed in state.markets.values():
+        pending.note_index(state, listed)
     marks = {
         symbol: command.prices_e8[listed.market.base]
         for symbol, listed in state.markets.items()

@@ -6,7 +6,7 @@ be borrowed now; an order that could not pay is ended instead of traded with.
 
 from typing import NamedTuple
 
-from engine import funds
+from engine import funds, pending
 from engine.book import Order
 from engine.commands import REJECT_MAKER, REJECT_TAKER
 from engine.events import OrderFilled, TradeExecuted
@@ -158,6 +158,22 @@ def _execute(
     if listed.is_perp:
         shrink_reduce_only(state, account, listed)
         shrink_reduce_only(state, other, listed)
+        if account.triggers or order.links is not None:
+            follow(state, listed, taker_side, lots)
+        if other.triggers or maker.links is not None:
+            follow(state, listed, maker_side, lots)
+    if listed.watch.has_last:
+        pending.note_last(state, listed)
+
+
+def follow(state: State, listed: ListedMarket, party: Party, lots: int) -> None:
+    """After a trade in a perpetual: end the exits of a position that closed, resize the others."""
+    if party.closed:
+        pending.expire_orphans(state, party.account, listed)
+    if party.order.links is not None:
+        pending.follow_fill(
+            state, party.account, listed, party.order, lots=lots, opened=party.opened
+        )
 
 
 def _filled(

@@ -1,8 +1,12 @@
 """Handlers of orders: place, cancel, cancel all."""
 
-from engine import funds, matching, resting
+from typing import NamedTuple
+
+import msgspec
+
+from engine import funds, matching, pending, resting
 from engine.answers import Events, rejected
-from engine.book import Order
+from engine.book import ConditionalOrder, Order, terms_of
 from engine.commands import (
     ASK,
     FOK,
@@ -11,11 +15,20 @@ from engine.commands import (
     LIMIT,
     REJECT_MAKER,
     CancelAllOrders,
+    CancelKind,
     CancelOrder,
     PlaceOrder,
 )
+from engine.conditional import exits_refusal, place_trigger
 from engine.cover import perp_refusal, reserve
-from engine.events import Event, OrderExpired, OrderPlaced, OrdersCancelled
+from engine.events import (
+    CommandRejected,
+    Event,
+    OrderCancelled,
+    OrderExpired,
+    OrderPlaced,
+    OrdersCancelled,
+)
 from engine.intake import intake_refusal, lots_bound, market_price, too_small
 from engine.kinds import (
     FILLED,
@@ -32,41 +45,75 @@ from engine.state import Account, ListedMarket, State
 from engine.units import OrderId
 
 
+class Origin(NamedTuple):
+    """Whence an order comes that was not placed by a command of its own.
+
+    Of one with an id of its own, `terms` are what was told of it before.
+    """
+
+    terms: OrderTerms | None = None
+    partner: ConditionalOrder | Order | None = None
+    strategy: int | None = None
+
+
 def place_order(state: State, command: PlaceOrder) -> Events:
-    """Take what the book offers at the price or better, and rest with what is left."""
+    """Take what the book offers at the price or better, and rest with what is left; or wait."""
     account = state.accounts.get(command.account)
     if account is None:
         return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
     listed = state.markets.get(command.market)
     if listed is None:
         return rejected(Reject.UNKNOWN_MARKET, f"there is no market {command.market}")
+    conditions = command.conditions
+    if conditions is not None and conditions.trigger is not None:
+        return place_trigger(state, account, listed, command)
     refusal = intake_refusal(state, account, listed, command)
-    if refusal:
-        return refusal
+    if not refusal and conditions is not None:
+        refusal = exits_refusal(state, account, listed, command)
+    return refusal or enter(state, account, listed, command)
+
+
+def enter(
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    command: PlaceOrder,
+    origin: Origin | None = None,
+) -> Events:
+    """Trade or rest an order that has passed intake. Refused, it leaves nothing behind."""
     price, lots = command.price_ticks, command.lots
     if price is None or lots is None or command.reduce_only:
-        bounded = _bounded_order(state, account, listed, command)
+        bounded = _bounded_order(state, account, listed, command, origin)
         if not isinstance(bounded, Order):
             return bounded
         order = bounded
     else:
-        order = order_of(state, account, command, price=price, lots=lots)
+        order = order_of(state, account, command, price=price, lots=lots, origin=origin)
     rests = command.type is LIMIT and command.time_in_force is GTC
     if rests and not listed.book.crosses(order.price, is_bid=order.is_bid):
-        return _accept_maker(state, account, listed, order)
-    return _accept_taker(state, account, listed, order, rests=rests)
+        answer = _accept_maker(state, account, listed, order)
+    else:
+        answer = _accept_taker(state, account, listed, order, rests=rests)
+    if type(answer[0]) is CommandRejected and (origin is None or origin.terms is None):
+        state.next_order_id = OrderId(state.next_order_id - 1)
+    return answer
 
 
 def _bounded_order(
-    state: State, account: Account, listed: ListedMarket, command: PlaceOrder
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    command: PlaceOrder,
+    origin: Origin | None,
 ) -> Order | Events:
     """Return the order with the worst price it may get and its lots, or the answer without one."""
-    price, lots = command.price_ticks, command.lots
+    price, lots, slips = command.price_ticks, command.lots, False
     if price is None:
-        price = market_price(state, listed, command)
-    if price is None:
-        order = order_of(state, account, command, price=0, lots=0)
-        return _expired_at_once(state, order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
+        found = market_price(state, listed, command)
+        if found is None:
+            order = order_of(state, account, command, price=0, lots=0, origin=origin)
+            return _expired_at_once(state, order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
+        price, slips = found
     if lots is None or command.reduce_only:
         lots = lots_bound(account, listed, command, price=price)
         if lots <= 0 and command.reduce_only:
@@ -75,7 +122,9 @@ def _bounded_order(
             )
         if lots < listed.market.min_lots and not command.reduce_only:
             return too_small(listed)
-    return order_of(state, account, command, price=price, lots=lots)
+    order = order_of(state, account, command, price=price, lots=lots, origin=origin)
+    order.slips = slips
+    return order
 
 
 def _accept_maker(state: State, account: Account, listed: ListedMarket, order: Order) -> Events:
@@ -83,7 +132,6 @@ def _accept_maker(state: State, account: Account, listed: ListedMarket, order: O
     cover = perp_refusal if listed.is_perp else reserve
     refusal = cover(state, account, listed, order, taken=None, resting=order.lots_open)
     if refusal:
-        state.next_order_id = OrderId(state.next_order_id - 1)
         return refusal
     resting.rest(state, account, listed, order)
     return (OrderPlaced(terms=order.terms, status=NEW, executed_lots=0, executed_quote_atoms=0),)
@@ -104,7 +152,6 @@ def _accept_taker(
     cover = perp_refusal if listed.is_perp else reserve
     refusal = cover(state, account, listed, order, taken=taken, resting=resting_lots)
     if refusal:
-        state.next_order_id = OrderId(state.next_order_id - 1)
         return refusal
     # Past this line the order must succeed.
     reason = matching.match(state, account, listed, order) if crosses else None
@@ -112,31 +159,30 @@ def _accept_taker(
 
 
 def order_of(
-    state: State, account: Account, command: PlaceOrder, *, price: int, lots: int
+    state: State,
+    account: Account,
+    command: PlaceOrder,
+    *,
+    price: int,
+    lots: int,
+    origin: Origin | None = None,
 ) -> Order:
     """Return the order which a command asks for, at the worst price it may get."""
-    order_id = OrderId(state.next_order_id)
-    state.next_order_id += 1
-    terms = OrderTerms(
-        order_id=order_id,
-        account=command.account,
-        market=command.market,
-        side=command.side,
-        type=command.type,
-        price_ticks=command.price_ticks,
-        lots=lots if command.reduce_only else command.lots,
-        quote_atoms=command.quote_atoms,
-        time_in_force=command.time_in_force,
-        self_trade_prevention=command.self_trade_prevention,
-        post_only=command.post_only,
-        reduce_only=command.reduce_only,
-        client_id=command.client_id,
-        created_at_ns=state.at_ns,
-    )
+    told = lots if command.reduce_only else command.lots
+    if origin is not None and origin.terms is not None:
+        terms = msgspec.structs.replace(origin.terms, lots=told)
+    else:
+        order_id = OrderId(state.next_order_id)
+        state.next_order_id += 1
+        terms = terms_of(command, order_id=order_id, at_ns=state.at_ns, lots=told)
+        if origin is not None:
+            terms = msgspec.structs.replace(terms, strategy=origin.strategy)
     order = Order(terms, owner=account.owner, price=price, lots_open=lots)
     order.flags = (command.auto_borrow_repay, command.auto_lend)
     order.may_redeem = command.auto_lend_redeem
     order.may_borrow = command.auto_borrow
+    if terms.conditions is not None or origin is not None:
+        order.links = pending.links_of(terms, origin.partner if origin is not None else None)
     return order
 
 
@@ -177,12 +223,7 @@ def _finish(
 ) -> Events:
     """Rest or expire what is left, and answer with the order as it now stands."""
     if reason is None and order.lots_open and not rests:
-        if order.terms.type is LIMIT:
-            reason = ExpiryReason.IMMEDIATE_OR_CANCEL
-        elif listed.book.side(not order.is_bid).best() is not None:
-            reason = ExpiryReason.PRICE_IMPACT
-        else:
-            reason = ExpiryReason.INSUFFICIENT_LIQUIDITY
+        reason = _why_unfilled(listed, order)
     if reason is None and not order.executed_lots and not order.lots_open:
         # A quote quantity that does not buy one lot at the price it met.
         reason = ExpiryReason.INSUFFICIENT_LIQUIDITY
@@ -217,6 +258,17 @@ def _finish(
             reason=reason,
         ),
     )
+
+
+def _why_unfilled(listed: ListedMarket, order: Order) -> ExpiryReason:
+    """Return why an order which does not rest is left with something."""
+    if order.terms.type is LIMIT:
+        return ExpiryReason.IMMEDIATE_OR_CANCEL
+    if listed.book.side(not order.is_bid).best() is None:
+        return ExpiryReason.INSUFFICIENT_LIQUIDITY
+    if order.slips:
+        return ExpiryReason.SLIPPAGE_TOLERANCE_EXCEEDED
+    return ExpiryReason.PRICE_IMPACT
 
 
 def sell_collateral(
@@ -260,33 +312,46 @@ def sell_collateral(
 
 
 def cancel_order(state: State, command: CancelOrder) -> Events:
-    """Cancel one resting order of the account; another account's order is unknown to it."""
+    """Cancel one open order of the account; another account's order is unknown to it."""
     account = state.accounts.get(command.account)
     if account is None:
         return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
     if (command.order_id is None) == (command.client_id is None):
         return rejected(Reject.INVALID_ORDER, "name the order by its id or by its client id")
+    order: Order | ConditionalOrder | None
     if command.order_id is not None:
-        order = account.orders.get(command.order_id)
+        order = account.orders.get(command.order_id) or account.triggers.get(command.order_id)
     else:
         assert command.client_id is not None
         order = account.client_ids.get(command.client_id)
     if order is None or order.terms.market != command.market:
         return rejected(Reject.UNKNOWN_ORDER, "there is no such open order in this market")
-    return (resting.cancel(state, state.markets[command.market], order),)
+    return (_cancel(state, order),)
 
 
 def cancel_all_orders(state: State, command: CancelAllOrders) -> Events:
-    """Cancel all resting orders of the account, oldest first."""
+    """Cancel all open orders of the account: those at rest, then those that wait, oldest first."""
     account = state.accounts.get(command.account)
     if account is None:
         return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")
     if command.market is not None and command.market not in state.markets:
         return rejected(Reject.UNKNOWN_MARKET, f"there is no market {command.market}")
+    chosen: list[Order | ConditionalOrder] = []
+    if command.kind is not CancelKind.CONDITIONAL:
+        chosen += account.orders.values()
+    if command.kind is not CancelKind.RESTING:
+        chosen += account.triggers.values()
     cancelled = tuple(
-        resting.cancel(state, state.markets[order.terms.market], order)
-        for order in list(account.orders.values())
+        _cancel(state, order)
+        for order in chosen
         if command.market is None or order.terms.market == command.market
     )
     answer: tuple[Event, ...] = (OrdersCancelled(orders=cancelled),)
     return answer + cancelled
+
+
+def _cancel(state: State, order: Order | ConditionalOrder) -> OrderCancelled:
+    listed = state.markets[order.terms.market]
+    if isinstance(order, Order):
+        return resting.cancel(state, listed, order)
+    return pending.cancel(state, listed, order)

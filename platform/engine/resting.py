@@ -107,6 +107,22 @@ def cancel(state: State, listed: ListedMarket, order: Order) -> OrderCancelled:
     )
 
 
+def shrink(state: State, listed: ListedMarket, order: Order, lots: int) -> None:
+    """Take `lots`, fewer than all, off a resting order of a perpetual."""
+    listed.book.side(order.is_bid).reduce(order, lots)
+    order.lots_open -= lots
+    state.accounts[order.terms.account].positions[order.terms.market].add_order(order, -lots)
+    state.record.events.append(
+        OrderModified(
+            terms=order.terms,
+            status=OrderStatus.PARTIALLY_FILLED if order.executed_lots else OrderStatus.NEW,
+            lots_open=order.lots_open,
+            executed_lots=order.executed_lots,
+            executed_quote_atoms=order.executed_quote,
+        )
+    )
+
+
 def shrink_reduce_only(state: State, account: Account, listed: ListedMarket) -> None:
     """Cut resting reduce-only orders, newest first, to what they can still reduce."""
     position = account.positions[listed.market.symbol]
@@ -123,15 +139,4 @@ def shrink_reduce_only(state: State, account: Account, listed: ListedMarket) -> 
         if cut == order.lots_open:
             expire(state, listed, order, ExpiryReason.REDUCE_ONLY_NOT_REDUCED)
             continue
-        listed.book.side(order.is_bid).reduce(order, cut)
-        order.lots_open -= cut
-        position.add_order(order, -cut)
-        state.record.events.append(
-            OrderModified(
-                terms=order.terms,
-                status=OrderStatus.PARTIALLY_FILLED if order.executed_lots else OrderStatus.NEW,
-                lots_open=order.lots_open,
-                executed_lots=order.executed_lots,
-                executed_quote_atoms=order.executed_quote,
-            )
-        )
+        shrink(state, listed, order, cut)

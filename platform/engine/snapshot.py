@@ -18,11 +18,12 @@ from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
 from engine.resting import paying_asset
+from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
-from engine.upgrade import upgrade_from_1
+from engine.upgrade import upgrade_from_1, upgrade_from_2
 
-VERSION = 2
+VERSION = 3
 
 POOL_FIELDS = (
     "debt_scaled", "debt_index", "reserve", "accrued_at_ns", "anchor_ns", "anchor_debt_index",
@@ -40,7 +41,7 @@ SETTING_FIELDS = (
 )  # fmt: skip
 _ORDER_FIELDS = (
     "price", "lots_open", "executed_lots", "executed_quote", "locked", "borrow", "loss_micros",
-    "flags", "may_borrow", "may_redeem",
+    "flags", "may_borrow", "may_redeem", "slips",
 )  # fmt: skip
 
 
@@ -75,6 +76,8 @@ def load_state(data: bytes) -> State:
     content = msgspec.msgpack.decode(data)
     if isinstance(content, dict) and content.get("version") == 1:
         content = upgrade_from_1(content)
+    if isinstance(content, dict) and content.get("version") == 2:
+        content = upgrade_from_2(content)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise SnapshotError("its snapshot was written by a later version: start that one")
     state = State()
@@ -96,6 +99,7 @@ def load_state(data: bytes) -> State:
     for withdrawal, account_id, symbol, amount in content["withdrawals"]:
         state.withdrawals[withdrawal] = Withdrawal(withdrawal, account_id, symbol, amount)
     _load_orders(state, content["orders"])
+    load_waiting(state, content)
     state.record.clear()
     return state
 
@@ -129,6 +133,7 @@ def _content(state: State) -> dict[str, Any]:
             for level in side.from_best()
             for order in level
         ],
+        **dump_waiting(state),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from engine.book import Book, Order
+from engine.book import Book, ConditionalOrder, Order
 from engine.catalog import OPEN, Asset, Market, MarketKind
 from engine.clearing import Clearing
 from engine.ledger import Holding, Ledger
@@ -10,7 +10,9 @@ from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
 from engine.record import Record
+from engine.schedule import Schedule
 from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
+from engine.watch import Watch
 
 FIRST_ORDER_ID = 1_000_000_001
 
@@ -52,6 +54,7 @@ class Account:
         "positions",
         "spot_loss_micros",
         "standing",
+        "triggers",
     )
 
     def __init__(self, account_id: AccountId, owner: AccountId) -> None:
@@ -68,7 +71,9 @@ class Account:
         self.bearing: dict[Holding, None] = {}
         self.positions: dict[str, Position] = {}
         self.orders: dict[OrderId, Order] = {}
-        self.client_ids: dict[int, Order] = {}
+        # Orders that wait for a price.
+        self.triggers: dict[OrderId, ConditionalOrder] = {}
+        self.client_ids: dict[int, Order | ConditionalOrder] = {}
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
@@ -105,6 +110,7 @@ class ListedMarket:
         "quote_atoms_per_tick",
         "state",
         "taker_fee_per_tick",
+        "watch",
         "worst_fee_ppm",
     )
 
@@ -119,6 +125,7 @@ class ListedMarket:
         self.is_perp = market.kind is MarketKind.PERP
         self.book = Book(market.symbol, record)
         self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
+        self.watch = Watch()
         # lots × lot_atoms × price_e8 // this = quote atoms
         self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
         self.worst_fee_ppm = max(market.taker_fee_ppm, market.maker_fee_ppm)
@@ -177,7 +184,9 @@ class State:
         "price_version",
         "prices",
         "record",
+        "schedule",
         "sequence",
+        "triggers",
         "withdrawals",
     )
 
@@ -194,6 +203,8 @@ class State:
         self.price_version = 0
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
+        self.triggers: dict[OrderId, ConditionalOrder] = {}
+        self.schedule = Schedule()
         self.withdrawals: dict[int, Withdrawal] = {}
         self.next_order_id = FIRST_ORDER_ID
         self.next_position_id = 1
@@ -215,6 +226,20 @@ class State:
     def mark_e8(self, listed: ListedMarket) -> int:
         """Return the mark of a market's base in USD × 1e8; 0 before the first index."""
         return self.prices[listed.market.base].index_e8
+
+    def reference_e8(self, listed: ListedMarket) -> int:
+        """Return what a market's prices are measured from, in quote × 1e8; 0 if there is none.
+
+        For spot it is the rate of the two indexes or, without them, the last price.
+        """
+        index = self.mark_e8(listed)
+        quote = self.prices[listed.market.quote].index_e8
+        if listed.is_perp:
+            return index
+        if index and quote:
+            return index * PRICE_SCALE // quote
+        last = listed.book.last_price
+        return last * listed.market.tick_e8 if last is not None else 0
 
     def position(self, account: Account, listed: ListedMarket) -> Position:
         """Return the account's position in a perpetual, opening an empty one at first use."""

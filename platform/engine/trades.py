@@ -16,7 +16,17 @@ from engine.units import div_ceil
 class Party:
     """One side of a trade, and the fee it pays."""
 
-    __slots__ = ("account", "fee", "fee_asset", "fee_owed", "is_maker", "order", "rate_ppm")
+    __slots__ = (
+        "account",
+        "closed",
+        "fee",
+        "fee_asset",
+        "fee_owed",
+        "is_maker",
+        "opened",
+        "order",
+        "rate_ppm",
+    )
 
     def __init__(self, account: Account, order: Order, rate_ppm: int, *, is_maker: bool) -> None:
         self.account = account
@@ -26,6 +36,9 @@ class Party:
         self.fee = 0
         self.fee_owed = 0
         self.fee_asset = ""
+        # Of a perpetual: whether its position was closed, and by how much one was increased.
+        self.closed = False
+        self.opened = 0
 
 
 def settle_spot(
@@ -91,6 +104,13 @@ def settle_perp(
         before = position.lots
         after = before + signed
         opens = before == 0 or (after != 0 and (before > 0) != (after > 0))
+        if opens:
+            party.closed = before != 0
+            party.opened = abs(after)
+        elif after == 0:
+            party.closed = True
+        else:
+            party.opened = max(0, abs(after) - abs(before))
         position.trade(signed, quote, position_id=state.next_position_id, at_ns=state.at_ns)
         state.next_position_id += opens
         clearing.long_lots += (after if after > 0 else 0) - (before if before > 0 else 0)

@@ -59,3 +59,15 @@ def _account(item: list[Any]) -> list[Any]:
         [[symbol, amounts, None] for symbol, *amounts in holdings],
         [[market, [*values[:5], *[0] * 5, *values[5:]]] for market, values in positions],
     ]
+
+
+def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a snapshot of version 2 as version 3: nothing waits, no order has a tolerance."""
+    return {
+        **content,
+        "version": 3,
+        "orders": [(spec, owner, [*values, False]) for spec, owner, values in content["orders"]],
+        "triggers": [],
+        "links": [],
+        "schedule": [0, []],
+    }

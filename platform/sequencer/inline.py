@@ -6,7 +6,7 @@ import time
 from django.db import connection
 from django.utils import timezone
 
-from engine.commands import Command
+from engine.commands import AdvanceTime, Command
 from engine.engine import Engine
 from engine.questions import AnyAnswer, AnyQuestion
 from gateway import codec
@@ -49,11 +49,25 @@ class InlineEngine:
                 raw=raw,
             )
             if isinstance(outcome, Entry):
+                self._advance_time(batch, at_ns)
                 self._commit(batch)
                 return Outcome(outcome.sequence, at_ns, codec.decode_event(outcome.answer))
         first = JournalEntry.objects.get(pk=outcome.sequence)
         answer = bytes(first.answer) if outcome.answer is None else outcome.answer
         return Outcome(first.sequence, first.at_ns, codec.decode_event(answer))
+
+    def _advance_time(self, batch: Batch, at_ns: int) -> None:
+        """Do at once what has become due, as the sequencer does right after a command."""
+        while self.engine.due_ns is not None and self.engine.due_ns <= at_ns:
+            command = AdvanceTime()
+            apply(
+                self.engine,
+                batch,
+                at_ns=at_ns,
+                command_id=f"time:{self.engine.state.sequence + 1}",
+                command=command,
+                raw=codec.encode(command),
+            )
 
     def ask(self, question: AnyQuestion) -> AnyAnswer:
         """Return the answer to a question; everything applied is written."""

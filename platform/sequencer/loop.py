@@ -7,6 +7,7 @@ gets what has been applied while it was busy.
 """
 
 import asyncio
+import heapq
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.commands import Command, ListAsset, ListMarket
+from engine.commands import AdvanceTime, Command, ListAsset, ListMarket, PlaceOrder
 from engine.engine import Engine
 from engine.questions import AnyQuestion
 from gateway import codec
@@ -38,7 +39,8 @@ class Asked(NamedTuple):
     command_id: str
     command: Command
     raw: bytes
-    caller: Caller
+    # None: the engine's own clock.
+    caller: Caller | None
     correlation: int
 
 
@@ -75,6 +77,13 @@ class Sequencer:
         self._queries: deque[Query] = deque()
         self._uncommitted: dict[int, Entry] = {}
         self._stopping = False
+        # Orders that may take, in markets where takers wait: (due, number, order).
+        self._held: list[tuple[float, int, Asked]] = []
+        self._held_count = 0
+        # For when the engine's schedule is watched, and the timer that does so.
+        self._awaited_ns: int | None = None
+        self._timer: asyncio.Handle | None = None
+        self._watch_schedule()
 
     def accept(self, asked: Asked) -> str | None:
         """Apply a command, or queue it behind a full batch. Returns why not, if refused."""
@@ -84,6 +93,12 @@ class Sequencer:
         if self._stopping:
             # Unanswered: the caller will ask the next engine.
             return None
+        command = asked.command
+        if type(command) is PlaceOrder and (delay := self._taker_delay_ms(command)):
+            return self._hold(asked, delay / 1_000)
+        return self._take_in(asked)
+
+    def _take_in(self, asked: Asked) -> str | None:
         if self._pending or len(self._open.entries) >= MAX_BATCH:
             if len(self._pending) >= MAX_PENDING:
                 return BUSY
@@ -136,8 +151,63 @@ class Sequencer:
     def stop(self) -> None:
         """Take no further command. What waits unapplied is dropped: nothing of it has happened."""
         self._stopping = True
+        self._held.clear()
         self._pending.clear()
         self._queries.clear()
+
+    def _taker_delay_ms(self, command: PlaceOrder) -> int:
+        """Return how long an order is held back; what cannot take is not."""
+        listed = self.engine.state.markets.get(command.market)
+        if listed is None or command.post_only:
+            return 0
+        conditions = command.conditions
+        if conditions is not None and conditions.trigger is not None:
+            return 0
+        return listed.market.taker_delay_ms
+
+    def _hold(self, asked: Asked, seconds: float) -> str | None:
+        if len(self._held) >= MAX_PENDING:
+            return BUSY
+        due = self._loop.time() + seconds
+        self._held_count += 1
+        heapq.heappush(self._held, (due, self._held_count, asked))
+        self._loop.call_at(due, self._let_go)
+        return None
+
+    def _let_go(self) -> None:
+        """Take in the order that was held first; each has a timer."""
+        if not self._held:
+            return
+        _, _, asked = heapq.heappop(self._held)
+        refusal = self._take_in(asked)
+        if refusal is not None and asked.caller is not None:
+            asked.caller.refuse(asked.correlation, refusal)
+
+    def _watch_schedule(self) -> None:
+        """Set the timer for what the engine wants to do by itself."""
+        due_ns = self.engine.due_ns
+        if due_ns == self._awaited_ns:
+            return
+        self._awaited_ns = due_ns
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due_ns is not None:
+            delay = max(0.0, (due_ns - time.time_ns()) / 1e9)
+            self._timer = self._loop.call_later(delay, self._advance_time)
+
+    def _advance_time(self) -> None:
+        self._timer = self._awaited_ns = None
+        if self._stopping:
+            return
+        due_ns = self.engine.due_ns
+        if due_ns is not None and due_ns <= time.time_ns():
+            command = AdvanceTime()
+            name = f"time:{self.engine.state.sequence + 1}"
+            self._pending.appendleft(Asked(name, command, codec.encode(command), None, 0))
+            self._apply_pending()
+        else:
+            self._watch_schedule()
 
     def _apply(self, asked: Asked) -> None:
         at_ns = max(time.time_ns() // 1000 * 1000, self.engine.state.at_ns)
@@ -157,15 +227,18 @@ class Sequencer:
         except BaseException as error:  # noqa: BLE001 -- the state may be half changed: never commit it
             stop_process(f"{asked.command!r} broke an invariant ({error!r})")
         if isinstance(outcome, Entry):
-            outcome.callers.append((asked.caller, asked.correlation, None))
+            if asked.caller is not None:
+                outcome.callers.append((asked.caller, asked.correlation, None))
             self._uncommitted[outcome.sequence] = outcome
             if is_first:
                 self._loop.call_soon(self._wake_committer)
+            if self.engine.due_ns != self._awaited_ns:
+                self._watch_schedule()
             return
         first = self._uncommitted.get(outcome.sequence)
         if first is None:
             self._repeated(asked, outcome)
-        else:
+        elif asked.caller is not None:
             first.callers.append((asked.caller, asked.correlation, outcome.answer))
 
     def _wake_committer(self) -> None:

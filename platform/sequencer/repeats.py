@@ -38,6 +38,8 @@ class Repeats:
         self._loop.call_soon_threadsafe(self._reply, asked, known, at_ns, answer)
 
     def _reply(self, asked: Asked, known: Known, at_ns: int, answer: bytes) -> None:
+        if asked.caller is None:
+            return
         asked.caller.reply(
             asked.correlation,
             sequence=known.sequence,

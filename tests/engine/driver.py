@@ -78,6 +78,13 @@ class Exchange:
         """Let time pass."""
         self.at_ns += seconds * SECOND_NS
 
+    def advance(self) -> list[e.Event]:
+        """Do what is due by now, as the sequencer does after each command; return all events."""
+        events: list[e.Event] = []
+        while self.engine.due_ns is not None and self.engine.due_ns <= self.at_ns:
+            events += self.apply(c.AdvanceTime())[1:]
+        return events
+
     def deposit(self, account: AccountId, asset: str, atoms: int) -> None:
         """Credit money from outside."""
         self.accept(c.CreditDeposit(account=account, asset=asset, amount_atoms=atoms))

@@ -1,0 +1,108 @@
+"""The part of a snapshot about what waits: conditional orders, their links, the schedule."""
+
+from typing import Any
+
+import msgspec
+
+from engine.book import ConditionalOrder, Links, Order
+from engine.commands import PlaceOrder
+from engine.kinds import OrderTerms
+from engine.schedule import Due, Work
+from engine.state import State
+from engine.units import AccountId, OrderId
+
+
+def dump_waiting(state: State) -> dict[str, Any]:
+    """Return what waits as plain lists."""
+    schedule = state.schedule
+    return {
+        "triggers": [_dump_trigger(state, order) for order in state.triggers.values()],
+        "links": [
+            (order_id, [_id(state, link) for link in _linked(order.links)])
+            for order_id, order in sorted(state.orders.items())
+            if order.links is not None
+        ],
+        "schedule": [
+            schedule.entered,
+            [
+                (due.at_ns, due.number, due.work.value, due.subject)
+                for due in sorted(schedule.entries)
+            ],
+        ],
+    }
+
+
+def load_waiting(state: State, content: dict[str, Any]) -> None:
+    """Put back what waits; accounts, markets and resting orders are there already."""
+    _load_triggers(state, content["triggers"])
+    _load_links(state, content["links"])
+    _load_schedule(state, content["schedule"])
+
+
+def _linked(links: Links) -> tuple[Order | ConditionalOrder | None, ...]:
+    return (links.take_profit, links.stop_loss, links.partner)
+
+
+def _id(state: State, linked: Order | ConditionalOrder | None) -> OrderId | None:
+    """Return the id of a linked order which is still alive."""
+    if linked is None:
+        return None
+    order_id = linked.terms.order_id
+    return order_id if order_id in state.triggers or order_id in state.orders else None
+
+
+def _dump_trigger(state: State, order: ConditionalOrder) -> list[Any]:
+    return [
+        msgspec.to_builtins(order.terms),
+        msgspec.to_builtins(order.command),
+        order.owner,
+        order.fires_above,
+        order.lots_open,
+        order.is_due,
+        _id(state, order.partner),
+    ]
+
+
+def _load_triggers(state: State, items: list[Any]) -> None:
+    for spec, command, owner, fires_above, lots_open, is_due, _ in items:
+        terms = msgspec.convert(spec, OrderTerms)
+        order = ConditionalOrder(
+            terms,
+            msgspec.convert(command, PlaceOrder),
+            owner=AccountId(owner),
+            fires_above=fires_above,
+        )
+        order.lots_open, order.is_due = lots_open, is_due
+        account, listed = state.accounts[terms.account], state.markets[terms.market]
+        state.triggers[terms.order_id] = account.triggers[terms.order_id] = order
+        if terms.client_id is not None:
+            account.client_ids[terms.client_id] = order
+        if not is_due:
+            listed.watch.add(order)
+    for spec, *_, partner in items:
+        state.triggers[OrderId(spec["order_id"])].partner = _alive(state, partner)
+
+
+def _load_links(state: State, items: list[Any]) -> None:
+    for order_id, linked in items:
+        take_profit, stop_loss, partner = (_alive(state, one) for one in linked)
+        links = Links(partner)
+        assert not isinstance(take_profit, Order), f"order {order_id} has a resting exit"
+        assert not isinstance(stop_loss, Order), f"order {order_id} has a resting exit"
+        links.take_profit, links.stop_loss = take_profit, stop_loss
+        state.orders[OrderId(order_id)].links = links
+
+
+def _alive(state: State, order_id: int | None) -> Order | ConditionalOrder | None:
+    if order_id is None:
+        return None
+    return state.triggers.get(OrderId(order_id)) or state.orders.get(OrderId(order_id))
+
+
+def _load_schedule(state: State, item: list[Any]) -> None:
+    entered, entries = item
+    for at_ns, number, work, subject in entries:
+        # Sorted, so the queue keeps its order.
+        state.schedule.entries.append(Due(at_ns, number, Work(work), subject))
+    state.schedule.entered = entered
+    state.schedule.next_ns = entries[0][0] if entries else None
