@@ -12,7 +12,9 @@ from django.db import models
 from accounts.models.ledger import atoms_field
 from engine.kinds import RealizeKind
 
+# At rest in a book; and besides those, what waits for a price.
 OPEN_STATUSES = ("New", "PartiallyFilled")
+LIVE_STATUSES = (*OPEN_STATUSES, "TriggerPending")
 
 
 class Asset(models.Model):
@@ -43,7 +45,12 @@ class Market(models.Model):
 
 
 class Order(models.Model):
-    """An accepted order, as it stands."""
+    """An accepted order, as it stands.
+
+    `conditions` is the engine's Conditions as JSON. While a conditional order waits, `lots_open` is
+    what it will place or, of a share of the position, what that was when it was accepted; then
+    `lots` is null until the price is met.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -65,6 +72,11 @@ class Order(models.Model):
     reason = models.TextField(null=True)
     # Why the house placed it for the account; null for an order of the account's own.
     system = models.TextField(null=True)
+    conditions = models.JSONField(null=True)
+    # The order whose take-profit or stop-loss it is; the strategy which placed it.
+    related_id = models.BigIntegerField(null=True)
+    strategy_id = models.BigIntegerField(null=True)
+    triggered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_sequence = models.BigIntegerField()
 
@@ -75,8 +87,14 @@ class Order(models.Model):
             # Serves the open orders of an account or of all; holds only those, so it stays small.
             models.Index(
                 fields=["account_id", "market"],
-                name="order_open",
-                condition=models.Q(status__in=OPEN_STATUSES),
+                name="order_live",
+                condition=models.Q(status__in=LIVE_STATUSES),
+            ),
+            # Serves the orders of one strategy; holds only those.
+            models.Index(
+                fields=["strategy_id"],
+                name="order_of_strategy",
+                condition=models.Q(strategy_id__isnull=False),
             ),
             # Serves what the house has placed for an account: rare, so it stays small.
             models.Index(

@@ -14,26 +14,52 @@ from engine.events import (
     OrderFilled,
     OrderModified,
     OrderPlaced,
+    OrderTriggered,
     PositionChanged,
+    TriggerFailed,
+    TriggerPlaced,
 )
 from engine.kinds import OrderStatus
 from engine.margin import fraction_ppb
 from engine.units import PRICE_SCALE, div_floor
 from gateway.decimals import format_decimal, format_padded, format_ratio
 from trading.catalog import ListedMarket, catalog
+from trading.conditions import texts
 from trading.live import LiveMarket
 
-OrderEvent = OrderPlaced | OrderFilled | OrderCancelled | OrderExpired | OrderModified
+OrderEvent = (
+    OrderPlaced
+    | OrderFilled
+    | OrderCancelled
+    | OrderExpired
+    | OrderModified
+    | TriggerPlaced
+    | OrderTriggered
+    | TriggerFailed
+)
+# Of these no fill is told with the event itself.
+_UNFILLED: Final = (OrderPlaced, TriggerPlaced, OrderTriggered, TriggerFailed)
 _PPB_DECIMALS: Final = 9
+# The keys of conditions, and what they are called in REST.
+_CONDITION_KEYS: Final = {
+    "P": "triggerPrice",
+    "B": "triggerBy",
+    "a": "takeProfitTriggerPrice",
+    "j": "takeProfitLimitPrice",
+    "d": "takeProfitTriggerBy",
+    "b": "stopLossTriggerPrice",
+    "k": "stopLossLimitPrice",
+    "g": "stopLossTriggerBy",
+}
 
 
 def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
     """Return an order update, without its times."""
     terms = event.terms
     # A new order is told as it entered; its fills follow, each with what it made of the order.
-    accepted = isinstance(event, OrderPlaced)
-    executed_lots = 0 if accepted else event.executed_lots
-    executed_quote = 0 if accepted else event.executed_quote_atoms
+    executed_lots = executed_quote = 0
+    if not isinstance(event, _UNFILLED):
+        executed_lots, executed_quote = event.executed_lots, event.executed_quote_atoms
     quote = terms.quote_atoms
     if terms.lots is not None and terms.price_ticks is not None:
         quote = terms.lots * terms.price_ticks * listed.quote_atoms_per_tick
@@ -58,10 +84,37 @@ def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
         data["y"] = terms.post_only
     if terms.client_id is not None:
         data["c"] = terms.client_id
+    if terms.related is not None:
+        data["I"] = terms.related
+    if terms.strategy is not None:
+        data["H"] = terms.strategy
+    if terms.conditions is not None:
+        data |= _conditions(event, listed)
     return data | _what_happened(event, listed)
 
 
+def _conditions(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
+    terms = event.terms
+    told = texts(listed, terms.conditions)
+    data: dict[str, object] = {
+        key: told[name] for key, name in _CONDITION_KEYS.items() if told[name] is not None
+    }
+    if "P" in data:
+        waits = isinstance(event, TriggerPlaced)
+        lots = event.lots_open if isinstance(event, TriggerPlaced) else terms.lots
+        data["Y"] = listed.padded_quantity(lots or 0)
+        if waits:
+            data["q"] = "0"
+    return data
+
+
 def _what_happened(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
+    if isinstance(event, TriggerPlaced):
+        return {"e": "triggerPlaced", "X": OrderStatus.TRIGGER_PENDING}
+    if isinstance(event, TriggerFailed):
+        return {"e": "triggerFailed", "X": OrderStatus.TRIGGER_FAILED, "R": event.reason}
+    if isinstance(event, OrderTriggered):
+        return {"e": "orderAccepted", "X": OrderStatus.NEW}
     if isinstance(event, OrderPlaced):
         return {"e": "orderAccepted", "X": OrderStatus.NEW}
     if isinstance(event, OrderFilled):

@@ -19,8 +19,11 @@ from engine.events import (
     OrderFilled,
     OrderModified,
     OrderPlaced,
+    OrderTriggered,
     PositionChanged,
     TradeExecuted,
+    TriggerFailed,
+    TriggerPlaced,
 )
 from gateway.decimals import format_padded
 from gateway.feed import FeedItem, decode_events
@@ -28,7 +31,10 @@ from trading.api.market_data import next_funding_ms
 from trading.klines import Candle, bucket_end
 from trading.live import LiveMarket, LiveMarkets
 
-_ORDER_EVENTS: Final = (OrderPlaced, OrderFilled, OrderCancelled, OrderExpired, OrderModified)
+_ORDER_EVENTS: Final = (
+    *(OrderPlaced, OrderFilled, OrderCancelled, OrderExpired, OrderModified),
+    *(TriggerPlaced, OrderTriggered, TriggerFailed),
+)
 
 
 class Merged(msgspec.Struct):

@@ -85,7 +85,7 @@ class ConditionalOrder:
         self.owner = owner
         self.is_bid = command.side is BID
         self.fires_above = fires_above
-        # 0 while it is for a share of the position.
+        # For a share of the position: what that came to when it was placed.
         self.lots_open = command.lots or 0
         # Its price was met: it will be placed with the next advance of time.
         self.is_due = False

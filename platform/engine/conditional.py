@@ -42,6 +42,9 @@ def place_trigger(
         owner=account.owner,
         fires_above=price_e8 >= _watched_e8(state, listed, trigger.by),
     )
+    if trigger.share_ppb is not None:
+        # Only told; what it is then is found when the price is met.
+        order.lots_open = share_of(account, listed, trigger.share_ppb)
     return (pending.wait(state, account, listed, order),)
 
 
@@ -154,6 +157,12 @@ def _exits_over(account: Account, listed: ListedMarket, more: int) -> Events:
             f"at most {MAX_EXITS} orders may wait to close one position; cancel some first",
         )
     return ()
+
+
+def share_of(account: Account, listed: ListedMarket, share_ppb: int) -> int:
+    """Return a share of the account's position in lots, rounded down."""
+    position = account.positions.get(listed.market.symbol)
+    return abs(position.lots) * share_ppb // PPB if position is not None else 0
 
 
 def _watched_e8(state: State, listed: ListedMarket, by: TriggerBy) -> int:

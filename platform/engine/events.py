@@ -127,7 +127,7 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
 
 
 class TriggerPlaced(Event, frozen=True, kw_only=True):
-    """A conditional order was accepted: it waits. `lots_open` is 0 while it is for a share."""
+    """A conditional order was accepted: it waits. Of a share, `lots_open` is what it is now."""
 
     terms: OrderTerms
     lots_open: int

@@ -9,6 +9,7 @@ from engine.clearing import Clearing
 from engine.intake import price_band
 from engine.margin import MarginType, health, standing, unrealized
 from engine.resting import paying_asset, reserve_of
+from engine.schedule import Work
 from engine.state import Account, ListedMarket, State
 from engine.units import RAY
 
@@ -18,8 +19,24 @@ def check(state: State) -> None:
     check_ledger(state)
     check_pools(state)
     check_markets(state)
+    check_triggers(state)
     for account in state.accounts.values():
         check_account(state, account)
+
+
+def check_triggers(state: State) -> None:
+    """Every waiting order is known to its account, and watched by its market or due."""
+    watched = {order_id for listed in state.markets.values() for order_id in listed.watch.ids()}
+    waiting = {order_id for order_id, order in state.triggers.items() if not order.is_due}
+    assert watched == waiting, f"watched {watched}, waiting {waiting}"
+    due = {one.subject for one in state.schedule.entries if one.work is Work.TRIGGER}
+    for order_id, order in state.triggers.items():
+        assert not order.is_due or order_id in due, f"order {order_id} is due but not entered"
+        assert order.lots_open > 0 or order.trigger.share_ppb, f"order {order_id} waits for nothing"
+    known = [one for account in state.accounts.values() for one in account.triggers]
+    assert sorted(known) == sorted(state.triggers), "waiting orders of accounts"
+    entries = state.schedule.entries
+    assert state.schedule.next_ns == (min(entries).at_ns if entries else None), "the schedule"
 
 
 def ledger_sums(state: State) -> dict[str, int]:

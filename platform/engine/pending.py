@@ -7,6 +7,7 @@ their parent opens it, end when it closes, and of two partners what one fills th
 from engine import resting
 from engine.book import ConditionalOrder, Links, Order, terms_of
 from engine.commands import (
+    REJECT_MAKER,
     Conditions,
     Exit,
     OrderType,
@@ -174,7 +175,8 @@ def _grow(
         type=OrderType.MARKET if exit_.limit_ticks is None else OrderType.LIMIT,
         price_ticks=exit_.limit_ticks,
         lots=lots,
-        self_trade_prevention=terms.self_trade_prevention,
+        # What protects a position is not stopped by an order of its owner's that stands in its way.
+        self_trade_prevention=REJECT_MAKER,
         reduce_only=True,
         conditions=Conditions(trigger=Trigger(exit_.price_ticks, exit_.by)),
     )

@@ -18,9 +18,12 @@ from engine.events import (
     OrderFilled,
     OrderModified,
     OrderPlaced,
+    OrderTriggered,
     PositionChanged,
     PricesUpdated,
     TradeExecuted,
+    TriggerFailed,
+    TriggerPlaced,
 )
 from engine.state import ListedMarket
 from engine.units import AccountId
@@ -39,7 +42,10 @@ _PUBLIC: Final = frozenset(
     }
 )
 _OF_ORDERS: Final = frozenset(
-    {OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced}
+    {
+        *(OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced),
+        *(OrderTriggered, TriggerFailed, TriggerPlaced),
+    }
 )
 _OF_ACCOUNTS: Final = frozenset({BalanceChanged, PositionChanged})
 

@@ -20,7 +20,7 @@ from sequencer.database import Connection
 from sequencer.journal import entries_after
 from sequencer.models import Checkpoint, Snapshot
 from sequencer.replica import Diverged, Replica
-from trading.models import OPEN_STATUSES, Clearing, Order, Position
+from trading.models import LIVE_STATUSES, Clearing, Order, Position
 
 Facts = dict[Any, tuple[Any, ...]]
 
@@ -147,7 +147,7 @@ def _ledger_sums(state: State) -> Facts:
 
 
 def _open_orders(connection: Connection) -> Facts:
-    statuses = ", ".join(f"'{status}'" for status in OPEN_STATUSES)
+    statuses = ", ".join(f"'{status}'" for status in LIVE_STATUSES)
     sql = (
         "SELECT id, account_id, market, side, lots_open, executed_lots, executed_quote_atoms "
         f"FROM {_name(Order)} WHERE status IN ({statuses})"
@@ -166,6 +166,9 @@ def _live_orders(state: State) -> Facts:
             order.executed_quote,
         )
         for number, order in state.orders.items()
+    } | {
+        number: (order.terms.account, order.terms.market, order.terms.side, order.lots_open, 0, 0)
+        for number, order in state.triggers.items()
     }
 
 

@@ -2,6 +2,7 @@
 
 import accounts.projections
 import lending.projections
+import trading.order_projections
 import trading.projections
 from gateway.tables import Table
 from sequencer.journal import JOURNAL
@@ -9,16 +10,26 @@ from sequencer.journal import JOURNAL
 
 def test_every_column_a_row_needs_is_written() -> None:
     tables = [JOURNAL]
-    for app in (accounts.projections, trading.projections, lending.projections):
+    modules = (
+        accounts.projections,
+        trading.projections,
+        trading.order_projections,
+        lending.projections,
+    )
+    for app in modules:
         tables += [value for value in vars(app).values() if isinstance(value, Table)]
-    assert len(tables) == 28
+    assert len(tables) == 29
     for table in tables:
         needed = {
             field.column
             for field in table.model._meta.concrete_fields
             if not (field.primary_key and field.get_internal_type() == "BigAutoField")
         }
-        if table in (trading.projections.MARKET_STATES, trading.projections.ORDER_CHANGES):
+        if table in (
+            trading.projections.MARKET_STATES,
+            trading.order_projections.ORDER_CHANGES,
+            trading.order_projections.TRIGGERED,
+        ):
             assert set(table.columns) < needed
         else:
             assert set(table.columns) - {"id"} == needed - {"id"}, table.name
