@@ -61,24 +61,31 @@ def read(words: Mapping[str, str], listed: ListedMarket, order_type: OrderType) 
     return None if conditions == Conditions() else Asked(conditions, lots)
 
 
-def texts(listed: ListedMarket, conditions: Conditions | None) -> Mapping[str, str | None]:
-    """Return the conditions by their names in the API, less the quantity of a trigger."""
+def texts(
+    listed: ListedMarket, conditions: Conditions | None, *, padded: bool = False
+) -> Mapping[str, str | None]:
+    """Return the conditions by their names in the API, less the quantity of a trigger.
+
+    Args:
+        padded: prices with all decimals of their tick, as the streams write them.
+    """
     if conditions is None:
         return NOTHING
+    price_text = listed.padded_price if padded else listed.price_text
     told = dict(NOTHING)
     trigger, slippage = conditions.trigger, conditions.slippage
     if trigger is not None:
         told["triggerBy"] = trigger.by.value
-        told["triggerPrice"] = listed.price_text(trigger.price_ticks)
+        told["triggerPrice"] = price_text(trigger.price_ticks)
     for name, one in (
         ("takeProfit", conditions.take_profit),
         ("stopLoss", conditions.stop_loss),
     ):
         if one is not None:
-            told[f"{name}TriggerPrice"] = listed.price_text(one.price_ticks)
+            told[f"{name}TriggerPrice"] = price_text(one.price_ticks)
             told[f"{name}TriggerBy"] = one.by.value
             if one.limit_ticks is not None:
-                told[f"{name}LimitPrice"] = listed.price_text(one.limit_ticks)
+                told[f"{name}LimitPrice"] = price_text(one.limit_ticks)
     if slippage is not None and slippage.ticks is not None:
         told["slippageTolerance"], told["slippageToleranceType"] = str(slippage.ticks), TICK_SIZE
     elif slippage is not None:
@@ -96,7 +103,9 @@ def _trigger(words: Mapping[str, str], listed: ListedMarket) -> tuple[Trigger | 
     if price is None or quantity is None:
         message = "Must specify both `triggerPrice` and `triggerQuantity` or neither"
         raise Refused(invalid_request(message))
-    by, ticks = _by(words, "triggerBy"), listed.parse_price(price)
+    # bpx-py spells it so.
+    name = "triggeredBy" if "triggerBy" not in words and "triggeredBy" in words else "triggerBy"
+    by, ticks = _by(words, name), listed.parse_price(price)
     if not quantity.endswith("%"):
         return Trigger(ticks, by), listed.parse_quantity(quantity)
     share = _percent(quantity[:-1], "triggerQuantity")

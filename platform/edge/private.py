@@ -95,7 +95,7 @@ def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
 
 def _conditions(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
     terms = event.terms
-    told = texts(listed, terms.conditions)
+    told = texts(listed, terms.conditions, padded=True)
     data: dict[str, object] = {
         key: told[name] for key, name in _CONDITION_KEYS.items() if told[name] is not None
     }

@@ -11,7 +11,8 @@ from engine.conditional import share_of
 from engine.events import CommandRejected, OrderPlaced, OrderTriggered, TriggerFailed
 from engine.intake import intake_refusal
 from engine.orders import Origin
-from engine.rejects import ExpiryReason, Reject, reason_of
+from engine.reasons import reason_of
+from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import OrderId
 

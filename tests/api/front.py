@@ -20,6 +20,7 @@ from edge.routes import ROUTES
 from edge.streams import Streams
 from edge.topics import Topics
 from engine.commands import (
+    AdvanceTime,
     Command,
     CreditDeposit,
     ListAsset,
@@ -139,6 +140,11 @@ class Front:
         if LIVE.connected:
             self.keeper.apply(FeedBatch((FeedItem(sequence, at_ns, events),)))  # type: ignore[arg-type]
         return Outcome(sequence, at_ns, events[0])  # type: ignore[arg-type]
+
+    def advance(self) -> None:
+        """Do what the engine wants to do by itself, as the sequencer does."""
+        while self.engine.due_ns is not None:
+            self.command(AdvanceTime())
 
     def accepted(self, command: Command) -> Outcome:
         """Apply a command which the engine must accept."""
