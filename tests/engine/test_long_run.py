@@ -27,6 +27,9 @@ Patch = pytest.MonkeyPatch
 # What a life of 20,000 commands must have seen, whatever its seed.
 SEEN = (
     "OrderPlaced CollateralConversion",
+    *("TriggerPlaced", "TriggerPlaced exit", "OrderTriggered", "OrderTriggered exit"),
+    *("TriggerFailed StopWithoutPosition", "TriggerFailed InsufficientMargin"),
+    *("OrderExpired StopWithoutPosition", "OrderModified TriggerPending"),
     *("RealizePnl paid", "RealizePnl collected"),
     *("CulledRealizePnlAccountThreshold paid", "CulledRealizePnlAccountThreshold collected"),
     *("CulledRealizePnlSystemThreshold collected", "CulledRealizePnlBookUtilisation collected"),
