@@ -33,6 +33,7 @@ from engine.events import (
     PoolHourClosed,
     PoolStateChanged,
     PositionChanged,
+    PositionClosed,
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
@@ -65,6 +66,7 @@ AnyEvent = (
     | LedgerPosted
     | BalanceChanged
     | PositionChanged
+    | PositionClosed
     | PoolChanged
     | PoolHourClosed
     | PoolStateChanged

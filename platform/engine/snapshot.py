@@ -32,7 +32,7 @@ POOL_FIELDS = (
 BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_ray")
 POSITION_FIELDS = (
     "lots", "quote", "entry_quote", "realized", "fees", "due", "sample", "interest_ray",
-    "interest", "posted_hour", "position_id", "opened_at_ns",
+    "interest", "posted_hour", "position_id", "opened_at_ns", "closed_lots", "closed_quote",
 )  # fmt: skip
 SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
@@ -284,7 +284,9 @@ def _load_account(state: State, item: list[Any]) -> None:
         holding.note_interest()
     for market, values in positions:
         position: Position = state.position(account, state.markets[market])
-        _restore(position, POSITION_FIELDS, values)
+        # An earlier snapshot of this version may lack the last fields.
+        missing = len(POSITION_FIELDS) - len(values)
+        _restore(position, POSITION_FIELDS, [*values, *[0] * missing])
     state.accounts[account.account_id] = account
 
 
