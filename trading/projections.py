@@ -6,6 +6,7 @@ from engine import events
 from engine.kinds import OrderStatus, OrderTerms
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
+from trading import history_projections
 from trading.models import (
     OPEN_STATUSES,
     Asset,
@@ -116,7 +117,7 @@ POSITIONS = Table(
             "fees_atoms",
             "interest_atoms",
         ),
-        *("opened_at", "updated_at"),
+        *("opened_at", "updated_at", "closed_lots", "closed_quote_atoms"),
     ),
     key=("account_id", "market"),
 )
@@ -318,12 +319,17 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
             event.interest_atoms,
             event.opened_at_ns,
             at_ns,
+            event.closed_lots,
+            event.closed_quote_atoms,
         ),
     )
+    if not event.lots:
+        history_projections.take_up_interest(rows, event)
 
 
 def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns: int) -> None:
-    """Set the latest index and mark prices."""
+    """Set the latest index and mark prices, and take them into their minutes' candles."""
+    history_projections.count_prices(rows, event, at_ns)
     for symbol, price in event.index_e8.items():
         rows.put(PRICES, symbol, (symbol, PricePoint.Kind.INDEX, price, at_ns))
     for symbol, price in event.mark_e8.items():
@@ -372,6 +378,7 @@ HANDLERS: Handlers = {
     events.OrderModified: order_modified,
     events.TradeExecuted: trade_executed,
     events.PositionChanged: position_changed,
+    events.PositionClosed: history_projections.position_closed,
     events.PricesUpdated: prices_updated,
     events.ProfitRealized: profit_realized,
     events.PositionInterestPosted: position_interest_posted,

@@ -96,7 +96,7 @@ def settle_perp(
         before = position.lots
         after = before + signed
         opens = before == 0 or (after != 0 and (before > 0) != (after > 0))
-        opened_id, cost = state.next_position_id, quote
+        moved, cost = signed, quote
         party.fee = fee = fee_of(quote, party.rate_ppm)
         if opens and before:
             closing = abs(before)
@@ -104,8 +104,8 @@ def settle_perp(
             position.trade(-before, closed_for, position_id=0, at_ns=state.at_ns)
             position.fees += closing_fee
             _tell_closed(state, position, is_long=before > 0)
-            signed, cost, fee = after, quote - closed_for, fee - closing_fee
-        position.trade(signed, cost, position_id=opened_id, at_ns=state.at_ns)
+            moved, cost, fee = after, quote - closed_for, fee - closing_fee
+        position.trade(moved, cost, position_id=state.next_position_id, at_ns=state.at_ns)
         position.fees += fee
         if not after:
             _tell_closed(state, position, is_long=before > 0)

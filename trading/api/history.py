@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.fields import NOTHING, DecimalText, UtcText
-from accounts.api.paging import SortedPageInput, SpanInput, between, page_of, paged
-from accounts.api.views import SignedView, access_from, validated
+from accounts.api.paging import Listed, SortedPageInput, SpanInput, between, page_of, paged
+from accounts.api.views import SignedView, access_from, require_subaccount, validated
 from engine.kinds import RealizeKind
-from trading import selectors
+from trading import position_history, selectors
 from trading.api.markets import MARKET_KINDS
 
 ORDER_ID_MAX = 2**63 - 1
@@ -158,6 +158,79 @@ class SettlementHistoryView(SignedView):
             sources=SETTLEMENT_SOURCES.get(query.get("source", ""), ()),
         )
         return paged(rows, page=page, output=self.Output)
+
+
+class PositionHistoryView(SignedView):
+    """Return the account's perpetual positions, open and closed, the latest opened first."""
+
+    instructions: ClassVar = {"GET": "positionHistoryQueryAll"}
+
+    class Input(SortedPageInput):
+        marketType = serializers.ListField(
+            child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
+        )
+        state = serializers.ChoiceField(
+            choices=(position_history.OPEN, position_history.CLOSED), required=False
+        )
+        symbol = serializers.CharField(required=False)
+
+    class Output(serializers.Serializer[Any]):
+        accountLeverage = DecimalText(source="leverage", allow_null=True)
+        closedAt = UtcText(source="closed_at", allow_null=True)
+        closedVolume = DecimalText(source="closed_volume")
+        closingPrice = DecimalText(source="closing_price", allow_null=True)
+        cumulativePnlRealized = DecimalText(source="realized")
+        entryPrice = DecimalText(source="entry_price")
+        fees = DecimalText()
+        fundingQuantity = DecimalText(source="funding")
+        id = serializers.CharField()
+        imf = DecimalText()
+        interest = DecimalText()
+        liquidated = DecimalText()
+        liquidationFees = DecimalText(source="liquidation_fees")
+        markPrice = DecimalText(source="mark_price")
+        netCost = DecimalText(source="net_cost")
+        netExposureNotional = DecimalText(source="net_exposure_notional")
+        netExposureQuantity = DecimalText(source="net_exposure_quantity")
+        netQuantity = DecimalText(source="net_quantity")
+        openedAt = UtcText(source="opened_at")
+        state = serializers.CharField()
+        symbol = serializers.CharField()
+        unrealizedPnl = DecimalText(source="unrealized")
+
+    @extend_schema(
+        operation_id="getPositionHistory", parameters=[Input], responses=Output(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        query = validated(self.Input, request)
+        page = page_of(query)
+        rows = position_history.position_history(
+            access_from(request).account,
+            page=page,
+            symbol=query.get("symbol"),
+            kinds=query["marketType"],
+            state=query.get("state"),
+        )
+        return paged(rows, page=page, output=self.Output)
+
+
+class ProfitHistoryView(SignedView):
+    """Return an empty page: the contract has given this row up, an old client still asks."""
+
+    instructions: ClassVar = {"GET": "pnlHistoryQueryAll"}
+
+    class Input(SortedPageInput):
+        subaccountId = serializers.IntegerField(required=False)
+        symbol = serializers.CharField(required=False)
+
+    class Output(serializers.Serializer[Any]):
+        pass
+
+    @extend_schema(operation_id="getPnlHistory", parameters=[Input], responses=Output(many=True))
+    def get(self, request: Request) -> Response:
+        query = validated(self.Input, request)
+        require_subaccount(access_from(request), query.get("subaccountId"))
+        return paged(Listed([], 0), page=page_of(query), output=self.Output)
 
 
 def _wanted(query: dict[str, Any]) -> selectors.Wanted:
