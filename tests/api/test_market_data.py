@@ -8,14 +8,18 @@ from itertools import pairwise
 import pytest
 
 from engine.catalog import MarketState
-from engine.commands import SetMarketState
+from engine.commands import SetMarketState, UpdatePrices
+from engine.events import TradeExecuted
+from engine.units import OrderId
 from tests.api.front import Front, front
 from tests.api.test_orders import committed
+from tests.engine.listings import ASSETS, SOL_USDC
 from trading import klines
-from trading.api.market_data import MAX_KLINES
+from trading.api.candles import MAX_KLINES
+from trading.catalog import ListedMarket, listed_market
 from trading.klines import INTERVALS, bucket_end, bucket_start
-from trading.live import LIVE
-from trading.models import Candle, Trade
+from trading.live import LIVE, PRICE_SECONDS, LiveMarket, PriceSeconds, merge
+from trading.models import Candle, PriceCandle, Trade
 
 __all__ = ["committed", "front"]
 HOT = "/api/v1/"
@@ -66,6 +70,14 @@ def test_the_book_in_memory_is_the_engines(front: Front) -> None:
         ("depth", {}, "INVALID_CLIENT_REQUEST", "`symbol` is required"),
         ("depth", {"symbol": "X"}, "INVALID_CLIENT_REQUEST", "Invalid market symbol"),
         ("depth", {"symbol": SOL, "limit": "7"}, "INVALID_CLIENT_REQUEST", "5, 10, 20, 50"),
+        (
+            "depth",
+            {"symbol": SOL, "limit": "07"},
+            "INVALID_CLIENT_REQUEST",
+            'failed to parse parameter `limit`: failed to parse "DepthLimit": '
+            "Expect a valid enumeration value.",
+        ),
+        ("trades", {"symbol": SOL, "limit": "0"}, "INVALID_CLIENT_REQUEST", "at least 1"),
         ("trades", {"symbol": SOL, "limit": "x"}, "INVALID_CLIENT_REQUEST", "whole number"),
         ("trades", {"symbol": SOL, "limit": "1001"}, "INVALID_CLIENT_REQUEST", "at most 1000"),
         ("trades/history", {"symbol": SOL, "offset": "-1"}, "INVALID_CLIENT_REQUEST", "whole"),
@@ -80,9 +92,9 @@ def test_the_book_in_memory_is_the_engines(front: Front) -> None:
         ),
         (
             "klines",
-            {"symbol": SOL, "interval": "1m", "startTime": "1", "priceType": "Mark"},
-            "NOT_IMPLEMENTED",
-            "priceType",
+            {"symbol": SOL, "interval": "1m", "startTime": "1", "priceType": "Bid"},
+            "INVALID_CLIENT_REQUEST",
+            "`priceType` must be one of Last, Index, Mark",
         ),
         ("markPrices", {"symbol": "X"}, "INVALID_CLIENT_REQUEST", "Symbol not found"),
     ],
@@ -151,6 +163,38 @@ def test_a_day_forgets_what_is_older_but_keeps_the_last_price(front: Front) -> N
     day = market.day(now + 2 * klines.DAY)
     assert day is not None
     assert (day.open_ticks, day.close_ticks, day.lots, day.trades) == (10_000, 10_000, 0, 0)
+
+
+def test_a_day_is_the_sum_of_its_minutes_at_any_time() -> None:
+    market, start = LiveMarket(listed_sol()), 1_790_000_040
+    for number in range(1, 400):
+        at = start + number * 37 % 90 + number * 50
+        market.add_trade(trade(number, at, 10_000 + number * 31 % 97))
+        now = at + number % 2 * (klines.DAY - 9_000)
+        merged = market.day(now)
+        expected = merge(now - klines.DAY, market.minutes) if market.minutes else None
+        if expected is not None:
+            assert merged == expected
+    assert len(market.minutes) > 100
+
+
+def listed_sol() -> ListedMarket:
+    assets = {asset.symbol: asset for asset in ASSETS}
+    return listed_market(SOL_USDC, assets=assets, quote_atoms_per_tick=100, state=MarketState.OPEN)
+
+
+def trade(number: int, at: int, ticks: int) -> TradeExecuted:
+    return TradeExecuted(
+        market=SOL,
+        trade_id=number,
+        price_ticks=ticks,
+        lots=number,
+        quote_atoms=ticks * number * 100,
+        buyer_order=OrderId(1),
+        seller_order=OrderId(2),
+        buyer_is_maker=False,
+        at_ns=at * 10**9,
+    )
 
 
 def test_marks_are_of_perpetuals_unless_asked(front: Front) -> None:
@@ -241,6 +285,123 @@ def test_candles_of_every_interval_add_up(front: Front, interval: str) -> None:
     assert all((row["volume"], row["high"], row["trades"]) == ("0", None, "0") for row in empty)
 
 
+@pytest.mark.usefixtures("committed")
+@pytest.mark.parametrize("interval", [one for one in INTERVALS if one != "1s"])
+@pytest.mark.parametrize(
+    ("price_type", "market", "kind", "symbol"),
+    [
+        ("Index", "SOL_USDC_PERP", "index", "SOL"),
+        ("Index", SOL, "index", "SOL"),
+        ("Mark", "SOL_USDC_PERP", "mark", "SOL_USDC_PERP"),
+        # A spot market's mark is its index.
+        ("Mark", SOL, "index", "SOL"),
+    ],
+)
+def test_price_candles_of_every_interval_add_up(
+    front: Front, interval: str, price_type: str, market: str, kind: str, symbol: str
+) -> None:
+    last = datetime(2026, 10, 5, 14, 30, tzinfo=UTC)
+    moments = [last - timedelta(minutes=minutes) for minutes in (47, 46, 1, 0)]
+    for number, at in enumerate(moments, start=1):
+        store_price(kind, symbol, at, 100 + number)
+        store_price("index", "BTC", at, 50_000)
+    start = int(moments[0].timestamp())
+    rows = front.get(
+        f"{HOT}klines",
+        symbol=market,
+        interval=interval,
+        startTime=start,
+        endTime=int(last.timestamp()),
+        priceType=price_type,
+    ).json
+    assert list(rows[0]) == sorted(rows[0])
+    assert rows[0]["start"] == text_of(bucket_start(interval, start))
+    assert all(one["end"] == two["start"] for one, two in pairwise(rows))
+    priced = [row for row in rows if row["open"] is not None]
+    assert (rows[0]["open"], priced[-1]["close"]) == ("100.5", "104.25")
+    assert max(float(row["high"]) for row in priced) == 106
+    assert min(float(row["low"]) for row in priced) == 99.12345678
+    assert {(row["volume"], row["quoteVolume"], row["trades"]) for row in rows} == {("0", "0", "0")}
+    assert [row["open"] for row in rows if row["close"] is None] == [None] * (
+        len(rows) - len(priced)
+    )
+
+
+def store_price(kind: str, symbol: str, start: datetime, dollars: int) -> None:
+    """Store a minute which opens half a dollar below, and closes a quarter above."""
+    e8 = 10**8
+    PriceCandle.objects.create(
+        kind=kind,
+        symbol=symbol,
+        start=start,
+        open_e8=Decimal(dollars * e8 - e8 // 2),
+        high_e8=Decimal((dollars + 2) * e8),
+        low_e8=Decimal((dollars - 2) * e8 + 12_345_678),
+        close_e8=Decimal(dollars * e8 + e8 // 4),
+    )
+
+
+@pytest.mark.usefixtures("committed")
+def test_seconds_of_prices_are_in_memory(front: Front) -> None:
+    begins = int(time.time())
+    for price in (101, 99, 102):
+        front.accepted(UpdatePrices(prices_e8={"SOL": price * 10**8}))
+    for price_type in ("Index", "Mark"):
+        rows = front.get(
+            f"{HOT}klines",
+            symbol="SOL_USDC_PERP",
+            interval="1s",
+            startTime=begins - 5,
+            priceType=price_type,
+        ).json
+        assert [row["open"] for row in rows[:4]] == [None] * 4
+        told = [row for row in rows if row["open"] is not None]
+        assert told[-1]["close"] == "102"
+        assert min(float(row["low"]) for row in told) == 99
+        assert {row["trades"] for row in rows} == {"0"}
+
+
+def test_an_hour_of_seconds_is_kept() -> None:
+    seconds = PriceSeconds()
+    for at in range(1_000, 1_000 + 2 * PRICE_SECONDS):
+        seconds.add(at, at)
+        seconds.add(at - 5, at)
+    last = 1_000 + 2 * PRICE_SECONDS - 1
+    kept = seconds.between(0, 10**9)
+    assert (len(kept), min(kept), max(kept)) == (PRICE_SECONDS, last - PRICE_SECONDS + 1, last)
+    newest = kept[last]
+    assert (newest.open_ticks, newest.high_ticks, newest.low_ticks, newest.close_ticks) == (
+        last,
+        last,
+        last - 5,
+        last - 5,
+    )
+    assert list(seconds.between(last - 1, last)) == [last - 1]
+
+
+def test_how_long_a_shared_cache_may_keep_an_answer(front: Front) -> None:
+    front.order(front.alice, side="Ask", price="100")
+    front.order(front.bob, price="100")
+    table = {
+        "ticker": "s-maxage=20",
+        "tickers": "s-maxage=20",
+        "trades": "s-maxage=5",
+        "markPrices": "s-maxage=1",
+        "depth": "no-store",
+        "status": "no-store",
+    }
+    for path, expected in table.items():
+        assert front.get(HOT + path, symbol=SOL).headers["cache-control"] == expected, path
+
+
+def test_what_clients_send_beyond_the_contract_is_ignored(front: Front) -> None:
+    front.order(front.alice, side="Ask", price="100")
+    front.order(front.bob, price="100")
+    plain = front.get(f"{HOT}ticker", symbol=SOL).json
+    assert front.get(f"{HOT}ticker", symbol=SOL, source="External", interval="1d").json == plain
+    assert front.get(f"{HOT}tickers", source="Venue").json == [plain]
+
+
 def text_of(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -276,6 +437,8 @@ def store_trade(number: int, at: datetime, ticks: int) -> None:
 def test_older_trades_are_read_page_by_page(front: Front) -> None:
     for number in range(1, 6):
         store_trade(number, datetime(2026, 10, 5, 14, number, tzinfo=UTC), 10_000 + number)
+    for offset in (5, 10**9):
+        assert front.get(f"{HOT}trades/history", symbol=SOL, offset=offset).json == []
     page = front.get(f"{HOT}trades/history", symbol=SOL, limit="2", offset="1").json
     assert [(one["id"], one["price"], one["quoteQuantity"]) for one in page] == [
         (4, "100.04", "100.04"),
