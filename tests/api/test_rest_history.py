@@ -1,5 +1,6 @@
-"""The history of positions, and the rows of the contract of which this venue has nothing."""
+"""The histories: positions, what each may be narrowed to, and rows of which there is nothing."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 from django.test import Client
 
 from engine.commands import AutoRealize, Side, UpdatePrices
+from engine.events import OrderPlaced
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import refusal
+from trading.models import Fill, Order, Settlement
 
 PERP = "SOL_USDC_PERP"
 PATH = ("/wapi/v1/history/position", "positionHistoryQueryAll")
@@ -270,3 +273,167 @@ def test_a_vault_has_an_operator_and_this_account_is_none(alice: Trader) -> None
     pending = ("/api/v1/vault/redeems/pending", "vaultPendingRedeemsQuery")
     assert refusal(alice.get(*pending, ("vaultId", "7")))[:2] == (404, "RESOURCE_NOT_FOUND")
     assert refusal(alice.get(*pending))[:2] == (400, "INVALID_CLIENT_REQUEST")
+
+
+# -- what the histories may be narrowed to ---------------------------------------------------------
+
+ALL, BOOK, BACKSTOP, ADL, SOLD = (
+    None,
+    "LiquidatePositionOnBook",
+    "LiquidatePositionOnBackstop",
+    "LiquidatePositionOnAdl",
+    "CollateralConversion",
+)
+
+
+def test_fills_by_type(alice: Trader, bob: Trader) -> None:
+    """Each kind of system order once, besides one of her own; oldest first."""
+    for system in (None, BOOK, BACKSTOP, ADL, SOLD):
+        bob.limit("SOL_USDC", Side.ASK, ticks=10_000, lots=1)
+        placed = alice.limit("SOL_USDC", Side.BID, ticks=10_000, lots=1)
+        assert isinstance(placed, OrderPlaced)
+        Order.objects.filter(pk=placed.terms.order_id).update(system=system)
+    table: dict[str | None, list[str | None]] = {
+        ALL: [None, BOOK, BACKSTOP, ADL, SOLD],
+        "User": [None],
+        "BookLiquidation": [BOOK],
+        "Backstop": [BACKSTOP],
+        "Adl": [ADL],
+        "Liquidation": [BOOK, BACKSTOP],
+        "AllLiquidation": [BOOK, BACKSTOP, ADL],
+        "CollateralConversion": [SOLD],
+        "CollateralConversionAndSpotLiquidation": [SOLD],
+    }
+    for fill_type, expected in table.items():
+        for name in ("fillType", "fill_type"):
+            pairs = [("sortDirection", "Asc"), *([(name, fill_type)] if fill_type else [])]
+            answer = alice.get(*FILLS, *pairs)
+            assert [row["systemOrderType"] for row in answer.json()] == expected, fill_type
+            assert answer.headers["X-Total"] == str(len(expected))
+    # The other side of a liquidation is an order like any other.
+    assert len(bob.get(*FILLS, ("fillType", "User")).json()) == 5
+    for wrong in (("fillType", "user"), ("fillType", "Allliquidation")):
+        assert refusal(alice.get(*FILLS, wrong))[:2] == (400, "INVALID_CLIENT_REQUEST")
+
+
+def test_fills_by_time_order_and_market(alice: Trader, bob: Trader) -> None:
+    orders = []
+    for market, client_id in (("SOL_USDC", 7), (PERP, None)):
+        bob.limit(market, Side.ASK, ticks=10_000, lots=1)
+        placed = alice.limit(market, Side.BID, ticks=10_000, lots=1, client_id=client_id)
+        assert isinstance(placed, OrderPlaced)
+        orders.append(str(placed.terms.order_id))
+    spot, perp = Fill.objects.filter(account_id=alice.id).order_by("id")
+    start = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    for fill, at in ((spot, start), (perp, start + timedelta(hours=1))):
+        Fill.objects.filter(pk=fill.pk).update(at=at)
+    first_ms, hour = int(start.timestamp()) * 1000, 3_600_000
+    table: list[tuple[tuple[tuple[str, str], ...], list[str]]] = [
+        ((), ["SOL_USDC", PERP]),
+        ((("from", str(first_ms)),), ["SOL_USDC", PERP]),
+        ((("from", str(first_ms + 1)),), [PERP]),
+        ((("to", str(first_ms + hour)),), ["SOL_USDC", PERP]),
+        ((("to", str(first_ms + hour - 1)),), ["SOL_USDC"]),
+        ((("from", str(first_ms)), ("to", str(first_ms))), ["SOL_USDC"]),
+        ((("orderId", orders[1]),), [PERP]),
+        ((("order_id", orders[0]),), ["SOL_USDC"]),
+        ((("orderId", "99"),), []),
+        ((("strategyId", "5"),), []),
+        ((("strategy_id", "5"),), []),
+        ((("symbol", PERP),), [PERP]),
+        ((("marketType", "SPOT"), ("marketType", "PERP")), ["SOL_USDC", PERP]),
+        ((("market_type", "PERP"),), [PERP]),
+        ((("marketType", "RFQ"),), []),
+        ((("limit", "1"), ("offset", "1")), [PERP]),
+    ]
+    for pairs, expected in table:
+        rows = alice.get(*FILLS, *pairs, ("sort_direction", "Asc")).json()
+        assert [row["symbol"] for row in rows] == expected, pairs
+        assert all(list(row) == sorted(row) and len(row) == 12 for row in rows)
+    told = alice.get(*FILLS, ("sortDirection", "Asc")).json()
+    assert [row["clientId"] for row in told] == ["7", None]
+    assert told[0]["timestamp"] == "2026-11-01T12:00:00.000"
+
+
+def test_orders_by_number_and_market(alice: Trader) -> None:
+    path = ("/wapi/v1/history/orders", "orderHistoryQueryAll")
+    numbers = []
+    for market, ticks in (("SOL_USDC", 9_000), (PERP, 9_000), ("BTC_USDC", 400_000)):
+        placed = alice.limit(market, Side.BID, ticks=ticks, lots=1_000)
+        assert isinstance(placed, OrderPlaced)
+        numbers.append(str(placed.terms.order_id))
+    table: list[tuple[tuple[tuple[str, str], ...], list[str]]] = [
+        ((), numbers[::-1]),
+        ((("sortDirection", "Asc"),), numbers),
+        ((("orderId", numbers[1]),), numbers[1:2]),
+        ((("order_id", numbers[1]),), numbers[1:2]),
+        ((("orderId", numbers[1]), ("symbol", "SOL_USDC")), []),
+        ((("marketType", "PERP"),), numbers[1:2]),
+        ((("marketType", "PERP"), ("marketType", "SPOT")), numbers[::-1]),
+        ((("symbol", "BTC_USDC"),), numbers[2:]),
+        ((("strategyId", "5"),), []),
+        ((("limit", "2"), ("offset", "2")), numbers[:1]),
+    ]
+    for pairs, expected in table:
+        rows = alice.get(*path, *pairs).json()
+        assert [row["id"] for row in rows] == expected, pairs
+
+
+def test_settlements_by_source(alice: Trader) -> None:
+    path = ("/wapi/v1/history/settlement", "settlementHistoryQueryAll")
+    culled = [
+        "CulledRealizePnlAccountThreshold",
+        "CulledRealizePnlBookUtilisation",
+        "CulledRealizePnlSystemThreshold",
+    ]
+    backstop = [
+        "BackstopAdlLiquidation",
+        "BackstopLiquidityFundProceeds",
+        "BackstopProviderLiquidation",
+    ]
+    plain = ["FundingPayment", "RealizePnl", "TradingFees", "TradingFeesSystem"]
+    for number, source in enumerate([*culled, *backstop, *plain]):
+        Settlement.objects.create(
+            sequence=number,
+            at=datetime(2026, 11, 1, 12, number, tzinfo=UTC),
+            account_id=alice.id,
+            market=PERP,
+            asset="USDC",
+            position_id=number,
+            amount_atoms=Decimal(number - 3),
+            source=source,
+        )
+    table = {
+        "CulledRealizePnl": culled,
+        "CulledRealizePnlBookUtilization": culled[1:2],
+        "BackstopLiquidation": backstop,
+        "CulledBorrowInterest": [],
+        **{source: [source] for source in plain},
+    }
+    for asked, expected in table.items():
+        rows = alice.get(*path, ("source", asked), ("sortDirection", "Asc")).json()
+        assert [row["source"] for row in rows] == expected
+        assert all(list(row) == sorted(row) and len(row) == 7 for row in rows)
+    assert alice.get(*path, ("limit", "4")).headers["X-Total"] == "10"
+    row = alice.get(*path, ("sortDirection", "Asc"), ("limit", "1"), ("offset", "1")).json()[0]
+    assert row == {
+        "engineSequence": 1,
+        "positionId": "1",
+        "quantity": "-0.000002",
+        "source": "CulledRealizePnlBookUtilisation",
+        "subaccountId": None,
+        "timestamp": "2026-11-01T12:01:00.000",
+        "userId": alice.user.pk,
+    }
+    assert refusal(alice.get(*path, ("source", "Elsewhere")))[0] == 400
+
+
+def test_movements_are_asked_for_by_sources_that_there_are(alice: Trader) -> None:
+    path = ("/wapi/v1/history/borrowLend", "borrowHistoryQueryAll")
+    every = "AdlProvider,AutoBorrowRepay,AutoLend,Interest,Manual,Rfq,SpotMargin,Withdrawal"
+    for known in ("Manual", every):
+        assert alice.get(*path, ("sources", known)).status_code == 200
+    for unknown in ("manual", "Manual,Elsewhere", "Manual, AutoLend"):
+        status, code, message = refusal(alice.get(*path, ("sources", unknown)))
+        assert (status, code) == (400, "INVALID_SOURCE")
+        assert "AutoBorrowRepay, AutoLend" in message

@@ -10,20 +10,30 @@ from rest_framework.response import Response
 from accounts.api.fields import NOTHING, DecimalText, UtcText
 from accounts.api.paging import Listed, SortedPageInput, SpanInput, between, page_of, paged
 from accounts.api.views import SignedView, access_from, require_subaccount, validated
-from engine.kinds import RealizeKind
+from engine.kinds import RealizeKind, SystemOrder
 from trading import position_history, selectors
 from trading.api.markets import MARKET_KINDS
 
 ORDER_ID_MAX = 2**63 - 1
-FILL_TYPES = (
-    *("User", "BookLiquidation", "Adl", "Backstop", "Liquidation", "AllLiquidation"),
-    *("CollateralConversion", "CollateralConversionAndSpotLiquidation"),
-)
-# Fill types of the orders which the house places; those of liquidations are of none yet.
-CONVERSIONS = ("CollateralConversion", "CollateralConversionAndSpotLiquidation")
+_BOOK, _BACKSTOP = "LiquidatePositionOnBook", "LiquidatePositionOnBackstop"
+_ADL, _CONVERSION = "LiquidatePositionOnAdl", SystemOrder.COLLATERAL_CONVERSION.value
+# By what fills may be asked for, why the house placed their orders; `User` is none of the house's.
+FILL_TYPES = {
+    "User": (),
+    "BookLiquidation": (_BOOK,),
+    "Adl": (_ADL,),
+    "Backstop": (_BACKSTOP,),
+    "Liquidation": (_BOOK, _BACKSTOP),
+    "AllLiquidation": (_BOOK, _BACKSTOP, _ADL),
+    "CollateralConversion": (_CONVERSION,),
+    "CollateralConversionAndSpotLiquidation": (_CONVERSION,),
+}
 # By what may be asked for, the sources which rows name. What is not paid here names itself.
 SETTLEMENT_SOURCES = {
-    "BackstopLiquidation": ("BackstopLiquidation",),
+    "BackstopLiquidation": (
+        *("BackstopProviderLiquidation", "BackstopAdlLiquidation"),
+        "BackstopLiquidityFundProceeds",
+    ),
     "CulledBorrowInterest": ("CulledBorrowInterest",),
     "CulledRealizePnl": tuple(kind.value for kind in RealizeKind if kind is not RealizeKind.AUTO),
     "CulledRealizePnlBookUtilization": (RealizeKind.CULLED_UTILIZATION.value,),
@@ -99,7 +109,7 @@ class FillHistoryView(SignedView):
     instructions: ClassVar = {"GET": "fillHistoryQueryAll"}
 
     class Input(SpanInput, OrdersInput):
-        fillType = serializers.ChoiceField(choices=FILL_TYPES, required=False)
+        fillType = serializers.ChoiceField(choices=list(FILL_TYPES), required=False)
 
     class Output(serializers.Serializer[Any]):
         clientId = serializers.CharField(source="client_id", allow_null=True)
@@ -234,12 +244,12 @@ class ProfitHistoryView(SignedView):
 
 
 def _wanted(query: dict[str, Any]) -> selectors.Wanted:
-    """Return the filter of orders or fills; none come from a strategy."""
+    """Return the filter of orders or fills; none come from a strategy yet."""
     fill_type = query.get("fillType")
     return selectors.Wanted(
         order_id=query.get("orderId"),
         symbol=query.get("symbol"),
         kinds=tuple(query["marketType"]),
-        by_house=None if fill_type is None else fill_type != "User",
-        nothing="strategyId" in query or fill_type not in (None, "User", *CONVERSIONS),
+        systems=None if fill_type is None else FILL_TYPES[fill_type],
+        nothing="strategyId" in query,
     )
