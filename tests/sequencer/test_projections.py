@@ -141,7 +141,8 @@ def test_a_position_that_is_over_gets_a_row_of_its_own(exchange: InlineEngine) -
         submit(order(buyer, Side.BID, 0, lots, PERP))
     assert not ClosedPosition.objects.exists()
     held = Position.objects.get(account_id=A)
-    assert (held.closed_lots, held.closed_quote_atoms) == (400, 400 * PRICE_TICKS)
+    assert held.closed_lots == 400
+    assert held.closed_quote_atoms == 400 * PRICE_TICKS
     submit(UpdatePrices(prices_e8={"BTC": 85_000 * 10**8}))
     submit(AutoRealize(market=PERP))
     exchange.ahead_ns += HOUR_NS
@@ -150,7 +151,8 @@ def test_a_position_that_is_over_gets_a_row_of_its_own(exchange: InlineEngine) -
     closed = ClosedPosition.objects.get(account_id=A)
     assert (closed.position_id, closed.lots) == (held.position_id, 1_000)
     assert closed.entry_quote_atoms == closed.closed_quote_atoms == 1_000 * PRICE_TICKS
-    assert (closed.opened_at, closed.interest_atoms) == (held.opened_at, 0)
+    assert closed.opened_at == held.opened_at
+    assert closed.interest_atoms == 0
     # The first charges interest for the hour, the next one posts it.
     for _ in range(2):
         exchange.ahead_ns += HOUR_NS
@@ -162,7 +164,13 @@ def test_a_position_that_is_over_gets_a_row_of_its_own(exchange: InlineEngine) -
 
 def test_interest_is_taken_up_by_a_position_closed_in_the_same_batch() -> None:
     rows = Rows()
-    facts = {"account": A, "market": PERP, "position_id": 7, "fees_atoms": 1, "opened_at_ns": 1}
+    facts: dict[str, Any] = {
+        "account": A,
+        "market": PERP,
+        "position_id": 7,
+        "fees_atoms": 1,
+        "opened_at_ns": 1,
+    }
     closed = PositionClosed(
         **facts,
         lots=5,
@@ -172,7 +180,12 @@ def test_interest_is_taken_up_by_a_position_closed_in_the_same_batch() -> None:
         interest_atoms=0,
         closed_at_ns=2,
     )
-    flat = {"lots": 0, "quote_atoms": 0, "entry_quote_atoms": 0, "realized_atoms": 2}
+    flat: dict[str, Any] = {
+        "lots": 0,
+        "quote_atoms": 0,
+        "entry_quote_atoms": 0,
+        "realized_atoms": 2,
+    }
     project(rows, [closed], sequence=1, at_ns=2)
     changed = PositionChanged(**facts, **flat, interest_atoms=-3)
     project(rows, [changed], sequence=2, at_ns=3)

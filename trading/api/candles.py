@@ -33,10 +33,10 @@ async def get_klines(words: Words) -> Answer:
     if start > end:
         raise Refused(Refusal(400, "INVALID_RANGE", "`startTime` must not be after `endTime`"))
     starts = _buckets(interval, start, end)
+    price_text: Callable[[int], str] = listed.price_text
     first, last = starts[0], klines.bucket_end(interval, starts[-1])
     if price_type == "Last":
         found = await klines.history(market=listed.symbol, interval=interval, start=first, end=last)
-        price_text = listed.price_text
     else:
         is_mark = price_type == "Mark" and listed.is_perp
         found = await _prices(listed, is_mark=is_mark, interval=interval, start=first, end=last)
