@@ -303,7 +303,10 @@ class PoolStateChanged(Event, frozen=True, kw_only=True):
 
 
 class BorrowLendMoved(Event, frozen=True, kw_only=True):
-    """A lend or a debt that grew or shrank by `amount_atoms`; what it is after, scaled."""
+    """A lend or a debt that grew or shrank by `amount_atoms`; what it is after, scaled.
+
+    `opened` is the number of the command which opened it, and tells it from those before.
+    """
 
     account: AccountId
     asset: str
@@ -313,6 +316,7 @@ class BorrowLendMoved(Event, frozen=True, kw_only=True):
     lend_scaled: int = 0
     debt_scaled: int = 0
     bucket: int = 0
+    opened: int = 0
 
 
 class InterestAccrued(Event, frozen=True, kw_only=True):

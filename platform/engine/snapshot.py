@@ -53,6 +53,10 @@ _CYCLE_FIELDS = (
 )  # fmt: skip
 
 
+# Where the amounts of a holding say which command opened its lend or debt.
+_OPENED = 4
+
+
 class SnapshotError(ValueError):
     """The bytes are not a snapshot that this version can read."""
 
@@ -262,12 +266,13 @@ def _load_terms(item: list[Any] | None) -> LendTerms:
     return LendTerms(bucket, None if cap is None else int(cap), int(keep), as_collateral)
 
 
-def _amounts(holding: Holding) -> tuple[int, int, int, int]:
+def _amounts(holding: Holding) -> tuple[int, int, int, int, int]:
     return (
         holding.available.atoms,
         holding.locked.atoms,
         holding.lend_scaled,
         holding.debt_scaled,
+        holding.opened,
     )
 
 
@@ -281,6 +286,11 @@ def _load_account(state: State, item: list[Any]) -> None:
         holding.bucket = holding.terms.bucket
         holding.available.atoms, holding.locked.atoms = int(amounts[0]), int(amounts[1])
         holding.lend_scaled, holding.debt_scaled = int(amounts[2]), int(amounts[3])
+        if len(amounts) > _OPENED:
+            holding.opened = amounts[_OPENED]
+        elif holding.lend_scaled or holding.debt_scaled:
+            # An earlier snapshot of this version does not know since when.
+            holding.opened = 0
         holding.note_interest()
     for market, values in positions:
         position: Position = state.position(account, state.markets[market])

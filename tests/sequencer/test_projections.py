@@ -42,6 +42,7 @@ from gateway.client import submit
 from gateway.tables import Rows
 from lending.models import (
     BorrowLendMovement,
+    BorrowLendPosition,
     LendTerms,
     Pool,
     PoolHour,
@@ -314,7 +315,16 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
     _lend_borrow_and_settle(exchange)
     submit(CancelAllOrders(account=A))
     assert Position.objects.exists()
-    for model in (Clearing, LendTerms, PoolLends, PoolHour, PositionInterest, Settlement):
+    for model in (
+        BorrowLendPosition,
+        ClosedPosition,
+        Clearing,
+        LendTerms,
+        PoolLends,
+        PoolHour,
+        PositionInterest,
+        Settlement,
+    ):
         assert model.objects.exists(), model
     for name, read, expected in _TABLES:
         check = _compare(name, read(cast(Connection, _Cursor())), expected(exchange.engine.state))
