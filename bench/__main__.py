@@ -16,6 +16,7 @@ PARTS = {
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
     "ws": ("bench.live", "measure_ws"),
+    "market-data": ("bench.market_data", "measure"),
 }
 # These need a database to themselves; all but the last leave it empty.
 ALONE = ("recovery", "settlement", "commit")

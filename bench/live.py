@@ -31,12 +31,14 @@ FAN_OUT_SECONDS = 10
 
 
 @contextmanager
-def _exchange() -> Iterator[LiveExchange]:
+def running_exchange() -> Iterator[LiveExchange]:
+    """Yield a whole exchange of its own, without limits a minute."""
     with tempfile.TemporaryDirectory(prefix="satchel-bench-") as folder:
         # The embedded PostgreSQL runs as a user of its own and must reach its data.
         Path(folder).chmod(0o755)
         # One account sends here what thousands would: the limit a minute would be what is measured.
         os.environ["SIGNED_REQUESTS_PER_MINUTE"] = str(10**9)
+        os.environ["UNSIGNED_REQUESTS_PER_MINUTE"] = str(10**9)
         exchange = LiveExchange(Path(folder) / "data")
         try:
             exchange.start()
@@ -47,8 +49,8 @@ def _exchange() -> Iterator[LiveExchange]:
 
 def measure_rest() -> None:
     """Print the REST lines, with the demo's bots halted and with them at work."""
-    with _exchange() as exchange:
-        mid = _mid(exchange)
+    with running_exchange() as exchange:
+        mid = mid_price(exchange)
         for size, count in ORDERS.items():
             for with_bots in (False, True):
                 _measure_orders(exchange, mid, size=size, count=count, with_bots=with_bots)
@@ -61,7 +63,7 @@ def _measure_orders(
     # An account may have only so many orders open.
     ended = uvloop.run(run(exchange["rest"], [[one.cancel_all(SYMBOL)] for one in signers]))
     assert not ended.errors, ended.example
-    orders = _orders(mid, count)
+    orders = small_orders(mid, count)
     requests: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
     for number in range(count // size):
         slot = number % CONNECTIONS
@@ -70,7 +72,7 @@ def _measure_orders(
         requests[slot].append(signer.order(part[0]) if size == 1 else signer.batch(part))
     what = "REST single orders" if size == 1 else f"REST batches of {size}"
     with nullcontext() if with_bots else _halted(exchange.pid("bots")):
-        cpu = _Cpu(exchange)
+        cpu = Cpu(exchange)
         result = uvloop.run(run(exchange["rest"], requests))
         beside = "bots beside it" if with_bots else "no bots"
         _print(f"{what}, {CONNECTIONS} connections, {beside}", result, count, cpu)
@@ -85,7 +87,8 @@ def _halted(pid: int) -> Iterator[None]:
         os.killpg(pid, signal.SIGCONT)
 
 
-def _mid(exchange: LiveExchange) -> float:
+def mid_price(exchange: LiveExchange) -> float:
+    """Return the middle of the book, once it has two sides."""
     url = f"{exchange['rest']}/api/v1/depth?symbol={SYMBOL}"
     while True:
         with urlopen(url) as answer:  # noqa: S310 -- loopback
@@ -95,7 +98,7 @@ def _mid(exchange: LiveExchange) -> float:
         time.sleep(0.5)
 
 
-def _orders(mid: float, count: int) -> list[dict[str, Any]]:
+def small_orders(mid: float, count: int) -> list[dict[str, Any]]:
     """Return small orders: a fifth rest far below, the others take or find nothing and end."""
     rng = random.Random(count)
     orders = []
@@ -116,7 +119,7 @@ def _orders(mid: float, count: int) -> list[dict[str, Any]]:
     return orders
 
 
-class _Cpu:
+class Cpu:
     """The CPU time of the exchange's processes, by name."""
 
     NAMES = ("edge", "engine", "postgres")
@@ -146,7 +149,7 @@ def _tree_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
+def _print(what: str, result: Result, orders: int, cpu: Cpu) -> None:
     spent = cpu.spent()
     parts = " + ".join(f"{n} {seconds / orders * 1e6:.0f}" for n, seconds in spent.items())
     refused = f"; {result.errors} refused, such as {result.example}" if result.errors else ""
@@ -167,8 +170,8 @@ def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
 
 def measure_ws() -> None:
     """Print the fan-out's line."""
-    with _exchange() as exchange:
-        mid = _mid(exchange)
+    with running_exchange() as exchange:
+        mid = mid_price(exchange)
         uvloop.run(_fan_out(exchange, mid))
 
 
@@ -180,10 +183,10 @@ async def _fan_out(exchange: LiveExchange, mid: float) -> None:
     for client in clients:
         await client.send(json.dumps({"method": "SUBSCRIBE", "params": streams}))
     await asyncio.sleep(0.5)
-    orders = _orders(mid, 20 * 10 * FAN_OUT_SECONDS)
+    orders = small_orders(mid, 20 * 10 * FAN_OUT_SECONDS)
     latencies: list[float] = []
     counting = [asyncio.create_task(_count(client, latencies)) for client in clients]
-    cpu = _Cpu(exchange)
+    cpu = Cpu(exchange)
     began = time.perf_counter()
     for number in range(10 * FAN_OUT_SECONDS):
         await run(exchange["rest"], [[signer.batch(orders[number * 20 : (number + 1) * 20])]])

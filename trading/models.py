@@ -175,7 +175,7 @@ class Position(models.Model):
 
     unrealized = lots × mark + quote_atoms; `entry_quote_atoms` is the cost at the trader's prices.
     A position that is opened anew, or turns to the other side, gets a new `position_id`; realized
-    profit, fees and interest count since then.
+    profit, fees, interest and what was closed (without a sign) count since then.
     """
 
     account_id = models.BigIntegerField()
@@ -187,6 +187,8 @@ class Position(models.Model):
     realized_atoms = atoms_field()
     fees_atoms = atoms_field()
     interest_atoms = atoms_field(default=0)
+    closed_lots = models.BigIntegerField(default=0)
+    closed_quote_atoms = atoms_field(default=0)
     opened_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -202,6 +204,35 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return f"position {self.account_id} {self.market}"
+
+
+class ClosedPosition(models.Model):
+    """A position that has gone flat or was turned: all that was opened and closed under its number.
+
+    `lots` is positive for a long; the quote amounts have no sign. Interest posted after the close
+    is still taken up.
+    """
+
+    position_id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    lots = models.BigIntegerField()
+    entry_quote_atoms = atoms_field()
+    closed_quote_atoms = atoms_field()
+    realized_atoms = atoms_field()
+    fees_atoms = atoms_field()
+    interest_atoms = atoms_field()
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the position history of an account, newest first (numbers grow with time).
+            models.Index(fields=["account_id", "position_id"], name="closed_position_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"closed position {self.pk}"
 
 
 class Candle(models.Model):
@@ -241,6 +272,30 @@ class PricePoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.symbol}"
+
+
+class PriceCandle(models.Model):
+    """One minute of an asset's index or a perpetual market's mark, in USD × 1e8.
+
+    A minute without an update has no row.
+    """
+
+    symbol = models.TextField()
+    kind = models.TextField(choices=PricePoint.Kind.choices)
+    start = models.DateTimeField()
+    open_e8 = atoms_field()
+    high_e8 = atoms_field()
+    low_e8 = atoms_field()
+    close_e8 = atoms_field()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves klines of a price over a span of time, and the upsert of each update.
+            models.UniqueConstraint(fields=["symbol", "kind", "start"], name="candle_of_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} candle of {self.symbol} {self.start}"
 
 
 class Settlement(models.Model):

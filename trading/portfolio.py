@@ -199,6 +199,8 @@ def _fill_position(position: EnginePosition, row: Position) -> None:
     position.realized = int(row.realized_atoms)
     position.fees = int(row.fees_atoms)
     position.interest = int(row.interest_atoms)
+    position.closed_lots = row.closed_lots
+    position.closed_quote = int(row.closed_quote_atoms)
 
 
 def _add_orders(state: State, account: Account) -> None:

@@ -5,6 +5,7 @@ import msgspec
 from engine import events
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
+from trading import history_projections
 from trading.models import (
     Asset,
     Candle,
@@ -74,7 +75,7 @@ POSITIONS = Table(
             "fees_atoms",
             "interest_atoms",
         ),
-        *("opened_at", "updated_at"),
+        *("opened_at", "updated_at", "closed_lots", "closed_quote_atoms"),
     ),
     key=("account_id", "market"),
 )
@@ -174,12 +175,17 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
             event.interest_atoms,
             event.opened_at_ns,
             at_ns,
+            event.closed_lots,
+            event.closed_quote_atoms,
         ),
     )
+    if not event.lots:
+        history_projections.take_up_interest(rows, event)
 
 
 def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns: int) -> None:
-    """Set the latest index and mark prices."""
+    """Set the latest index and mark prices, and take them into their minutes' candles."""
+    history_projections.count_prices(rows, event, at_ns)
     for symbol, price in event.index_e8.items():
         rows.put(PRICES, symbol, (symbol, PricePoint.Kind.INDEX, price, at_ns))
     for symbol, price in event.mark_e8.items():
@@ -224,6 +230,7 @@ HANDLERS: Handlers = {
     events.MarketStateChanged: market_state_changed,
     events.TradeExecuted: trade_executed,
     events.PositionChanged: position_changed,
+    events.PositionClosed: history_projections.position_closed,
     events.PricesUpdated: prices_updated,
     events.ProfitRealized: profit_realized,
     events.PositionInterestPosted: position_interest_posted,

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from accounts.api.paging import Listed, Page, listed
@@ -23,13 +23,13 @@ Traded = TypeVar("Traded", Order, Fill)
 class Wanted(NamedTuple):
     """Which orders or fills are asked for; `nothing` where the question can have no answer.
 
-    `by_house`: only those which the house placed for the account, or only the account's own.
+    `systems`: why the house placed them for the account; empty for the account's own, None for all.
     """
 
     order_id: int | None = None
     symbol: str | None = None
     kinds: tuple[str, ...] = ()
-    by_house: bool | None = None
+    systems: tuple[str, ...] | None = None
     nothing: bool = False
 
 
@@ -156,12 +156,15 @@ def fill_history(account: int, *, page: Page, wanted: Wanted, span: Q) -> Listed
     if wanted.order_id is not None:
         rows = rows.filter(order_id=wanted.order_id)
     placed = Order.objects.filter(account_id=account).exclude(system=None)
-    systems = dict(placed.values_list("id", "system"))
-    if wanted.by_house is not None:
-        of_house = Q(order_id__in=list(systems))
-        rows = rows.filter(of_house if wanted.by_house else ~of_house)
-    read = _fill_reader(listed_markets(), assets(), systems)
-    return listed(rows, page=page, order="id", read=read)
+    if wanted.systems:
+        placed = placed.filter(system__in=wanted.systems)
+        rows = rows.filter(order_id__in=placed.values("id"))
+    elif wanted.systems is not None:
+        rows = rows.exclude(order_id__in=placed.values("id"))
+    # Looked up for the rows of the page only.
+    system = Order.objects.filter(pk=OuterRef("order_id")).values("system")
+    rows = rows.annotate(system=Subquery(system))
+    return listed(rows, page=page, order="id", read=_fill_reader(listed_markets(), assets()))
 
 
 def settlement_history(
@@ -238,9 +241,9 @@ def _quote_quantity(row: Order, market: ListedMarket) -> str | None:
 
 
 def _fill_reader(
-    known: dict[str, ListedMarket], fee_assets: dict[str, Asset], systems: dict[int, str | None]
-) -> Callable[[Fill], FillRow]:
-    def read(row: Fill) -> FillRow:
+    known: dict[str, ListedMarket], fee_assets: dict[str, Asset]
+) -> Callable[[Any], FillRow]:
+    def read(row: Any) -> FillRow:
         market = known[row.market]
         return FillRow(
             client_id=None if row.client_id is None else str(row.client_id),
@@ -254,7 +257,7 @@ def _fill_reader(
             symbol=row.market,
             at=row.at,
             trade_id=row.trade_id,
-            system=systems.get(row.order_id),
+            system=row.system,
         )
 
     return read

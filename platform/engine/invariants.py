@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from engine.clearing import Clearing
 from engine.intake import price_band
+from engine.ledger import NOT_OPEN
 from engine.margin import MarginType, health, standing, unrealized
 from engine.resting import paying_asset, reserve_of
 from engine.schedule import Work
@@ -193,5 +194,7 @@ def check_standing(state: State, account: Account) -> None:
     sums = (sum(equity for equity, _ in parts), sum(needed for _, needed in parts))
     assert sums == (kept.equity, kept.needed), f"account {account.account_id} parts sum to {sums}"
     bearing = [h for h in account.holdings.values() if h.lend_scaled or h.debt_scaled]
+    opened = [h for h in account.holdings.values() if h.opened != NOT_OPEN]
+    assert opened == bearing, f"account {account.account_id} has opened {opened}"
     assert set(bearing) == set(account.bearing), f"account {account.account_id} bears interest"
     assert set(bearing) == set(kept.stale), f"account {account.account_id} is asked of too little"

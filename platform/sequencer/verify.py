@@ -175,7 +175,7 @@ def _live_orders(state: State) -> Facts:
 def _open_positions(connection: Connection) -> Facts:
     sql = (
         "SELECT account_id, market, position_id, lots, quote_atoms, entry_quote_atoms, "
-        "interest_atoms "
+        "interest_atoms, closed_lots, closed_quote_atoms "
         f"FROM {_name(Position)} WHERE lots <> 0 OR quote_atoms <> 0"
     )
     return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
@@ -189,6 +189,8 @@ def _live_positions(state: State) -> Facts:
             position.quote,
             position.entry_quote,
             position.interest,
+            position.closed_lots,
+            position.closed_quote,
         )
         for account in state.accounts.values()
         for market, position in account.positions.items()

@@ -283,3 +283,4 @@ def front(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(catalog, "_state", {})
     yield Front(monkeypatch)
     LIVE.markets, LIVE.index_e8, LIVE.connected = {}, {}, False
+    LIVE.price_seconds.clear()

@@ -209,6 +209,7 @@ def test_rows_follow_an_order_from_waiting_to_its_end(live_engine: InlineEngine)
     _audit(live_engine)
     row = Order.objects.get(pk=share.terms.order_id)
     assert (row.status, row.lots, row.lots_open) == ("TriggerPending", None, 15)
+    assert row.conditions is not None
     assert row.conditions["trigger"]["by"] == "IndexPrice"
     _accept(UpdatePrices(prices_e8={"BTC": (PRICE_TICKS - 40) * 10**7}))
     _audit(live_engine)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine.book import ConditionalOrder, Order
 from engine.catalog import LEND_RATES_PPB, PoolState, RealizeLimits
 from engine.engine import Engine
 from engine.invariants import check
@@ -201,7 +202,8 @@ class LongRun:
         return replace(waits, reduce_only=order.market in PERPS and random.random() < 0.5)
 
     def _cancel(self) -> c.Command:
-        orders = {**self.engine.state.orders, **self.engine.state.triggers}
+        state = self.engine.state
+        orders: dict[OrderId, Order | ConditionalOrder] = {**state.orders, **state.triggers}
         if not orders or self.random.random() < 0.2:
             return c.CancelAllOrders(account=self._trader())
         terms = orders[self.random.choice(list(orders))].terms
