@@ -14,7 +14,8 @@ from engine.kinds import RealizeKind
 
 # At rest in a book; and besides those, what waits for a price.
 OPEN_STATUSES = ("New", "PartiallyFilled")
-LIVE_STATUSES = (*OPEN_STATUSES, "TriggerPending")
+TRIGGER_PENDING = "TriggerPending"
+LIVE_STATUSES = (*OPEN_STATUSES, TRIGGER_PENDING)
 
 
 class Asset(models.Model):

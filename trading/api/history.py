@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.fields import NOTHING, DecimalText, UtcText
+from accounts.api.fields import DecimalText, UtcText
 from accounts.api.paging import Listed, SortedPageInput, SpanInput, between, page_of, paged
 from accounts.api.views import SignedView, access_from, require_subaccount, validated
 from engine.kinds import RealizeKind, SystemOrder
@@ -44,6 +44,16 @@ SETTLEMENT_SOURCES = {
 }
 
 
+class ConditionText(serializers.CharField):
+    """One of an order's conditions, by the field's own name; null if the order has none such."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(allow_null=True, read_only=True, **more)
+
+    def get_attribute(self, instance: selectors.OrderRow) -> str | None:
+        return instance.conditions[str(self.field_name)]
+
+
 class OrdersInput(SortedPageInput):
     """What a list of orders or fills may be narrowed to."""
 
@@ -51,7 +61,7 @@ class OrdersInput(SortedPageInput):
         child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
     )
     orderId = serializers.IntegerField(required=False, min_value=0, max_value=ORDER_ID_MAX)
-    strategyId = serializers.CharField(required=False)
+    strategyId = serializers.IntegerField(required=False, min_value=0, max_value=ORDER_ID_MAX)
     symbol = serializers.CharField(required=False)
 
 
@@ -74,22 +84,22 @@ class OrderHistoryView(SignedView):
         quoteQuantity = DecimalText(source="quote_quantity", allow_null=True)
         selfTradePrevention = serializers.CharField(source="self_trade_prevention")
         side = serializers.CharField()
-        slippageTolerance = DecimalText(**NOTHING)
-        slippageToleranceType = serializers.CharField(**NOTHING)
+        slippageTolerance = ConditionText()
+        slippageToleranceType = ConditionText()
         status = serializers.CharField()
-        stopLossLimitPrice = DecimalText(**NOTHING)
-        stopLossTriggerBy = serializers.CharField(**NOTHING)
-        stopLossTriggerPrice = serializers.CharField(**NOTHING)
-        strategyId = serializers.CharField(**NOTHING)
+        stopLossLimitPrice = ConditionText()
+        stopLossTriggerBy = ConditionText()
+        stopLossTriggerPrice = ConditionText()
+        strategyId = serializers.CharField(source="strategy_id", allow_null=True)
         symbol = serializers.CharField()
         systemOrderType = serializers.CharField(source="system", allow_null=True)
-        takeProfitLimitPrice = DecimalText(**NOTHING)
-        takeProfitTriggerBy = serializers.CharField(**NOTHING)
-        takeProfitTriggerPrice = serializers.CharField(**NOTHING)
+        takeProfitLimitPrice = ConditionText()
+        takeProfitTriggerBy = ConditionText()
+        takeProfitTriggerPrice = ConditionText()
         timeInForce = serializers.CharField(source="time_in_force")
-        triggerBy = serializers.CharField(**NOTHING)
-        triggerPrice = serializers.CharField(**NOTHING)
-        triggerQuantity = serializers.CharField(**NOTHING)
+        triggerBy = ConditionText()
+        triggerPrice = ConditionText()
+        triggerQuantity = serializers.CharField(source="trigger_quantity", allow_null=True)
 
     @extend_schema(
         operation_id="getOrderHistory", parameters=[OrdersInput], responses=Output(many=True)
@@ -244,12 +254,12 @@ class ProfitHistoryView(SignedView):
 
 
 def _wanted(query: dict[str, Any]) -> selectors.Wanted:
-    """Return the filter of orders or fills; none come from a strategy yet."""
+    """Return the filter of orders or fills."""
     fill_type = query.get("fillType")
     return selectors.Wanted(
         order_id=query.get("orderId"),
+        strategy_id=query.get("strategyId"),
         symbol=query.get("symbol"),
         kinds=tuple(query["marketType"]),
         systems=None if fill_type is None else FILL_TYPES[fill_type],
-        nothing="strategyId" in query,
     )
