@@ -32,6 +32,8 @@ class Party:
         "order",
         "rate_ppm",
     )
+    closed: bool
+    opened: int
 
     def __init__(self, account: Account, order: Order, rate_ppm: int, *, is_maker: bool) -> None:
         self.account = account
