@@ -71,7 +71,7 @@ def shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     is_limit = command.type is LIMIT
     refusal = _limit_refusal(listed, command) if is_limit else _market_refusal(command)
     if not refusal and command.conditions is not None:
-        refusal = _slippage_refusal(command)
+        refusal = slippage_refusal(command)
     if refusal:
         return refusal
     if command.reduce_only and (not listed.is_perp or command.quote_atoms is not None):
@@ -100,7 +100,7 @@ def _market_refusal(command: PlaceOrder) -> Events:
     return ()
 
 
-def _slippage_refusal(command: PlaceOrder) -> Events:
+def slippage_refusal(command: PlaceOrder) -> Events:
     slippage = command.conditions.slippage if command.conditions is not None else None
     if slippage is None:
         return ()
@@ -216,7 +216,7 @@ def market_price(
     if slippage.ticks is not None:
         away = slippage.ticks
     else:
-        assert slippage.ppb is not None, "checked by _slippage_refusal"
+        assert slippage.ppb is not None, "checked by slippage_refusal"
         away = best.price * slippage.ppb // PPB
     nearest = best.price + away if is_bid else max(1, best.price - away)
     slips = nearest < price if is_bid else nearest > price

@@ -84,10 +84,10 @@ def expire_orphans(state: State, account: Account, listed: ListedMarket) -> None
 
 def note_index(state: State, listed: ListedMarket) -> None:
     """Enter into the schedule what the index and the mark have met."""
-    reference = state.reference_e8(listed)
     tick = listed.market.tick_e8
     for by in (TriggerBy.MARK, TriggerBy.INDEX):
         if listed.watch.watches(by):
+            reference = state.reference_e8(listed)
             met = listed.watch.take_met(
                 by, highest=reference // tick, lowest=div_ceil(reference, tick)
             )
