@@ -165,8 +165,8 @@ def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | R
     return _all_cancelled(_submit(command))
 
 
-async def cancel_all_orders_async(access: Access, symbol: str) -> OrdersCancelled | Refusal:
-    """Cancel the account's resting orders in one market; for the event loop of the edge."""
+async def cancel_all_orders_async(access: Access, symbol: str | None) -> OrdersCancelled | Refusal:
+    """Cancel the account's resting orders in one market or all; for the event loop of the edge."""
     command = cancel_all_command(access, symbol)
     if isinstance(command, Refusal):
         return command

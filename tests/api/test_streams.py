@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from edge import feeds
-from edge.feeds import Client
+from edge import clients
+from edge.clients import Client
+from edge.frames import Message
+from edge.wire import WIRE
 from engine.commands import PlaceOrder, Side, UpdatePrices
-from tests.api.front import Front, Socket, front
+from tests.api.front import FakeWire, Front, Socket, frames_in, front
 from trading.live import LIVE
 
 __all__ = ["front"]
@@ -309,7 +311,7 @@ def serve(front: Front) -> Socket:
 def test_a_client_that_does_not_read_is_cut_off(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "MAX_QUEUED", 3)
+    monkeypatch.setattr(clients, "MAX_QUEUED", 3)
     socket = front.socket()
     socket.subscribe(f"trade.{SOL}", f"bookTicker.{SOL}")
     for _ in range(3):
@@ -321,9 +323,11 @@ def test_a_client_that_does_not_read_is_cut_off(
 
 def test_values_which_replace_each_other_do_not_pile_up() -> None:
     client = Client()
-    for number in range(feeds.MAX_QUEUED * 2):
-        client.push_latest("ticker.X", str(number))
-    assert client.take() == str(feeds.MAX_QUEUED * 2 - 1)
+    for number in range(clients.MAX_QUEUED * 2):
+        client.push_latest("ticker.X", Message(b"%d" % number))
+    last = client.take()
+    assert last is not None
+    assert last.body == b"%d" % (clients.MAX_QUEUED * 2 - 1)
     assert client.take() is None
     assert not client.overrun
 
@@ -338,23 +342,29 @@ def test_trades_which_the_database_gave_are_not_counted_twice(front: Front) -> N
 
 def test_a_socket_is_served_from_its_handshake_to_its_end(front: Front) -> None:
     sent: list[dict[str, Any]] = []
+    wire = FakeWire()
 
     async def talk() -> None:
         said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         said.put_nowait({"type": "websocket.connect"})
         frame = json.dumps({"method": "SUBSCRIBE", "params": [f"trade.{SOL}"]})
+        # Before the handshake is answered messages come the long way, later ones directly.
         said.put_nowait({"type": "websocket.receive", "text": frame})
 
         async def send(message: Any) -> None:
             sent.append(dict(message))
-            if message["type"] == "websocket.send":
-                said.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
-        serving = asyncio.create_task(front.feeds.serve({"path": "/"}, said.get, send))
+        scope = {"path": "/", "client": ("127.0.0.1", 1), "extensions": {WIRE: wire}}
+        serving = asyncio.create_task(front.feeds.serve(scope, said.get, send))
         while front.topics.find(f"trade.{SOL}") is None:
             await asyncio.sleep(0)
+        assert wire.heard is not None
+        wire.heard(json.dumps({"method": "SUBSCRIBE", "params": ["nonsense"]}))
         front.command(bid_and_ask[0])
         front.command(bid_and_ask[1])
+        while not wire.written:
+            await asyncio.sleep(0)
+        said.put_nowait({"type": "websocket.disconnect", "code": 1000})
         await asyncio.wait_for(serving, 5)
 
     bid_and_ask = [
@@ -362,8 +372,10 @@ def test_a_socket_is_served_from_its_handshake_to_its_end(front: Front) -> None:
         for user, side in ((front.alice, Side.ASK), (front.bob, Side.BID))
     ]
     asyncio.run(talk())
-    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send"]
-    assert json.loads(sent[1]["text"])["data"]["e"] == "trade"
+    assert [message["type"] for message in sent] == ["websocket.accept"]
+    error, trade = (json.loads(text) for text in frames_in(wire.written))
+    assert error["error"]["code"] == 4006
+    assert trade["data"]["e"] == "trade"
     assert front.topics.find(f"trade.{SOL}") is None, "who has left is forgotten"
 
 
