@@ -17,6 +17,8 @@ OPTIONS: Final[dict[str, Any]] = {
     "ws_ping_timeout": 120.0,
     # The wire has its own, which does not compress anew for each client.
     "ws_per_message_deflate": False,
+    # What nobody sensible says is not even collected; a long batch of orders is far below.
+    "ws_max_size": 256 * 1024,
     "access_log": False,
     "server_header": False,
     # After the sockets have ended, what they leave to do (edge/entry.py) is done.
