@@ -180,9 +180,9 @@ def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | R
 
 
 async def cancel_all_orders_async(
-    access: Access, symbol: str, kind: CancelKind | None = None
+    access: Access, symbol: str | None, kind: CancelKind | None = None
 ) -> OrdersCancelled | Refusal:
-    """Cancel the account's open orders in one market, of one kind or of both; for the edge."""
+    """Cancel the account's open orders in one market or all, of one kind or both; for the edge."""
     command = cancel_all_command(access, symbol, kind)
     if isinstance(command, Refusal):
         return command

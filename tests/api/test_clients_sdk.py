@@ -183,7 +183,7 @@ def test_prices_and_positions_are_read_over_time(alice: SdkTrader, bob: SdkTrade
     for price_type in ("Index", "Mark"):
         for interval, back in (("1m", 120), ("1s", 10)):
             start = int(time.time()) - back
-            rows = alice.public.get_klines(PERP, interval, start, priceType=price_type)
+            rows: Any = alice.public.get_klines(PERP, interval, start, priceType=price_type)
             priced = [row for row in rows if row["close"] is not None]
             assert priced, f"no {interval} candle of the {price_type} price"
             assert {row["trades"] for row in rows} == {"0"}
