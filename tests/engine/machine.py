@@ -67,6 +67,13 @@ class ExchangeMachine(RuleBasedStateMachine):
             exchange.accept(c.AccrueInterest(asset=asset))
 
     def do(self, command: c.AnyCommand) -> e.Event:
+        """Apply a command, and then what is due, as the sequencer does."""
+        answer = self._do(command)
+        while (due_ns := self.exchange.engine.due_ns) and due_ns <= self.exchange.at_ns:
+            self._do(c.AdvanceTime())
+        return answer
+
+    def _do(self, command: c.AnyCommand) -> e.Event:
         """Apply, check what is particular to this command, apply again and to the twin."""
         exchange = self.exchange
         state = exchange.engine.state
@@ -336,6 +343,60 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.do(c.CancelAllOrders(account=account, market=market, kind=kind))
         if kind is not c.CancelKind.CONDITIONAL:
             assert not self.exchange.mirror.orders_of(account, market)
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        offset=st.one_of(st.none(), st.integers(min_value=-30, max_value=30)),
+        size=st.integers(min_value=1, max_value=60),
+        slices=st.integers(min_value=1, max_value=5),
+        flags=st.sampled_from([{}, {}, {"randomized": True}, {"reduce_only": True}]),
+    )
+    def create_strategy(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        offset: int | None,
+        size: int,
+        slices: int,
+        flags: dict[str, Any],
+    ) -> None:
+        self.do(
+            c.CreateStrategy(
+                account=account,
+                market=market,
+                side=side,
+                lots=size * LOTS[market] // 10,
+                duration_ms=slices * 1_000,
+                interval_ms=1_000,
+                price_ticks=None if offset is None else MID[market] + offset,
+                **flags,
+            )
+        )
+
+    @precondition(lambda self: self.exchange.mirror.strategies)
+    @rule(pick=st.integers(min_value=0, max_value=200))
+    def cancel_strategy(self, pick: int) -> None:
+        strategies = list(self.exchange.mirror.strategies.values())
+        terms = strategies[pick % len(strategies)].terms
+        asked = terms.command
+        self.do(
+            c.CancelStrategy(
+                account=asked.account, market=asked.market, strategy_id=terms.strategy_id
+            )
+        )
+
+    @rule(account=ACCOUNTS, market=st.one_of(st.none(), MARKETS))
+    def cancel_all_strategies(self, account: AccountId, market: str | None) -> None:
+        self.do(c.CancelAllStrategies(account=account, market=market))
+
+    @precondition(lambda self: self.exchange.mirror.strategies)
+    @rule(seconds=st.integers(min_value=1, max_value=3))
+    def wait_for_slices(self, seconds: int) -> None:
+        self.exchange.wait(seconds)
+        self.do(c.AdvanceTime())
 
     @rule(
         account=ACCOUNTS,
