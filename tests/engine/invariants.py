@@ -199,7 +199,7 @@ def kept_margin_is_margin_recomputed(state: State) -> None:
 
 
 def strategies_are_told(state: State, mirror: Mirror) -> None:
-    """What runs is what events said runs, with the sum of its fills; of its orders, one may rest."""
+    """What runs is what events said runs, with the sum of its fills; one order of it may rest."""
     check_strategies(state)
     assert list(state.strategies) == list(mirror.strategies)
     for strategy_id, strategy in state.strategies.items():
