@@ -67,13 +67,6 @@ class ExchangeMachine(RuleBasedStateMachine):
             exchange.accept(c.AccrueInterest(asset=asset))
 
     def do(self, command: c.AnyCommand) -> e.Event:
-        """Apply a command, and then what is due, as the sequencer does."""
-        answer = self._do(command)
-        while (due_ns := self.exchange.engine.due_ns) and due_ns <= self.exchange.at_ns:
-            self._do(c.AdvanceTime())
-        return answer
-
-    def _do(self, command: c.AnyCommand) -> e.Event:
         """Apply, check what is particular to this command, apply again and to the twin."""
         exchange = self.exchange
         state = exchange.engine.state
