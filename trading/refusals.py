@@ -128,7 +128,14 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.LEND_REQUIRES_BORROW_REPAY: (400, "LEND_REQUIRES_BORROW_REPAY", ""),
 }
 # Clients compare these answers letter by letter, or the caller adds the numbers.
-_EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER, Reject.PRICE_OUT_OF_BAND})
+_EXACT: Final = frozenset(
+    {
+        Reject.UNKNOWN_MARKET,
+        Reject.UNKNOWN_ORDER,
+        Reject.UNKNOWN_STRATEGY,
+        Reject.PRICE_OUT_OF_BAND,
+    }
+)
 
 # Details of a refusal which are atoms of its asset.
 _AMOUNTS: Final = frozenset(

@@ -47,8 +47,6 @@ REASONS: Final = (
 _ONE_NAME: Final = invalid_request(
     "Must specify exactly one of `strategyId` and `clientStrategyId`"
 )
-    "Must specify exactly one of `strategyId` and `clientStrategyId`"
-)
 
 
 class StrategyRequest(msgspec.Struct, frozen=True, kw_only=True):
