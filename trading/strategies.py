@@ -174,7 +174,8 @@ def strategy_history(
     ended = Strategy.objects.filter(account_id=account).exclude(status=RUNNING)
     ended = _of_markets(ended, symbol=symbol, kinds=kinds)
     if strategy_id is not None:
-        ended = ended.filter(pk=parse_order_id(strategy_id))
+        number = parse_order_id(strategy_id)
+        ended = ended.none() if number is None else ended.filter(pk=number)
     return listed(ended, page=page, order="id", read=_reader(listed_markets()))
 
 

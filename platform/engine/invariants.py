@@ -48,13 +48,15 @@ def check_strategies(state: State) -> None:
         if order.terms.strategy is not None:
             assert order.terms.strategy not in children, f"two orders of {order.terms.strategy}"
             children[order.terms.strategy] = order_id
-    due = {one.subject for one in state.schedule.entries if one.work is Work.STRATEGY}
+    live = state.schedule.live()
+    due = {one.subject: one.number for one in live if one.work is Work.STRATEGY}
     for strategy_id, strategy in state.strategies.items():
         known = state.accounts[strategy.terms.command.account].strategies
         assert known[strategy_id] is strategy, f"strategy {strategy_id}"
         assert 0 <= strategy.executed_lots <= strategy.terms.command.lots, f"{strategy_id} did more"
         assert children.pop(strategy_id, strategy.child) == strategy.child, f"{strategy_id} child"
-        assert strategy_id in due, f"strategy {strategy_id} waits for nothing"
+        assert due.pop(strategy_id, None) == strategy.due, f"strategy {strategy_id} is not due"
+    assert not due, f"due of strategies that have ended: {due}"
     assert not children, f"orders of strategies that have ended: {children}"
     assert sum(len(one.strategies) for one in state.accounts.values()) == len(state.strategies)
 

@@ -212,4 +212,6 @@ def _count_for_strategy(state: State, strategy_id: int, *, lots: int, quote: int
     state.record.strategies[strategy] = None
     if not strategy.rest:
         # Nothing is left to wait for: it is ended right after this command.
-        state.schedule.add(state.at_ns, Work.STRATEGY, strategy_id)
+        if strategy.due is not None:
+            state.schedule.drop(strategy.due)
+        strategy.due = state.schedule.add(state.at_ns, Work.STRATEGY, strategy_id)

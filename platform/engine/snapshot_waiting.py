@@ -26,10 +26,7 @@ def dump_waiting(state: State) -> dict[str, Any]:
         "strategies": [_dump_strategy(one) for one in state.strategies.values()],
         "schedule": [
             schedule.entered,
-            [
-                (due.at_ns, due.number, due.work.value, due.subject)
-                for due in sorted(schedule.entries)
-            ],
+            [(due.at_ns, due.number, due.work.value, due.subject) for due in schedule.live()],
         ],
     }
 
@@ -108,18 +105,18 @@ def _dump_strategy(strategy: Strategy) -> list[Any]:
         strategy.executed_lots,
         # It may be beyond 64 bits.
         str(strategy.executed_quote),
-        strategy.next_slice,
         strategy.joined,
         strategy.child,
+        strategy.due,
     ]
 
 
 def _load_strategies(state: State, items: list[Any]) -> None:
-    for spec, executed_lots, executed_quote, next_slice, joined, child in items:
+    for spec, executed_lots, executed_quote, joined, child, due in items:
         terms = msgspec.convert(spec, StrategyTerms)
         strategy = Strategy(terms)
         strategy.executed_lots, strategy.executed_quote = executed_lots, int(executed_quote)
-        strategy.next_slice, strategy.joined, strategy.child = next_slice, joined, child
+        strategy.joined, strategy.child, strategy.due = joined, child, due
         account = state.accounts[terms.command.account]
         state.strategies[terms.strategy_id] = account.strategies[terms.strategy_id] = strategy
 

@@ -70,8 +70,8 @@ def create_strategy(state: State, command: CreateStrategy) -> Events:
     strategy_id = OrderId(state.next_order_id)
     state.next_order_id += 1
     terms = StrategyTerms(strategy_id=strategy_id, command=command, created_at_ns=state.at_ns)
-    state.strategies[strategy_id] = account.strategies[strategy_id] = Strategy(terms)
-    state.schedule.add(state.at_ns, Work.STRATEGY, strategy_id)
+    strategy = state.strategies[strategy_id] = account.strategies[strategy_id] = Strategy(terms)
+    strategy.due = state.schedule.add(state.at_ns, Work.STRATEGY, strategy_id)
     return (StrategyCreated(terms=terms),)
 
 
@@ -186,21 +186,16 @@ def cancel_all_strategies(state: State, command: CancelAllStrategies) -> Events:
 
 
 def place_slice(state: State, strategy_id: int) -> None:
-    """Place the slice whose time has come, if the strategy still runs; what became of it is
-    recorded."""
-    strategy = state.strategies.get(OrderId(strategy_id))
-    if strategy is None:
-        return
+    """Place the slice whose time has come; what became of it is recorded."""
+    strategy = state.strategies[OrderId(strategy_id)]
+    strategy.due = None
     command, created_ns = strategy.terms.command, strategy.terms.created_at_ns
     interval_ns = command.interval_ms * MILLISECOND_NS
     number = (state.at_ns - created_ns) // interval_ns
-    if strategy.rest and number < strategy.next_slice:
-        return
     _withdraw_child(state, strategy)
     if not strategy.rest or number >= command.slices:
         _complete(state, strategy)
         return
-    strategy.next_slice = number + 1
     lots = slice_lots(state.markets[command.market].market, strategy, number)
     refused = _place(state, strategy, lots) if lots else None
     if refused is not None and refused.code not in _PASSING:
@@ -210,7 +205,8 @@ def place_slice(state: State, strategy_id: int) -> None:
     elif not strategy.rest or (number + 1 == command.slices and strategy.child is None):
         _complete(state, strategy)
     else:
-        state.schedule.add(created_ns + (number + 1) * interval_ns, Work.STRATEGY, strategy_id)
+        next_ns = created_ns + (number + 1) * interval_ns
+        strategy.due = state.schedule.add(next_ns, Work.STRATEGY, strategy_id)
 
 
 def slice_lots(market: Market, strategy: Strategy, number: int) -> int:
@@ -279,6 +275,9 @@ def _complete(state: State, strategy: Strategy) -> None:
 def _end(state: State, strategy: Strategy, status: StrategyStatus) -> None:
     """Forget a strategy, with what rests of it; the caller tells."""
     _withdraw_child(state, strategy)
+    if strategy.due is not None:
+        state.schedule.drop(strategy.due)
+        strategy.due = None
     strategy.status = status
     terms = strategy.terms
     del state.strategies[terms.strategy_id]

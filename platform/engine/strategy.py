@@ -7,14 +7,14 @@ from engine.units import OrderId
 
 
 class Strategy:
-    """One order divided over time. `next_slice` counts the slices whose time has come."""
+    """One order divided over time."""
 
     __slots__ = (
         "child",
+        "due",
         "executed_lots",
         "executed_quote",
         "joined",
-        "next_slice",
         "reason",
         "status",
         "terms",
@@ -26,11 +26,12 @@ class Strategy:
         self.reason: ExpiryReason | None = None
         self.executed_lots = 0
         self.executed_quote = 0
-        self.next_slice = 0
         # How many slices before the next were too small to be placed, and so go with it.
         self.joined = 0
         # Its order in the book; it may have ended since.
         self.child: OrderId | None = None
+        # Its entry in the schedule; None while that is being done.
+        self.due: int | None = None
 
     @property
     def rest(self) -> int:

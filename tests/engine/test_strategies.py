@@ -268,7 +268,7 @@ def test_a_cancel_in_the_middle_takes_its_order_along(by_client_id: bool) -> Non
     assert (events[0].status, events[0].reason) == (StrategyStatus.CANCELLED, None)
     assert [type(event) for event in events if isinstance(event, e.OrderCancelled)]
     assert exchange.locked(ALICE, "USDC") == 0
-    # Its entry in the schedule finds nothing any more.
+    assert exchange.engine.due_ns is None
     assert placed(tick(exchange, 20)) == []
     start(exchange, client_id=7)
 
@@ -394,3 +394,20 @@ def test_orders_name_their_strategy_and_stand_before_their_fills() -> None:
     assert (order.status, order.executed_lots) == (OrderStatus.FILLED, 10)
     assert kinds.index(e.OrderPlaced) < kinds.index(e.OrderFilled) < kinds.index(e.StrategyChanged)
     assert kinds.count(e.StrategyChanged) == 1
+
+
+def test_strategies_that_come_and_go_leave_nothing_behind() -> None:
+    exchange = offered()
+    kept = start(exchange, market=PERP, interval_ms=86_400_000, duration_ms=7 * 86_400_000)
+    for number in range(500):
+        start(exchange, price_ticks=9_950, interval_ms=3_600_000, duration_ms=86_400_000)
+        if number % 7 == 0:
+            exchange.accept(c.CancelAllStrategies(account=ALICE, market=SPOT))
+            check(exchange.engine.state)
+    exchange.accept(c.CancelAllStrategies(account=ALICE, market=SPOT))
+    state = exchange.engine.state
+    assert list(state.strategies) == [kept]
+    assert len(state.schedule.entries) <= 2
+    (due,) = state.schedule.live()
+    assert (due.subject, state.schedule.next_ns) == (kept, due.at_ns)
+    assert not exchange.mirror.orders_of(ALICE)
