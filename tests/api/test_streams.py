@@ -9,7 +9,8 @@ import pytest
 
 from edge import feeds
 from edge.feeds import Client
-from engine.commands import PlaceOrder, Side, UpdatePrices
+from engine.commands import AdvanceTime, CreateStrategy, PlaceOrder, Side, UpdatePrices
+from engine.events import StrategyCreated
 from tests.api.front import Front, Socket, front
 from trading.live import LIVE
 
@@ -201,6 +202,26 @@ def test_a_private_order_is_told_from_its_entry_to_its_end(front: Front) -> None
         "Cancelled",
         "0.50",
     )
+
+
+def test_an_order_of_a_strategy_names_it(front: Front) -> None:
+    front.order(front.bob, side="Ask", price="100", quantity="1")
+    socket = front.socket()
+    socket.subscribe("account.orderUpdate", user=front.alice)
+    plan = CreateStrategy(
+        account=front.alice.account,
+        market=SOL,
+        side=Side.BID,
+        lots=100,
+        duration_ms=2_000,
+        interval_ms=1_000,
+    )
+    created = front.accepted(plan).answer
+    assert isinstance(created, StrategyCreated)
+    front.accepted(AdvanceTime())
+    told = [(data["e"], data["q"], data["H"]) for data in socket.data()]
+    strategy_id = created.terms.strategy_id
+    assert told == [("orderAccepted", "0.50", strategy_id), ("orderFill", "0.50", strategy_id)]
 
 
 def test_an_order_that_expires_says_why(front: Front) -> None:
