@@ -23,7 +23,8 @@ from engine.events import CommandRejected, OrderPlaced, StrategiesCancelled, Str
 from engine.intake import MAX_CLIENT_ID, intake_refusal
 from engine.kinds import StrategyStatus, StrategyTerms
 from engine.orders import Origin
-from engine.rejects import Reject, reason_of
+from engine.reasons import reason_of
+from engine.rejects import Reject
 from engine.schedule import Work
 from engine.state import Account, State
 from engine.strategy import Strategy

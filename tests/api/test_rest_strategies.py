@@ -104,6 +104,11 @@ def test_it_is_created_and_executes_as_time_goes_by(
     assert done == ("Completed", None, "100")
     orders = Order.objects.filter(strategy_id=created["id"], account_id=alice.id)
     assert [order.executed_lots for order in orders] == [25] * 4
+    of_it = ("strategyId", created["id"])
+    told = alice.get("/wapi/v1/history/orders", "orderHistoryQueryAll", of_it).json()
+    assert [(one["strategyId"], one["status"]) for one in told] == [(created["id"], "Filled")] * 4
+    fills = alice.get("/wapi/v1/history/fills", "fillHistoryQueryAll", of_it).json()
+    assert [fill["quantity"] for fill in fills] == ["0.25"] * 4
     assert alice.get("/api/v1/capital", "balanceQuery").json()["USDC"]["available"] == "99900"
 
 
