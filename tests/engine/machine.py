@@ -311,8 +311,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.exchange.engine.due_ns is not None)
-    @rule()
-    def advance_time(self) -> None:
+    @rule(seconds=st.sampled_from([0, 0, 1, 2]))
+    def advance_time(self, seconds: int) -> None:
+        self._advance(seconds)
+
+    def _advance(self, seconds: int) -> None:
+        self.exchange.wait(seconds)
         self.do(c.AdvanceTime())
 
     @precondition(lambda self: self.exchange.mirror.orders or self.exchange.mirror.waiting)
@@ -345,6 +349,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         size=st.integers(min_value=1, max_value=60),
         slices=st.integers(min_value=1, max_value=5),
         flags=st.sampled_from([{}, {}, {"randomized": True}, {"reduce_only": True}]),
+        waits=st.lists(st.sampled_from([0, 1, 1, 2]), max_size=3),
     )
     def create_strategy(  # noqa: PLR0917
         self,
@@ -355,6 +360,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         size: int,
         slices: int,
         flags: dict[str, Any],
+        waits: list[int],
     ) -> None:
         self.do(
             c.CreateStrategy(
@@ -368,28 +374,23 @@ class ExchangeMachine(RuleBasedStateMachine):
                 **flags,
             )
         )
+        for seconds in waits:
+            self._advance(seconds)
 
     @precondition(lambda self: self.exchange.mirror.strategies)
-    @rule(pick=st.integers(min_value=0, max_value=200))
-    def cancel_strategy(self, pick: int) -> None:
-        strategies = list(self.exchange.mirror.strategies.values())
-        terms = strategies[pick % len(strategies)].terms
+    @rule(pick=st.integers(min_value=0, max_value=200), everywhere=st.booleans())
+    def cancel_strategies(self, pick: int, everywhere: bool) -> None:
+        running = list(self.exchange.mirror.strategies.values())
+        terms = running[pick % len(running)].terms
         asked = terms.command
+        if everywhere:
+            self.do(c.CancelAllStrategies(account=asked.account))
+            return
         self.do(
             c.CancelStrategy(
                 account=asked.account, market=asked.market, strategy_id=terms.strategy_id
             )
         )
-
-    @rule(account=ACCOUNTS, market=st.one_of(st.none(), MARKETS))
-    def cancel_all_strategies(self, account: AccountId, market: str | None) -> None:
-        self.do(c.CancelAllStrategies(account=account, market=market))
-
-    @precondition(lambda self: self.exchange.mirror.strategies)
-    @rule(seconds=st.integers(min_value=1, max_value=3))
-    def wait_for_slices(self, seconds: int) -> None:
-        self.exchange.wait(seconds)
-        self.do(c.AdvanceTime())
 
     @rule(
         account=ACCOUNTS,
