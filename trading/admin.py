@@ -31,6 +31,7 @@ from trading.models import (
     PricePoint,
     Settlement,
     StatementClose,
+    Strategy,
     Trade,
 )
 
@@ -174,6 +175,22 @@ class OrderAdmin(LargeTableAdmin):
         "created_at",
     )
     list_filter = ("status", "market", "side", "type")
+    search_fields = ("=id", "=account_id", "=client_id")
+
+
+@admin.register(Strategy)
+class StrategyAdmin(LargeTableAdmin):
+    """Orders divided over time, running and ended."""
+
+    list_display = (
+        *("id", "account_id", "market", "side", "status", "reason"),
+        price("price_ticks", "price"),
+        quantity("lots", "quantity"),
+        quantity("executed_lots", "executed"),
+        quote("executed_quote_atoms", "executed quote"),
+        *("duration_ms", "interval_ms", "created_at", "updated_at"),
+    )
+    list_filter = ("status", "market", "side")
     search_fields = ("=id", "=account_id", "=client_id")
 
 

@@ -95,8 +95,11 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
             raise _refused(Reject.INVALID_PRICE, f"Price must be above 0 and at most {highest}")
         return ticks
 
-    def parse_quantity(self, text: str) -> int:
-        """Return a quantity in lots. Raises Refused unless a positive multiple of the step."""
+    def parse_quantity(self, text: str, *, orders: int = 1) -> int:
+        """Return the quantity of one order, or of several together, in lots.
+
+        Raises Refused unless it is a positive multiple of the step, within the market's bounds.
+        """
         units = _parse(
             text, decimals=self.quantity_decimals, name="Quantity", reject=Reject.INVALID_QUANTITY
         )
@@ -106,7 +109,7 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
             raise _refused(
                 Reject.INVALID_QUANTITY, f"Quantity is not a multiple of the step size {step}"
             )
-        least, most = self.market.min_lots, self.market.max_lots
+        least, most = self.market.min_lots, min(self.market.max_lots * orders, MAX_INTEGER)
         if lots < least:
             lowest = self.quantity_text(least)
             raise _refused(Reject.QUANTITY_TOO_SMALL, f"Quantity is below the minimum {lowest}")

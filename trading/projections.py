@@ -18,6 +18,7 @@ from trading.models import (
     Trade,
 )
 from trading.order_projections import HANDLERS as ORDER_HANDLERS
+from trading.strategy_projections import HANDLERS as STRATEGY_HANDLERS
 
 MINUTE_NS = 60 * SECOND_NS
 
@@ -225,6 +226,7 @@ def clearing_changed(rows: Rows, event: events.ClearingChanged, sequence: int, a
 
 HANDLERS: Handlers = {
     **ORDER_HANDLERS,
+    **STRATEGY_HANDLERS,
     events.AssetListed: asset_listed,
     events.MarketListed: market_listed,
     events.MarketStateChanged: market_state_changed,

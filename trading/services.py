@@ -14,6 +14,7 @@ from engine.commands import (
     CancelKind,
     CancelOrder,
     Command,
+    CreateStrategy,
     OrderType,
     PlaceOrder,
     SelfTradePrevention,
@@ -49,6 +50,8 @@ from trading.refusals import (
 )
 
 BATCH_LIMIT = 50
+# Commands whose price the engine may refuse with a band in ticks.
+_AT_A_PRICE = (PlaceOrder, CreateStrategy)
 
 # What became of an order that was accepted: it was placed, or it waits for its price.
 Placed = OrderPlaced | TriggerPlaced
@@ -93,7 +96,7 @@ def place_order(access: Access, request: OrderRequest) -> Placed | Refusal:
     command = order_command(access, request)
     if isinstance(command, Refusal):
         return command
-    return _placed(_submit(command))
+    return _placed(submit_command(command))
 
 
 async def place_order_async(access: Access, request: OrderRequest) -> Placed | Refusal:
@@ -135,7 +138,7 @@ def max_order(access: Access, request: OrderRequest) -> str:
     if listed is None:
         raise Refused(INVALID_MARKET)
     price = None if request.price is None else listed.parse_price(request.price)
-    if _forbids(access, request, is_perp=listed.is_perp) is not None:
+    if forbids(access, request, is_perp=listed.is_perp) is not None:
         return "0"
     answer = ask(
         MaxOrder(
@@ -160,7 +163,7 @@ def cancel_order(access: Access, request: CancelRequest) -> OrderCancelled | Ref
     command = cancel_command(access, request)
     if isinstance(command, Refusal):
         return command
-    return _cancelled(_submit(command))
+    return _cancelled(submit_command(command))
 
 
 async def cancel_order_async(access: Access, request: CancelRequest) -> OrderCancelled | Refusal:
@@ -176,7 +179,7 @@ def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | R
     command = cancel_all_command(access, symbol)
     if isinstance(command, Refusal):
         return command
-    return _all_cancelled(_submit(command))
+    return _all_cancelled(submit_command(command))
 
 
 async def cancel_all_orders_async(
@@ -194,9 +197,9 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     listed = catalog().markets.get(request.symbol)
     if listed is None:
         return INVALID_MARKET
-    forbids = _forbids(access, request, is_perp=listed.is_perp)
-    if forbids is not None:
-        return forbidden(forbids)
+    forbidden_by = forbids(access, request, is_perp=listed.is_perp)
+    if forbidden_by is not None:
+        return forbidden(forbidden_by)
     try:
         asked = None
         if request.conditions:
@@ -229,7 +232,7 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     )
 
 
-def _forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
+def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
     """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
     if is_perp:
         return None if request.reduce_only else access.refusal("trade_perp")
@@ -312,7 +315,8 @@ def _amounts(
     return None, None, listed.parse_quote(request.quote_quantity)
 
 
-def _submit(command: Command) -> Event | Refusal:
+def submit_command(command: Command) -> Event | Refusal:
+    """Submit a command, and return the event which answers it."""
     try:
         return _outcome(command, submit(command).answer)
     except GatewayError as error:
@@ -334,7 +338,7 @@ def refusal_without_answer(error: GatewayError) -> Refusal:
 def _outcome(command: Command, answer: Event) -> Event | Refusal:
     if not isinstance(answer, CommandRejected):
         return answer
-    listed = catalog().markets[command.market] if isinstance(command, PlaceOrder) else None
+    listed = catalog().markets[command.market] if isinstance(command, _AT_A_PRICE) else None
     return _in_words(answer, listed)
 
 

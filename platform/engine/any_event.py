@@ -38,6 +38,9 @@ from engine.events import (
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
+    StrategiesCancelled,
+    StrategyChanged,
+    StrategyCreated,
     TimeAdvanced,
     TradeExecuted,
     TriggerFailed,
@@ -68,6 +71,9 @@ AnyEvent = (
     | OrderExpired
     | OrderModified
     | OrdersCancelled
+    | StrategyCreated
+    | StrategyChanged
+    | StrategiesCancelled
     | TradeExecuted
     | BookChanged
     | LedgerPosted

@@ -214,6 +214,54 @@ class CancelAllOrders(Command, frozen=True, kw_only=True):
     kind: CancelKind | None = None
 
 
+class CreateStrategy(Command, frozen=True, kw_only=True):
+    """Trade `lots` in equal parts: an order at once, and one every `interval_ms`.
+
+    There are `duration_ms` // `interval_ms` of them, at least one: market orders or, with
+    `price_ticks`, limit orders. `randomized` varies each part by up to a fifth.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    lots: int
+    duration_ms: int
+    interval_ms: int
+    price_ticks: int | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER
+    post_only: bool = False
+    reduce_only: bool = False
+    client_id: int | None = None
+    randomized: bool = False
+    slippage: Slippage | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+    @property
+    def slices(self) -> int:
+        """Return how many orders it is divided into."""
+        return max(1, self.duration_ms // self.interval_ms)
+
+
+class CancelStrategy(Command, frozen=True, kw_only=True):
+    """End a running strategy, named by `strategy_id` or by `client_id`, and its open order."""
+
+    account: AccountId
+    market: str
+    strategy_id: OrderId | None = None
+    client_id: int | None = None
+
+
+class CancelAllStrategies(Command, frozen=True, kw_only=True):
+    """End all running strategies of an account, in one market or in all, and their open orders."""
+
+    account: AccountId
+    market: str | None = None
+
+
 class Lend(Command, frozen=True, kw_only=True):
     account: AccountId
     asset: str
@@ -325,6 +373,9 @@ AnyCommand = (
     | PlaceOrder
     | CancelOrder
     | CancelAllOrders
+    | CreateStrategy
+    | CancelStrategy
+    | CancelAllStrategies
     | Lend
     | Redeem
     | Borrow

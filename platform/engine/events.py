@@ -14,6 +14,8 @@ from engine.kinds import (
     OrderStatus,
     OrderTerms,
     RealizeKind,
+    StrategyStatus,
+    StrategyTerms,
 )
 from engine.rejects import ExpiryReason, Reject
 from engine.units import MAX_ATOMS, AccountId, OrderId
@@ -201,6 +203,31 @@ class OrdersCancelled(Event, frozen=True, kw_only=True):
     """The answer to CancelAllOrders; each order's own OrderCancelled follows."""
 
     orders: tuple[OrderCancelled, ...]
+
+
+class StrategyCreated(Event, frozen=True, kw_only=True):
+    """A strategy runs; its first order follows with the next advance of time."""
+
+    terms: StrategyTerms
+
+
+class StrategyChanged(Event, frozen=True, kw_only=True):
+    """How far a strategy has come, over all of its orders; once it has ended, the last of them.
+
+    `reason` is why an order of it was refused, which terminates it.
+    """
+
+    terms: StrategyTerms
+    status: StrategyStatus
+    executed_lots: int
+    executed_quote_atoms: int
+    reason: ExpiryReason | None = None
+
+
+class StrategiesCancelled(Event, frozen=True, kw_only=True):
+    """The answer to CancelAllStrategies; each strategy's own StrategyChanged follows."""
+
+    strategies: tuple[StrategyChanged, ...]
 
 
 class TradeExecuted(Event, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ def check(state: State) -> None:
     check_pools(state)
     check_markets(state)
     check_triggers(state)
+    check_strategies(state)
     for account in state.accounts.values():
         check_account(state, account)
 
@@ -38,6 +39,26 @@ def check_triggers(state: State) -> None:
     assert sorted(known) == sorted(state.triggers), "waiting orders of accounts"
     entries = state.schedule.entries
     assert state.schedule.next_ns == (min(entries).at_ns if entries else None), "the schedule"
+
+
+def check_strategies(state: State) -> None:
+    """What runs is known to its account, and at most one order of it is in the book: its child."""
+    children: dict[int, int] = {}
+    for order_id, order in state.orders.items():
+        if order.terms.strategy is not None:
+            assert order.terms.strategy not in children, f"two orders of {order.terms.strategy}"
+            children[order.terms.strategy] = order_id
+    live = state.schedule.live()
+    due = {one.subject: one.number for one in live if one.work is Work.STRATEGY}
+    for strategy_id, strategy in state.strategies.items():
+        known = state.accounts[strategy.terms.command.account].strategies
+        assert known[strategy_id] is strategy, f"strategy {strategy_id}"
+        assert 0 <= strategy.executed_lots <= strategy.terms.command.lots, f"{strategy_id} did more"
+        assert children.pop(strategy_id, strategy.child) == strategy.child, f"{strategy_id} child"
+        assert due.pop(strategy_id, None) == strategy.due, f"strategy {strategy_id} is not due"
+    assert not due, f"due of strategies that have ended: {due}"
+    assert not children, f"orders of strategies that have ended: {children}"
+    assert sum(len(one.strategies) for one in state.accounts.values()) == len(state.strategies)
 
 
 def ledger_sums(state: State) -> dict[str, int]:

@@ -4,7 +4,14 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.commands import Conditions, OrderType, SelfTradePrevention, Side, TimeInForce
+from engine.commands import (
+    Conditions,
+    CreateStrategy,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from engine.units import AccountId, OrderId
 
 
@@ -87,6 +94,23 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     conditions: Conditions | None = None
     related: OrderId | None = None
     strategy: int | None = None
+
+
+class StrategyStatus(StrEnum):
+    """Completed also if not all could be traded; terminated because an order was refused."""
+
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+    TERMINATED = "Terminated"
+
+
+class StrategyTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a strategy was asked to do; ids are of the same row as those of orders."""
+
+    strategy_id: OrderId
+    command: CreateStrategy
+    created_at_ns: int
 
 
 class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -11,6 +11,7 @@ from engine.positions import Position
 from engine.prices import Price
 from engine.record import Record
 from engine.schedule import Schedule
+from engine.strategy import Strategy
 from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
 from engine.watch import Watch
 
@@ -54,6 +55,7 @@ class Account:
         "positions",
         "spot_loss_micros",
         "standing",
+        "strategies",
         "triggers",
     )
 
@@ -74,6 +76,7 @@ class Account:
         # Orders that wait for a price.
         self.triggers: dict[OrderId, ConditionalOrder] = {}
         self.client_ids: dict[int, Order | ConditionalOrder] = {}
+        self.strategies: dict[OrderId, Strategy] = {}
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
@@ -186,6 +189,7 @@ class State:
         "record",
         "schedule",
         "sequence",
+        "strategies",
         "triggers",
         "withdrawals",
     )
@@ -204,6 +208,7 @@ class State:
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
         self.triggers: dict[OrderId, ConditionalOrder] = {}
+        self.strategies: dict[OrderId, Strategy] = {}
         self.schedule = Schedule()
         self.withdrawals: dict[int, Withdrawal] = {}
         self.next_order_id = FIRST_ORDER_ID

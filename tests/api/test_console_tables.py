@@ -23,6 +23,7 @@ from engine.commands import (
     AutoRealize,
     Borrow,
     ConvertDust,
+    CreateStrategy,
     CreditDeposit,
     FundInsurance,
     Lend,
@@ -71,6 +72,16 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_100, lots=1_000)
     bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_100, lots=1_000)
     accepted(AutoRealize(market="SOL_USDC_PERP"))
+    accepted(
+        CreateStrategy(
+            account=alice.id,
+            market="SOL_USDC",
+            side=Side.ASK,
+            lots=10,
+            duration_ms=60_000,
+            interval_ms=10_000,
+        )
+    )
     alice.deposit("BTC", 1)
     accepted(Lend(account=alice.id, asset="BTC", amount_atoms=100_000_000))
     accepted(Borrow(account=bob.id, asset="BTC", amount_atoms=10_000_000))

@@ -311,8 +311,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.exchange.engine.due_ns is not None)
-    @rule()
-    def advance_time(self) -> None:
+    @rule(seconds=st.sampled_from([0, 0, 1, 2]))
+    def advance_time(self, seconds: int) -> None:
+        self._advance(seconds)
+
+    def _advance(self, seconds: int) -> None:
+        self.exchange.wait(seconds)
         self.do(c.AdvanceTime())
 
     @precondition(lambda self: self.exchange.mirror.orders or self.exchange.mirror.waiting)
@@ -336,6 +340,57 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.do(c.CancelAllOrders(account=account, market=market, kind=kind))
         if kind is not c.CancelKind.CONDITIONAL:
             assert not self.exchange.mirror.orders_of(account, market)
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        offset=st.one_of(st.none(), st.integers(min_value=-30, max_value=30)),
+        size=st.integers(min_value=1, max_value=60),
+        slices=st.integers(min_value=1, max_value=5),
+        flags=st.sampled_from([{}, {}, {"randomized": True}, {"reduce_only": True}]),
+        waits=st.lists(st.sampled_from([0, 1, 1, 2]), max_size=3),
+    )
+    def create_strategy(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        offset: int | None,
+        size: int,
+        slices: int,
+        flags: dict[str, Any],
+        waits: list[int],
+    ) -> None:
+        self.do(
+            c.CreateStrategy(
+                account=account,
+                market=market,
+                side=side,
+                lots=size * LOTS[market] // 10,
+                duration_ms=slices * 1_000,
+                interval_ms=1_000,
+                price_ticks=None if offset is None else MID[market] + offset,
+                **flags,
+            )
+        )
+        for seconds in waits:
+            self._advance(seconds)
+
+    @precondition(lambda self: self.exchange.mirror.strategies)
+    @rule(pick=st.integers(min_value=0, max_value=200), everywhere=st.booleans())
+    def cancel_strategies(self, pick: int, everywhere: bool) -> None:
+        running = list(self.exchange.mirror.strategies.values())
+        terms = running[pick % len(running)].terms
+        asked = terms.command
+        if everywhere:
+            self.do(c.CancelAllStrategies(account=asked.account))
+            return
+        self.do(
+            c.CancelStrategy(
+                account=asked.account, market=asked.market, strategy_id=terms.strategy_id
+            )
+        )
 
     @rule(
         account=ACCOUNTS,

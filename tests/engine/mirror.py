@@ -11,7 +11,7 @@ from typing import Any
 from engine import events as e
 from engine.catalog import Asset, Market
 from engine.commands import Side
-from engine.kinds import OrderStatus, OrderTerms
+from engine.kinds import OrderStatus, OrderTerms, StrategyStatus
 from engine.units import AccountId, OrderId
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -49,6 +49,9 @@ class Mirror:
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
         self.insured: defaultdict[str, int] = defaultdict(int)
         self.clearings: dict[str, e.ClearingChanged] = {}
+        self.strategies: dict[OrderId, e.StrategyChanged | e.StrategyCreated] = {}
+        # Executed (lots, quote atoms) of each strategy: the sum of its orders' fills.
+        self.filled_for: defaultdict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
 
     def read(self, events: tuple[e.Event, ...]) -> None:
         """Take in the events of one command, in their order."""
@@ -145,6 +148,9 @@ class Mirror:
         del self.waiting[event.terms.order_id]
 
     def _filled(self, event: e.OrderFilled) -> None:
+        if event.terms.strategy is not None:
+            lots, quote = self.filled_for[event.terms.strategy]
+            self.filled_for[event.terms.strategy] = (lots + event.lots, quote + event.quote_atoms)
         if event.status not in LIVE:
             self.orders.pop(event.terms.order_id, None)
         elif event.terms.order_id in self.orders:
@@ -157,6 +163,16 @@ class Mirror:
     def _modified(self, event: e.OrderModified) -> None:
         of = self.waiting if event.status is OrderStatus.TRIGGER_PENDING else self.orders
         of[event.terms.order_id].lots_open = event.lots_open
+
+    def _created_strategy(self, event: e.StrategyCreated) -> None:
+        self.strategies[event.terms.strategy_id] = event
+
+    def _changed_strategy(self, event: e.StrategyChanged) -> None:
+        told = (event.executed_lots, event.executed_quote_atoms)
+        assert told == self.filled_for[event.terms.strategy_id], event
+        self.strategies[event.terms.strategy_id] = event
+        if event.status is not StrategyStatus.RUNNING:
+            del self.strategies[event.terms.strategy_id]
 
     def _traded(self, event: e.TradeExecuted) -> None:
         self.trades.append(event)
@@ -195,6 +211,8 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.OrderCancelled: Mirror._ended,
     e.OrderExpired: Mirror._ended,
     e.OrderModified: Mirror._modified,
+    e.StrategyCreated: Mirror._created_strategy,
+    e.StrategyChanged: Mirror._changed_strategy,
     e.TradeExecuted: Mirror._traded,
     e.BookChanged: Mirror._book,
 }

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engine import engine as engine_module
-from engine import matching, orders, pending, resting, snapshot, snapshot_waiting
+from engine import matching, orders, pending, resting, snapshot, snapshot_waiting, strategies
 from engine.book import BookSide
 from engine.ledger import Ledger
 from engine.pools import Pool
@@ -138,6 +138,10 @@ def a_snapshot_forgets_what_an_order_has_done(patch: Patch) -> None:
     patch.setattr(snapshot, "_ORDER_FIELDS", fields)
 
 
+def a_strategy_that_ends_leaves_its_order(patch: Patch) -> None:
+    patch.setattr(strategies, "_withdraw_child", lambda state, strategy: None)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -155,6 +159,7 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     margin_does_not_notice_a_settlement,
     command_ids_are_forgotten,
     a_snapshot_forgets_what_an_order_has_done,
+    a_strategy_that_ends_leaves_its_order,
 )
 
 

@@ -10,9 +10,11 @@ from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, T
 from engine.catalog import MarketKind, MarketState, PoolState
 from engine.commands import (
     AccrueInterest,
+    AdvanceTime,
     AutoRealize,
     Borrow,
     CancelAllOrders,
+    CreateStrategy,
     CreditDeposit,
     Lend,
     ListAsset,
@@ -37,7 +39,7 @@ from engine.events import (
     PricesUpdated,
 )
 from engine.pools import HOUR_NS
-from engine.units import AccountId
+from engine.units import SECOND_NS, AccountId
 from gateway.client import submit
 from gateway.tables import Rows
 from lending.models import (
@@ -70,6 +72,7 @@ from trading.models import (
     PriceCandle,
     PricePoint,
     Settlement,
+    Strategy,
     Trade,
 )
 from trading.projections import MARKETS
@@ -314,6 +317,21 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
         submit(order(ACCOUNTS[number % 3], side, number * 7 % 23 - 11, 1 + number % 9, symbol))
     _lend_borrow_and_settle(exchange)
     submit(CancelAllOrders(account=A))
+    for interval_ms in (1_000, 3_600_000):
+        submit(
+            CreateStrategy(
+                account=B,
+                market=SPOT,
+                side=Side.ASK,
+                lots=7,
+                duration_ms=4 * interval_ms,
+                interval_ms=interval_ms,
+                price_ticks=PRICE_TICKS,
+            )
+        )
+    exchange.ahead_ns += 5 * SECOND_NS
+    submit(AdvanceTime())
+    assert set(Strategy.objects.values_list("status", flat=True)) == {"Running", "Completed"}
     assert Position.objects.exists()
     for model in (
         BorrowLendPosition,

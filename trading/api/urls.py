@@ -10,6 +10,7 @@ from trading.api import (
     limits,
     markets,
     positions,
+    strategies,
     unlisted,
     vaults,
 )
@@ -34,6 +35,9 @@ urlpatterns = [
     path("api/v1/prediction", unlisted.PredictionView.as_view()),
     path("api/v1/prediction/tags", unlisted.PredictionTagsView.as_view()),
     path("api/v1/securities", unlisted.SecuritiesView.as_view()),
+    path("api/v1/strategies", strategies.StrategiesView.as_view()),
+    path("api/v1/strategy", strategies.StrategyView.as_view()),
+    path("wapi/v1/history/strategies", strategies.StrategyHistoryView.as_view()),
     path("api/v1/vault/mint", vaults.VaultMintView.as_view()),
     path("api/v1/vault/nav", vaults.VaultNavView.as_view()),
     path("api/v1/vault/redeem", vaults.VaultRedeemView.as_view()),
@@ -46,6 +50,7 @@ urlpatterns = [
     path("wapi/v1/history/pnl", history.ProfitHistoryView.as_view()),
     path("wapi/v1/history/position", history.PositionHistoryView.as_view()),
     path("wapi/v1/history/settlement", history.SettlementHistoryView.as_view()),
+    path("wapi/v1/history/strategies", strategies.StrategyHistoryView.as_view()),
     path("wapi/v1/history/vault/mint", vaults.VaultMintHistoryView.as_view()),
     path("wapi/v1/history/vault/redeem", vaults.VaultRedeemHistoryView.as_view()),
 ]
