@@ -245,16 +245,17 @@ def test_prices_and_positions_are_read_over_time(alice: SdkTrader, bob: SdkTrade
     for price_type in ("Index", "Mark"):
         for interval, back in (("1m", 120), ("1s", 10)):
             start = int(time.time()) - back
+            # The client's own annotation says lists; it hands through what the server sends.
             rows: Any = alice.public.get_klines(PERP, interval, start, priceType=price_type)
             priced = [row for row in rows if row["close"] is not None]
             assert priced, f"no {interval} candle of the {price_type} price"
             assert {row["trades"] for row in rows} == {"0"}
             assert all(float(row["low"]) <= float(row["high"]) for row in priced)
     for trader in (alice, bob):
-        rows = trader.account.get_position_history(symbol=PERP, limit=10)
+        held = trader.account.get_position_history(symbol=PERP, limit=10)
         fills = trader.account.get_fill_history(symbol=PERP)
-        assert bool(rows) == bool(fills)
-        assert all(row["symbol"] == PERP for row in rows)
+        assert bool(held) == bool(fills)
+        assert all(row["symbol"] == PERP for row in held)
     assert alice.account.get_funding_payments(symbol=PERP) == []
     assert alice.public.get_funding_interval_rates(PERP) == []
     assert alice.public.get_prediction_markets() == alice.public.get_prediction_tags() == []
