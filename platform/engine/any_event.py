@@ -37,6 +37,15 @@ from engine.events import (
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
+    QuoteCancelled,
+    QuoteFilled,
+    QuoteSubmitted,
+    RfqAnnounced,
+    RfqCancelled,
+    RfqExpired,
+    RfqFilled,
+    RfqRefreshed,
+    RfqSubmitted,
     TimeAdvanced,
     TradeExecuted,
     TriggerFailed,
@@ -67,6 +76,15 @@ AnyEvent = (
     | OrderExpired
     | OrderModified
     | OrdersCancelled
+    | RfqAnnounced
+    | RfqSubmitted
+    | RfqRefreshed
+    | RfqCancelled
+    | RfqExpired
+    | RfqFilled
+    | QuoteSubmitted
+    | QuoteFilled
+    | QuoteCancelled
     | TradeExecuted
     | BookChanged
     | LedgerPosted

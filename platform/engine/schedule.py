@@ -9,6 +9,7 @@ class Work(StrEnum):
     """What kind of thing is due; `clock.RUNNERS` says who does it."""
 
     TRIGGER = "Trigger"
+    RFQ = "Rfq"
 
 
 class Due(NamedTuple):

@@ -70,4 +70,5 @@ def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
         "triggers": [],
         "links": [],
         "schedule": [0, []],
+        "rfqs": [],
     }
