@@ -11,7 +11,7 @@ from typing import Any
 from engine import events as e
 from engine.catalog import Asset, Market
 from engine.commands import Side
-from engine.kinds import OrderStatus, OrderTerms
+from engine.kinds import OrderStatus, OrderTerms, QuoteTerms
 from engine.units import AccountId, OrderId
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -48,6 +48,9 @@ class Mirror:
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
         self.insured: defaultdict[str, int] = defaultdict(int)
         self.clearings: dict[str, e.ClearingChanged] = {}
+        # Open requests for quote by their number, with until when; live quotes by theirs.
+        self.rfqs: dict[int, int] = {}
+        self.quotes: dict[int, QuoteTerms] = {}
 
     def read(self, events: tuple[e.Event, ...]) -> None:
         """Take in the events of one command, in their order."""
@@ -143,6 +146,19 @@ class Mirror:
     def _traded(self, event: e.TradeExecuted) -> None:
         self.trades.append(event)
 
+    def _asked(self, event: e.RfqSubmitted | e.RfqRefreshed) -> None:
+        self.rfqs[event.terms.rfq] = event.expires_ns
+
+    def _asks_no_more(self, event: e.RfqCancelled | e.RfqExpired | e.RfqFilled) -> None:
+        del self.rfqs[event.terms.rfq]
+
+    def _quoted(self, event: e.QuoteSubmitted) -> None:
+        if event.status is OrderStatus.NEW:
+            self.quotes[event.terms.quote] = event.terms
+
+    def _quotes_no_more(self, event: e.QuoteCancelled | e.QuoteFilled) -> None:
+        self.quotes.pop(event.terms.quote, None)
+
     def _book(self, event: e.BookChanged) -> None:
         assert event.update_id == self.update_ids[event.market] + 1, "a gap in the update ids"
         self.update_ids[event.market] = event.update_id
@@ -176,4 +192,12 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.OrderModified: Mirror._modified,
     e.TradeExecuted: Mirror._traded,
     e.BookChanged: Mirror._book,
+    e.RfqSubmitted: Mirror._asked,
+    e.RfqRefreshed: Mirror._asked,
+    e.RfqCancelled: Mirror._asks_no_more,
+    e.RfqExpired: Mirror._asks_no_more,
+    e.RfqFilled: Mirror._asks_no_more,
+    e.QuoteSubmitted: Mirror._quoted,
+    e.QuoteCancelled: Mirror._quotes_no_more,
+    e.QuoteFilled: Mirror._quotes_no_more,
 }
