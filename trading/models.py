@@ -12,6 +12,9 @@ from django.db import models
 from accounts.models.ledger import atoms_field
 from engine.kinds import RealizeKind
 
+# Django looks for an app's tables here.
+from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
+
 OPEN_STATUSES = ("New", "PartiallyFilled")
 
 

@@ -6,6 +6,7 @@ from engine import events
 from engine.kinds import OrderStatus, OrderTerms
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
+from trading import rfq_projections
 from trading.models import (
     OPEN_STATUSES,
     Asset,
@@ -376,4 +377,5 @@ HANDLERS: Handlers = {
     events.ProfitRealized: profit_realized,
     events.PositionInterestPosted: position_interest_posted,
     events.ClearingChanged: clearing_changed,
+    **rfq_projections.HANDLERS,
 }

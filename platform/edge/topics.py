@@ -16,7 +16,9 @@ INVALID_DEPTH_WINDOW: Final = (4008, "Invalid depth window")
 DEPTH_WINDOWS_MS: Final = {"200ms": 200, "600ms": 600, "1000ms": 1_000}
 PRIVATE_PREFIX: Final = "account."
 _PLAIN_KINDS: Final = frozenset({"bookTicker", "depth", "ticker", "trade", "markPrice"})
-_PRIVATE_KINDS: Final = frozenset({"account.orderUpdate", "account.positionUpdate"})
+_PRIVATE_KINDS: Final = frozenset(
+    {"account.orderUpdate", "account.positionUpdate", "account.rfqUpdate"}
+)
 _BALANCES: Final = "account.balanceUpdate"
 _encode = msgspec.json.Encoder(order="sorted").encode
 

@@ -20,6 +20,15 @@ from engine.events import (
     OrderPlaced,
     PositionChanged,
     PricesUpdated,
+    QuoteCancelled,
+    QuoteFilled,
+    QuoteSubmitted,
+    RfqAnnounced,
+    RfqCancelled,
+    RfqExpired,
+    RfqFilled,
+    RfqRefreshed,
+    RfqSubmitted,
     TradeExecuted,
 )
 from engine.state import ListedMarket
@@ -35,11 +44,17 @@ _PUBLIC: Final = frozenset(
         MarketListed,
         MarketStateChanged,
         PricesUpdated,
+        RfqAnnounced,
         TradeExecuted,
     }
 )
+# What concerns the account of their terms.
 _OF_ORDERS: Final = frozenset(
-    {OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced}
+    {
+        *(OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced),
+        *(RfqCancelled, RfqExpired, RfqFilled, RfqRefreshed, RfqSubmitted),
+        *(QuoteCancelled, QuoteFilled, QuoteSubmitted),
+    }
 )
 _OF_ACCOUNTS: Final = frozenset({BalanceChanged, PositionChanged})
 
@@ -112,6 +127,8 @@ def _feed_item(entry: Entry) -> codec.FeedItem:
         elif kind in _OF_ORDERS:
             private.append(event)
             accounts[event.terms.account] = None
+            if kind is QuoteSubmitted:
+                accounts[event.rfq.account] = None
         elif kind in _OF_ACCOUNTS:
             private.append(event)
             accounts[event.account] = None

@@ -300,28 +300,50 @@ class ExchangeMachine(RuleBasedStateMachine):
         middle=st.integers(min_value=-25, max_value=25),
         width=st.integers(min_value=0, max_value=20),
         flags=st.sampled_from([{}, {"auto_borrow": True}, {"auto_lend": True}]),
-        taken=st.booleans(),
     )
-    def quote(
-        self,
-        account: AccountId,
-        pick: int,
-        middle: int,
-        width: int,
-        flags: dict[str, Any],
-        taken: bool,
+    def submit_quote(
+        self, account: AccountId, pick: int, middle: int, width: int, flags: dict[str, Any]
     ) -> None:
         numbers = list(self.exchange.mirror.rfqs)
         rfq = self.exchange.engine.state.rfqs[numbers[pick % len(numbers)]].terms
         price = MID[rfq.market] + middle
-        quoted = self.do(
+        self.do(
             c.SubmitQuote(
                 account=account, rfq=rfq.rfq, bid_ticks=price, ask_ticks=price + width, **flags
             )
         )
-        if taken and isinstance(quoted, e.QuoteSubmitted):
-            number = quoted.terms.quote
-            self.do(c.AcceptQuote(account=rfq.account, rfq=rfq.rfq, quote=number))
+
+    @rule(
+        account=ACCOUNTS,
+        maker=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        size=st.integers(min_value=1, max_value=3_000),
+        price=st.integers(min_value=-25, max_value=25),
+        flags=st.sampled_from([{}, {"auto_borrow": True}]),
+    )
+    def trade_by_quote(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        maker: AccountId,
+        market: str,
+        side: c.Side,
+        size: int,
+        price: int,
+        flags: dict[str, Any],
+    ) -> None:
+        lots, ticks = size * LOTS[market] // 10, MID[market] + price
+        asked = self.do(
+            c.RequestQuote(account=account, market=market, side=side, lots=lots, **flags)
+        )
+        if not isinstance(asked, e.RfqSubmitted):
+            return
+        rfq = asked.terms.rfq
+        quoted = self.do(
+            c.SubmitQuote(account=maker, rfq=rfq, bid_ticks=ticks, ask_ticks=ticks, **flags)
+        )
+        if isinstance(quoted, e.QuoteSubmitted):
+            self.do(c.AcceptQuote(account=account, rfq=rfq, quote=quoted.terms.quote))
 
     @precondition(lambda self: self.exchange.mirror.quotes)
     @rule(account=ACCOUNTS, pick=st.integers(min_value=0, max_value=20), own=st.booleans())
