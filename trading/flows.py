@@ -24,7 +24,8 @@ from lending.models import (
     InterestPayment,
     PoolHour,
 )
-from trading.models import Fill, Market, RfqFill, Settlement
+from trading.models import Fill, Market, Settlement
+from trading.rfq_models import RfqFill
 from trading.row_times import MAX_ID, first_id_since
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.api.paging import Listed, Page, listed
 from accounts.assets import assets
@@ -127,13 +127,14 @@ def rfq_fills(account: int, *, page: Page, wanted: RfqWanted, is_maker: bool) ->
 def _narrowed(rows: QuerySet[Named], wanted: RfqWanted) -> QuerySet[Named]:
     if wanted.nothing:
         return rows.none()
+    chosen = Q()
     if wanted.symbol is not None:
-        rows = rows.filter(market=wanted.symbol.removesuffix(RFQ_SUFFIX))
+        chosen &= Q(("market", wanted.symbol.removesuffix(RFQ_SUFFIX)))
     if wanted.status is not None:
-        rows = rows.filter(status=wanted.status)
+        chosen &= Q(("status", wanted.status))
     if wanted.side is not None:
-        rows = rows.filter(side=wanted.side)
-    return rows
+        chosen &= Q(("side", wanted.side))
+    return rows.filter(chosen)
 
 
 def _rfq_reader(known: dict[str, ListedMarket]) -> Callable[[RfqRequest], RfqRow]:

@@ -117,8 +117,10 @@ def request_quote(access: Access, request: QuoteRequest) -> int:
 def submit_quote(access: Access, offer: QuoteOffer) -> int:
     """Quote a request of somebody else, and return the number of the quote. Raises Refused."""
     number = parse_order_id(offer.rfq_id)
+    if number is None:
+        raise Refused(RFQ_NOT_FOUND)
     asked = RfqRequest.objects.filter(pk=number, status=OPEN).first()
-    if number is None or asked is None:
+    if asked is None:
         raise Refused(RFQ_NOT_FOUND)
     listed = _market(asked.market)
     _require_trade(access, listed, offer.flags)
@@ -147,16 +149,10 @@ def accept_quote(
     asked = _own(access, rfq_id=rfq_id, client_id=client_id)
     listed = _market(asked.market)
     _require_trade(access, listed, Flags())
-    quote = parse_order_id(quote_id)
-    answer = _submit(
-        AcceptQuote(
-            account=AccountId(access.account),
-            rfq=asked.pk,
-            # No quote has the number 0.
-            quote=quote or 0,
-        ),
-        listed,
-    )
+    # No quote has the number 0.
+    quote = parse_order_id(quote_id) or 0
+    command = AcceptQuote(account=AccountId(access.account), rfq=asked.pk, quote=quote)
+    answer = _submit(command, listed)
     if isinstance(answer, QuoteCancelled):
         raise Refused(QUOTE_NOT_COVERED)
     return int(asked.pk)
@@ -185,7 +181,8 @@ def _own(access: Access, *, rfq_id: str | None, client_id: int | None) -> RfqReq
         raise Refused(invalid_request("Must specify exactly one of `rfqId` and `clientId`"))
     rows = RfqRequest.objects.filter(account_id=access.account, status=OPEN)
     if rfq_id is not None:
-        asked = rows.filter(pk=parse_order_id(rfq_id)).first()
+        # No request has the number 0.
+        asked = rows.filter(pk=parse_order_id(rfq_id) or 0).first()
     else:
         asked = rows.filter(client_id=client_id).first()
     if asked is None:

@@ -30,7 +30,7 @@ def do(front: Front, command: c.Command) -> Any:
 
 
 def ask_for(front: Front, **terms: Any) -> e.RfqSubmitted:
-    usual = {"market": SPOT, "side": Side.BID, "lots": 100, "client_id": 7}
+    usual: dict[str, Any] = {"market": SPOT, "side": Side.BID, "lots": 100, "client_id": 7}
     asked = do(front, c.RequestQuote(account=front.alice.account, **(usual | terms)))
     assert isinstance(asked, e.RfqSubmitted)
     return asked

@@ -13,11 +13,12 @@ from django.utils import timezone
 from accounts.models import Balance
 from accounts.services import create_sub_account
 from engine.commands import AdvanceTime, TransferFunds
-from engine.units import SECOND_NS
+from engine.units import SECOND_NS, AccountId
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from trading import flows
-from trading.models import Fill, RfqFill, RfqQuote, RfqRequest, Trade
+from trading.models import Fill, Trade
+from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
 
 RFQ, ACCEPT, REFRESH, CANCEL, QUOTE = (
     f"/api/v1/rfq{end}" for end in ("", "/accept", "/refresh", "/cancel", "/quote")
@@ -320,9 +321,9 @@ def test_a_quote_out_of_band_is_told_the_band(alice: Trader, bob: Trader) -> Non
 
 def test_a_maker_who_can_no_longer_pay_is_told_of_as_such(alice: Trader, bob: Trader) -> None:
     quoted = quote(bob, ask_for(alice)["rfqId"])
-    savings = create_sub_account(bob.user, "Savings")
+    savings = AccountId(create_sub_account(bob.user, "Savings").pk)
     accepted(
-        TransferFunds(source=bob.id, destination=savings.pk, asset="SOL", amount_atoms=100 * 10**9)
+        TransferFunds(source=bob.id, destination=savings, asset="SOL", amount_atoms=100 * 10**9)
     )
     assert refused(accept(alice, quoted)) == (409, "PRECONDITION_FAILED", "QUOTE_NOT_COVERED")
     assert RfqQuote.objects.get().reason == "NotCovered"

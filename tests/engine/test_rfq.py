@@ -111,12 +111,13 @@ def test_a_spot_quote_is_accepted(  # noqa: PLR0917
     alice: tuple[int, int],
     bob: tuple[int, int],
 ) -> None:
-    rfq = ask_for(exchange, side=side, **({"lots": None} | amount))
+    terms: dict[str, Any] = {"lots": None} | amount
+    rfq = ask_for(exchange, side=side, **terms)
     quoted = quote(exchange, rfq.terms.rfq)
     assert quoted.side_ticks == price
     events = accept(exchange, quoted)
     filled, made = only(events, e.RfqFilled), only(events, e.QuoteFilled)
-    assert events[0] is filled
+    assert isinstance(events[0], e.RfqFilled)
     assert (filled.price_ticks, filled.lots, filled.quote_atoms) == (price, lots, cost)
     assert (made.price_ticks, made.lots, made.quote_atoms) == (price, lots, cost)
     assert made.side is (ASK if side is BID else BID)
