@@ -252,7 +252,8 @@ def _ask_and_quote(exchange: InlineEngine) -> None:
                 )
             ).answer
             assert isinstance(quoted, QuoteSubmitted), quoted
-    filled = submit(AcceptQuote(account=A, rfq=quoted.terms.rfq, quote=quoted.terms.quote)).answer
+            quote = quoted.terms.quote
+    filled = submit(AcceptQuote(account=A, rfq=numbers[-1], quote=quote)).answer
     assert isinstance(filled, RfqFilled), filled
     submit(CancelQuoteRequest(account=A, rfq=numbers[0]))
     exchange.ahead_ns += 50 * SECOND_NS
