@@ -87,7 +87,8 @@ def _suppose(
 ) -> int:
     """Change the position as the order would; return what it pays for what it takes."""
     sign = 1 if order.is_bid else -1
-    fee = fee_of(taken.quote_atoms, listed.market.taker_fee_ppm)
+    rate = listed.market.taker_fee_ppm if taken.fee_ppm is None else taken.fee_ppm
+    fee = fee_of(taken.quote_atoms, rate)
     cost = sign * taken.quote_atoms + fee
     position.lots += sign * taken.lots
     position.move_quote(-cost)

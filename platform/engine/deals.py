@@ -97,7 +97,7 @@ def refusal_of(state: State, deal: Deal, party: Party) -> Events:
     A side that is refused leaves nothing behind.
     """
     check = perp_refusal if deal.listed.is_perp else spot_refusal
-    taken = Sweep(deal.lots, deal.quote_atoms, stopped=False)
+    taken = Sweep(deal.lots, deal.quote_atoms, stopped=False, fee_ppm=party.rate_ppm)
     return check(state, party.account, deal.listed, party.order, taken=taken, resting=0)
 
 

@@ -292,6 +292,33 @@ def test_a_requester_without_cover_is_refused(
     exchange.accept(command)
 
 
+@pytest.mark.parametrize(
+    ("asks", "atoms"),
+    [
+        # 5 % of 100 at the index, 0.10 lost by buying above it, 0.05 % of 100.10.
+        (True, 5_150_050),
+        # 5 % of 100 at the index, less 0.10 won by selling above it, 0.02 % of 100.10.
+        (False, 4_920_020),
+    ],
+)
+def test_each_side_needs_initial_margin_to_the_atom(
+    exchange: Exchange, atoms: int, *, asks: bool
+) -> None:
+    requester, maker = (DAVE, BOB) if asks else (ALICE, DAVE)
+    exchange.deposit(DAVE, "USDC", atoms - 1)
+    rfq = ask_for(exchange, PERP, account=requester)
+    quoted = quote(exchange, rfq.terms.rfq, account=maker)
+    command = c.AcceptQuote(account=requester, rfq=rfq.terms.rfq, quote=quoted.terms.quote)
+    if asks:
+        assert exchange.refuse(command) is Reject.INSUFFICIENT_MARGIN
+    else:
+        assert isinstance(exchange.accept(command), e.QuoteCancelled)
+        quoted = quote(exchange, rfq.terms.rfq, account=maker)
+        command = replace(command, quote=quoted.terms.quote)
+    exchange.deposit(DAVE, "USDC", 1)
+    assert isinstance(exchange.accept(command), e.RfqFilled)
+
+
 def test_open_interest_limits_hold_for_quotes() -> None:
     markets = (replace(listings.SOL_PERP, open_interest_limit_lots=99),)
     exchange = Exchange(markets=markets)
