@@ -13,6 +13,9 @@ from accounts.models.ledger import atoms_field
 from engine.kinds import RealizeKind
 
 # At rest in a book; and besides those, what waits for a price.
+# Django looks for an app's tables here.
+from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
+
 OPEN_STATUSES = ("New", "PartiallyFilled")
 TRIGGER_PENDING = "TriggerPending"
 LIVE_STATUSES = (*OPEN_STATUSES, TRIGGER_PENDING)

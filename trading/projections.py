@@ -5,7 +5,7 @@ import msgspec
 from engine import events
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
-from trading import history_projections
+from trading import history_projections, rfq_projections
 from trading.models import (
     Asset,
     Candle,
@@ -237,4 +237,5 @@ HANDLERS: Handlers = {
     events.ProfitRealized: profit_realized,
     events.PositionInterestPosted: position_interest_posted,
     events.ClearingChanged: clearing_changed,
+    **rfq_projections.HANDLERS,
 }

@@ -153,7 +153,7 @@ def max_order(access: Access, request: OrderRequest) -> str:
         )
     )
     if isinstance(answer, Unanswerable):
-        raise Refused(_in_words(answer.why, listed))
+        raise Refused(in_words(answer.why, listed))
     assert isinstance(answer, MaxLots)
     return listed.quantity_text(answer.lots)
 
@@ -234,12 +234,23 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
 
 def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
     """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
+    if is_perp and request.reduce_only:
+        return None
+    return forbids_trade(
+        access, is_perp=is_perp, auto_borrow=request.auto_borrow, auto_lend=request.auto_lend
+    )
+
+
+def forbids_trade(
+    access: Access, *, is_perp: bool, auto_borrow: bool | None, auto_lend: bool | None
+) -> str | None:
+    """Say why compliance refuses a trade which may open a position, borrow or lend."""
     if is_perp:
-        return None if request.reduce_only else access.refusal("trade_perp")
+        return access.refusal("trade_perp")
     refused = access.refusal("trade_spot")
-    if refused is None and request.auto_borrow is True:
+    if refused is None and auto_borrow is True:
         refused = access.refusal("borrow")
-    if refused is None and request.auto_lend is True:
+    if refused is None and auto_lend is True:
         refused = access.refusal("lend")
     return refused
 
@@ -339,10 +350,11 @@ def _outcome(command: Command, answer: Event) -> Event | Refusal:
     if not isinstance(answer, CommandRejected):
         return answer
     listed = catalog().markets[command.market] if isinstance(command, _AT_A_PRICE) else None
-    return _in_words(answer, listed)
+    return in_words(answer, listed)
 
 
-def _in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+def in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+    """Return what the engine refused, with the prices that it would have taken."""
     refused = refusal_of(rejected, catalog().decimals)
     lowest, highest = rejected.details.get("lowest_ticks"), rejected.details.get("highest_ticks")
     if listed is not None and isinstance(lowest, int) and isinstance(highest, int):

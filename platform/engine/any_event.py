@@ -38,6 +38,15 @@ from engine.events import (
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
+    QuoteCancelled,
+    QuoteFilled,
+    QuoteSubmitted,
+    RfqAnnounced,
+    RfqCancelled,
+    RfqExpired,
+    RfqFilled,
+    RfqRefreshed,
+    RfqSubmitted,
     StrategiesCancelled,
     StrategyChanged,
     StrategyCreated,
@@ -74,6 +83,15 @@ AnyEvent = (
     | StrategyCreated
     | StrategyChanged
     | StrategiesCancelled
+    | RfqAnnounced
+    | RfqSubmitted
+    | RfqRefreshed
+    | RfqCancelled
+    | RfqExpired
+    | RfqFilled
+    | QuoteSubmitted
+    | QuoteFilled
+    | QuoteCancelled
     | TradeExecuted
     | BookChanged
     | LedgerPosted

@@ -48,6 +48,13 @@ class CancelKind(StrEnum):
     CONDITIONAL = "ConditionalOrder"
 
 
+class ExecutionMode(StrEnum):
+    """Who picks the quote of a request: the requester, or the first at its price or better."""
+
+    AWAIT_ACCEPT = "AwaitAccept"
+    IMMEDIATE = "Immediate"
+
+
 class Trigger(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Wait until a price is met. `share_ppb` of the position stands in for the order's lots."""
 
@@ -262,6 +269,64 @@ class CancelAllStrategies(Command, frozen=True, kw_only=True):
     market: str | None = None
 
 
+class RequestQuote(Command, frozen=True, kw_only=True):
+    """Ask makers for a price of `lots`, or of what `quote_atoms` come to.
+
+    `price_ticks` is the worst price at which the account will trade; Immediate needs one.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    lots: int | None = None
+    quote_atoms: int | None = None
+    price_ticks: int | None = None
+    mode: ExecutionMode = ExecutionMode.AWAIT_ACCEPT
+    client_id: int | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+
+class SubmitQuote(Command, frozen=True, kw_only=True):
+    """Offer to buy and to sell what a request is for; it replaces the account's quote before."""
+
+    account: AccountId
+    rfq: int
+    bid_ticks: int
+    ask_ticks: int
+    client_id: int | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+
+class AcceptQuote(Command, frozen=True, kw_only=True):
+    """Trade with a quote of an own request, named by `rfq` or by `client_id`."""
+
+    account: AccountId
+    quote: int
+    rfq: int | None = None
+    client_id: int | None = None
+
+
+class RefreshQuoteRequest(Command, frozen=True, kw_only=True):
+    """Have an own request live on, and ask the makers again."""
+
+    account: AccountId
+    rfq: int
+
+
+class CancelQuoteRequest(Command, frozen=True, kw_only=True):
+    """End an own request, named by `rfq` or by `client_id`, and all its quotes."""
+
+    account: AccountId
+    rfq: int | None = None
+    client_id: int | None = None
+
+
 class Lend(Command, frozen=True, kw_only=True):
     account: AccountId
     asset: str
@@ -376,6 +441,11 @@ AnyCommand = (
     | CreateStrategy
     | CancelStrategy
     | CancelAllStrategies
+    | RequestQuote
+    | SubmitQuote
+    | AcceptQuote
+    | RefreshQuoteRequest
+    | CancelQuoteRequest
     | Lend
     | Redeem
     | Borrow

@@ -7,6 +7,7 @@ import msgspec
 from engine.commands import (
     Conditions,
     CreateStrategy,
+    ExecutionMode,
     OrderType,
     SelfTradePrevention,
     Side,
@@ -111,6 +112,45 @@ class StrategyTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     strategy_id: OrderId
     command: CreateStrategy
     created_at_ns: int
+
+
+class RfqTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a request for quote asked for; it never changes."""
+
+    rfq: int
+    account: AccountId
+    market: str
+    side: Side
+    lots: int | None
+    quote_atoms: int | None
+    price_ticks: int | None
+    mode: ExecutionMode
+    client_id: int | None
+    created_at_ns: int
+
+
+class QuoteTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a maker offered; it never changes. `account` is the maker's."""
+
+    quote: int
+    rfq: int
+    account: AccountId
+    market: str
+    bid_ticks: int
+    ask_ticks: int
+    client_id: int | None
+    created_at_ns: int
+
+
+class QuoteEnd(StrEnum):
+    """Why a quote ended without a trade."""
+
+    REPLACED = "Replaced"
+    NOT_COVERED = "NotCovered"
+    EXPIRED = "Expired"
+    RFQ_CANCELLED = "RfqCancelled"
+    RFQ_EXPIRED = "RfqExpired"
+    RFQ_FILLED = "RfqFilled"
 
 
 class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):

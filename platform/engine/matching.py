@@ -25,6 +25,7 @@ class Sweep(NamedTuple):
     lots: int
     quote_atoms: int
     stopped: bool  # by an order of the same owner
+    fee_ppm: int | None = None  # if it is not the market's taker fee
 
 
 NOTHING = Sweep(0, 0, stopped=False)

@@ -10,6 +10,7 @@ class Work(StrEnum):
 
     TRIGGER = "Trigger"
     STRATEGY = "Strategy"
+    RFQ = "Rfq"
 
 
 class Due(NamedTuple):

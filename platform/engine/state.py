@@ -9,12 +9,14 @@ from engine.ledger import Holding, Ledger
 from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
+from engine.quotes import Rfq
 from engine.record import Record
 from engine.schedule import Schedule
 from engine.strategy import Strategy
 from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
 from engine.watch import Watch
 
+# Requests for quote and quotes are counted with the orders: no two of them share a number.
 FIRST_ORDER_ID = 1_000_000_001
 
 
@@ -53,6 +55,7 @@ class Account:
         "owner",
         "pending_borrow",
         "positions",
+        "rfqs",
         "spot_loss_micros",
         "standing",
         "strategies",
@@ -77,6 +80,8 @@ class Account:
         self.triggers: dict[OrderId, ConditionalOrder] = {}
         self.client_ids: dict[int, Order | ConditionalOrder] = {}
         self.strategies: dict[OrderId, Strategy] = {}
+        # Its open requests for quote, oldest first.
+        self.rfqs: dict[int, Rfq] = {}
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
@@ -187,6 +192,7 @@ class State:
         "price_version",
         "prices",
         "record",
+        "rfqs",
         "schedule",
         "sequence",
         "strategies",
@@ -209,6 +215,7 @@ class State:
         self.orders: dict[OrderId, Order] = {}
         self.triggers: dict[OrderId, ConditionalOrder] = {}
         self.strategies: dict[OrderId, Strategy] = {}
+        self.rfqs: dict[int, Rfq] = {}
         self.schedule = Schedule()
         self.withdrawals: dict[int, Withdrawal] = {}
         self.next_order_id = FIRST_ORDER_ID

@@ -76,6 +76,7 @@ def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
         "links": [],
         "schedule": [0, []],
         "strategies": [],
+        "rfqs": [],
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from engine import events as e
 from engine.catalog import Asset, Market
 from engine.commands import Side
-from engine.kinds import OrderStatus, OrderTerms, StrategyStatus
+from engine.kinds import OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
 from engine.units import AccountId, OrderId
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -52,6 +52,9 @@ class Mirror:
         self.strategies: dict[OrderId, e.StrategyChanged | e.StrategyCreated] = {}
         # Executed (lots, quote atoms) of each strategy: the sum of its orders' fills.
         self.filled_for: defaultdict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        # Open requests for quote by their number, with until when; live quotes by theirs.
+        self.rfqs: dict[int, int] = {}
+        self.quotes: dict[int, QuoteTerms] = {}
 
     def read(self, events: tuple[e.Event, ...]) -> None:
         """Take in the events of one command, in their order."""
@@ -177,6 +180,19 @@ class Mirror:
     def _traded(self, event: e.TradeExecuted) -> None:
         self.trades.append(event)
 
+    def _asked(self, event: e.RfqSubmitted | e.RfqRefreshed) -> None:
+        self.rfqs[event.terms.rfq] = event.expires_ns
+
+    def _asks_no_more(self, event: e.RfqCancelled | e.RfqExpired | e.RfqFilled) -> None:
+        del self.rfqs[event.terms.rfq]
+
+    def _quoted(self, event: e.QuoteSubmitted) -> None:
+        if event.status is OrderStatus.NEW:
+            self.quotes[event.terms.quote] = event.terms
+
+    def _quotes_no_more(self, event: e.QuoteCancelled | e.QuoteFilled) -> None:
+        self.quotes.pop(event.terms.quote, None)
+
     def _book(self, event: e.BookChanged) -> None:
         assert event.update_id == self.update_ids[event.market] + 1, "a gap in the update ids"
         self.update_ids[event.market] = event.update_id
@@ -215,4 +231,12 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.StrategyChanged: Mirror._changed_strategy,
     e.TradeExecuted: Mirror._traded,
     e.BookChanged: Mirror._book,
+    e.RfqSubmitted: Mirror._asked,
+    e.RfqRefreshed: Mirror._asked,
+    e.RfqCancelled: Mirror._asks_no_more,
+    e.RfqExpired: Mirror._asks_no_more,
+    e.RfqFilled: Mirror._asks_no_more,
+    e.QuoteSubmitted: Mirror._quoted,
+    e.QuoteCancelled: Mirror._quotes_no_more,
+    e.QuoteFilled: Mirror._quotes_no_more,
 }
