@@ -1,10 +1,14 @@
 """Run the front: `python -m edge --port 8000`. How it serves is said here, once for every host."""
 
 import argparse
+import os
 
 import uvicorn
+from django.conf import settings
 
 from edge.protocol import Protocol
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # The rhythm which the API's clients expect, and how long a silent one is kept.
 PING_SECONDS = 60.0
@@ -29,6 +33,9 @@ def main() -> None:
         ws_ping_timeout=PONG_SECONDS,
         # Compressing each message would cost more CPU than the bytes are worth.
         ws_per_message_deflate=False,
+        # Anybody can send these headers: only what our own proxies say is an address.
+        proxy_headers=bool(settings.TRUSTED_PROXIES),
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GOODBYE_SECONDS,

@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from accounts.access import Access
+from accounts.scopes import READ
 from edge.auth import Keys, Signed, authenticate
-from edge.http import Receive, Scope, Send
+from edge.http import Receive, Scope, Send, address_of
 from edge.topics import (
     INVALID_SIGNATURE,
     INVALID_STREAM,
@@ -51,9 +52,10 @@ _encode = msgspec.json.encode
 
 
 class Client:
-    """One socket: what waits to be sent, and what it listens to."""
+    """One socket: what waits to be sent, what it listens to, and the address it comes from."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "") -> None:
+        self.address = address
         self._queue: deque[str] = deque()
         self._latest: dict[str, str] = {}
         self._wake = asyncio.Event()
@@ -116,7 +118,7 @@ class Feeds:
             await send({"type": "websocket.close", "code": 1000})
             return
         await send({"type": "websocket.accept"})
-        client = Client()
+        client = Client(address_of(scope))
         self.clients[client] = None
         tasks = [
             asyncio.create_task(client.write(send)),
@@ -134,15 +136,18 @@ class Feeds:
             await _close(send, TOO_SLOW, "You read too slowly: subscribe again and refetch")
 
     def drop_revoked(self) -> None:
-        """End private subscriptions whose key is no longer valid."""
+        """End private subscriptions whose key may no longer listen: revoked, expired, limited."""
+        now = time.time()
         for client in list(self.clients):
             for (account, name), public_key in list(client.subscriptions.items()):
-                if public_key and not self._still_speaks(public_key, account):
+                if public_key and not self._may_listen(public_key, account, client.address, now):
                     self._leave(client, name, account)
 
-    def _still_speaks(self, public_key: str, account: int) -> bool:
+    def _may_listen(self, public_key: str, account: int, address: str, now: float) -> bool:
         access = self.keys.find(public_key)
-        return access is not None and access.account == account
+        if access is None or access.account != account:
+            return False
+        return access.objection(scope=READ, address=address, now=now) is None
 
     async def _read(self, client: Client, receive: Receive) -> None:
         minute, messages = 0, 0
@@ -178,11 +183,14 @@ class Feeds:
     def _subscribe(self, client: Client, frame: Frame) -> None:
         access, public_key = None, ""
         if any(name.startswith(PRIVATE_PREFIX) for name in frame.params):
-            access = self._signer(frame)
-            if access is None or frame.signature is None:
+            if frame.signature is None or len(frame.signature) != 4:
                 client.push_error(INVALID_SIGNATURE)
                 return
-            public_key = frame.signature[0]
+            found = self._signer(frame.signature, client.address)
+            if isinstance(found, Refusal):
+                client.push_error(_told(found))
+                return
+            access, public_key = found, frame.signature[0]
         for name in frame.params:
             private = name.startswith(PRIVATE_PREFIX) and access is not None
             account = access.account if private and access is not None else 0
@@ -198,18 +206,16 @@ class Feeds:
             if joined:
                 self.welcome(client, name, account)
 
-    def _signer(self, frame: Frame) -> Access | None:
+    def _signer(self, signature: list[str], address: str) -> Access | Refusal:
         """Return whose key signed a subscription."""
-        if frame.signature is None or len(frame.signature) != 4:
-            return None
-        found = authenticate(
+        return authenticate(
             self.keys,
-            Signed(*frame.signature),
+            Signed(*signature, address),
             instruction=INSTRUCTION,
             segments=[()],
+            scope=READ,
             now_ms=time.time_ns() // 1_000_000,
         )
-        return None if isinstance(found, Refusal) else found
 
     def _leave(self, client: Client, name: str, account: int) -> None:
         client.subscriptions.pop((account, name), None)
@@ -219,6 +225,12 @@ class Feeds:
         self.clients.pop(client, None)
         for account, name in list(client.subscriptions):
             self._leave(client, name, account)
+
+
+def _told(refusal: Refusal) -> tuple[int, str]:
+    """Return the protocol's error, which has one code for all; a limit of the key is named."""
+    is_limit = refusal.code in ("FORBIDDEN", "UNAUTHORIZED")
+    return INVALID_SIGNATURE[0], refusal.message if is_limit else INVALID_SIGNATURE[1]
 
 
 async def _close(send: Send, code: int, reason: str) -> None:

@@ -12,8 +12,11 @@ from django.conf import settings
 from accounts import signature
 from accounts.access import Access
 from accounts.pace import MinuteLimit
+from accounts.scopes import READ
 from edge import auth
 from edge.routes import METHODS, BatchRoute, Route, SignedRoute
+from edge.twins import MAX_TWINS, Twins
+from gateway import signed_request
 from trading.api.answers import Answer, refused
 from trading.refusals import (
     ENGINE_AWAY,
@@ -48,6 +51,7 @@ class HotPath:
         self.keys = keys
         self.signed = MinuteLimit(settings.SIGNED_REQUESTS_PER_MINUTE)
         self.unsigned = MinuteLimit(settings.UNSIGNED_REQUESTS_PER_MINUTE)
+        self.twins = Twins()
 
     async def serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of `route`."""
@@ -61,7 +65,7 @@ class HotPath:
         try:
             if isinstance(route, _SIGNED):
                 return await self._signed_answer(route, scope, receive)
-            if not self.unsigned.allows(_address(scope), time.time_ns()):
+            if not self.unsigned.allows(address_of(scope), time.time_ns()):
                 return refused(TOO_MANY_REQUESTS)
             return await route(dict(signature.parse_query(scope["query_string"])))
         except Refused as error:
@@ -81,14 +85,14 @@ class HotPath:
         self, route: SignedRoute | BatchRoute, scope: Scope, receive: Receive
     ) -> Answer:
         now_ns = time.time_ns()
-        address = _address(scope)
+        address = address_of(scope)
         if self.unsigned.exhausted(address, now_ns):
             # Whoever sends wrong signatures in numbers is not worth checking another.
             return refused(TOO_MANY_REQUESTS)
         body = await read_body(receive) if scope["method"] != "GET" else b""
         if body is None:
             return refused(_TOO_LONG)
-        signed = auth.signed_headers(scope["headers"])
+        signed = auth.signed_headers(scope["headers"], address)
         if signed is None:
             self.unsigned.allows(address, now_ns)
             return refused(auth.UNSIGNED)
@@ -102,6 +106,7 @@ class HotPath:
             signed,
             instruction=route.instruction,
             segments=segments,
+            scope=READ if scope["method"] == "GET" else route.scope,
             now_ms=now_ns // 1_000_000,
         )
         if isinstance(access, Refusal):
@@ -109,7 +114,20 @@ class HotPath:
             return refused(access)
         if not self.signed.allows(access.account, now_ns):
             return refused(TOO_MANY_REQUESTS)
-        return await _call(route, access, segments)
+        if scope["method"] == "GET":
+            return await _call(route, access, segments)
+        request = signed_request.begin(
+            public_key=signed.public_key, signature=signed.signature, timestamp=signed.timestamp
+        )
+        first, number = self.twins.meet(signed.signature, address, time.monotonic_ns())
+        if number:
+            if await first.was_carried_out():
+                request.twins = min(number, MAX_TWINS)
+            return await _call(route, access, segments)
+        try:
+            return await _call(route, access, segments)
+        finally:
+            first.answered(carried_out=request.carried_out)
 
 
 async def _call(
@@ -157,6 +175,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
+    """Return where a call comes from; behind a proxy that is trusted, what the proxy says."""
     client = scope.get("client")
     return client[0] if client else ""

@@ -53,7 +53,7 @@ class InlineEngine:
                 return Outcome(outcome.sequence, at_ns, codec.decode_event(outcome.answer))
         first = JournalEntry.objects.get(pk=outcome.sequence)
         answer = bytes(first.answer) if outcome.answer is None else outcome.answer
-        return Outcome(first.sequence, first.at_ns, codec.decode_event(answer))
+        return Outcome(first.sequence, first.at_ns, codec.decode_event(answer), repeated=True)
 
     def ask(self, question: AnyQuestion) -> AnyAnswer:
         """Return the answer to a question; everything applied is written."""
