@@ -13,5 +13,6 @@ urlpatterns = [
     path("transfers", views.transfers, name="transfers"),
     path("settings", settings_page.settings, name="settings"),
     path("keys", views.keys, name="keys"),
+    path("keys/<int:key>", views.edit_key, name="edit_key"),
     path("keys/<int:key>/revoke", views.revoke_key, name="revoke_key"),
 ]

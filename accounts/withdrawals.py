@@ -55,8 +55,9 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
     try:
         submit_accepted(command, command_id=f"withdrawal:{instruction.number}")
     except EngineRefused:
-        # Nothing is in flight: the client id is free for another attempt.
-        instruction.delete()
+        # Nothing is in flight: the client id is free for another attempt. The signed request is
+        # not: whoever sends it again, when there is money, gets the same refusal.
+        WithdrawalInstruction.objects.filter(pk=instruction.pk).update(client_id=None)
         raise
     return instruction.number
 

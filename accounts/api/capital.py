@@ -12,6 +12,7 @@ from accounts.api.fields import NOTHING, DecimalText, UtcText, WireBoolean, pars
 from accounts.api.paging import PageInput, SpanInput, between, page_of
 from accounts.api.views import PublicView, SignedView, access_from, validated
 from accounts.assets import asset_named
+from accounts.scopes import WITHDRAW
 from accounts.withdrawals import WithdrawalRequest
 
 ADDRESS_MAX = 200
@@ -105,6 +106,7 @@ class WithdrawalsView(SignedView):
     """Return the account's withdrawals, newest first, or ask for one."""
 
     instructions: ClassVar = {"GET": "withdrawalQueryAll", "POST": "withdraw"}
+    scopes: ClassVar = {"POST": WITHDRAW}
 
     class Query(SpanInput, PageInput):
         clientId = serializers.CharField(required=False, max_length=CLIENT_ID_MAX)

@@ -9,7 +9,7 @@ class WithdrawalInstruction(models.Model):
     """The destination of one withdrawal; the number is the engine's withdrawal number.
 
     `request_digest` is the SHA-256 of the signature which asked for it: the same signed request,
-    sent twice, is one withdrawal.
+    sent twice, is one withdrawal. One that the engine refused stays, and keeps its refusal.
     """
 
     number = models.BigIntegerField(primary_key=True)

@@ -21,6 +21,8 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks of our proxies.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 SECURE_COOKIES = env.bool("SECURE_COOKIES", default=True)
 
 # Where the engine listens: unix:/path/to.sock or tcp:host:port; "inline" is this process (tests).

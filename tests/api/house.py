@@ -95,7 +95,7 @@ class Trader:
         return Client().get(path + query, headers=headers)
 
     def send(self, method: str, path: str, instruction: str, body: dict[str, Any]) -> Any:
-        pairs = [(name, _signed_text(value)) for name, value in body.items()]
+        pairs = [(name, signed_text(value)) for name, value in body.items()]
         return Client().generic(
             method,
             path,
@@ -120,7 +120,7 @@ def open_house() -> tuple[Trader, Trader]:
     return alice, bob
 
 
-def _signed_text(value: Any) -> str:
+def signed_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)
