@@ -4,6 +4,7 @@ A client signs `instruction=<I>&k1=v1&k2=v2…&timestamp=<ms>&window=<ms>`, keys
 spell the same values in a few ways, so each spelling is tried; they all say the same request.
 """
 
+import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ MAX_WINDOW_MS = 60_000
 _JAVASCRIPT_SAFE = "!'()*"
 # A body which is nested too deeply ends the decoder's recursion.
 _BROKEN_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _BOOLEANS = {"True": "true", "False": "false"}
 
 # The parameters of one request, or of one order in a batch: (name, text as written), in any order.
@@ -172,9 +174,10 @@ def _is_unambiguous(text: str, segments: Sequence[Parameters]) -> bool:
     """Return whether the plain text of a request is that of no other.
 
     `{"a": "1&b=2"}` reads like `{"a": "1", "b": "2"}`, `{"a=1&b": "2"}` too, and `"%2F"` like an
-    encoded `"/"`: such a request is good only with its names and values percent-encoded.
+    encoded `"/"`: such a request is good only with its names and values percent-encoded. The sign
+    of `"80%"` begins no escape and stands for itself.
     """
-    if "%" in text:
+    if _ESCAPE.search(text):
         return False
     separators = 1
     for segment in segments:
