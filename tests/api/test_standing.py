@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -114,7 +115,7 @@ def test_interest_is_told_once_as_its_history_has_it(told: Standing, alice: Trad
             asset=USDC,
             hour=more.pop("hour", HOUR),
             kind=kind,
-            amount=amount,
+            amount=Decimal(amount),
             rate_ppb=50_000_000,
             **more,
         )
