@@ -34,6 +34,8 @@ UNSIGNED_REQUESTS_PER_MINUTE = env.int("UNSIGNED_REQUESTS_PER_MINUTE", default=6
 QUESTIONS_PER_MINUTE = env.int("QUESTIONS_PER_MINUTE", default=300)
 # A demo shows itself as one: random-walk prices are announced on every page.
 DEMO = env.bool("DEMO", default=False)
+# How long a new address of a user's book waits until it counts.
+ADDRESS_BOOK_HOURS = env.int("ADDRESS_BOOK_HOURS", default=0 if DEMO else 24)
 # Where index prices come from: "ccxt" follows real venues, "walk" is a random walk for demos.
 FEED = env.str("FEED", default="walk" if DEMO else "ccxt")
 # The same seed walks the same way again.
