@@ -13,6 +13,11 @@ class NamedByView(AutoSchema):
         """Join the names, without `View`, which says nothing to clients."""
         return type(serializer).__qualname__.replace("View.", "").replace(".", "")
 
+    def get_extensions(self) -> dict[str, Any]:
+        """Say under which instruction a request is signed; clients cannot guess it."""
+        name = getattr(self.view, "instructions", {}).get(self.method)
+        return {"x-instruction": name} if name else {}
+
 
 class Signature(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The three headers of a signed request."""

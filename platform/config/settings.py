@@ -199,6 +199,10 @@ NODE_ASSETS = {
     "vendor/lightweight-charts.js": (
         "lightweight-charts/dist/lightweight-charts.standalone.production.mjs"
     ),
+    "vendor/swagger-ui.js": "swagger-ui-dist/swagger-ui-bundle.js",
+    "vendor/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+    # Named by the style sheet.
+    "vendor/swagger-ui.css.map": "swagger-ui-dist/swagger-ui.css.map",
 }
 
 CONTENT_SECURITY_POLICY = {
