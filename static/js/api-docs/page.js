@@ -80,7 +80,7 @@ const ui = globalThis.SwaggerUIBundle({
   url: mount.dataset.document,
   domNode: mount,
   deepLinking: true,
-  docExpansion: "none",
+  docExpansion: "list",
   defaultModelsExpandDepth: -1,
   displayRequestDuration: true,
   filter: true,
