@@ -57,7 +57,7 @@ class DepositAddressAdmin(LargeTableAdmin):
     search_fields = ("=address", "=account__id")
     actions_list = ("import_page",)
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
         description="Import addresses",
         url_path="import",
         permissions=["accounts.import_addresses"],
@@ -87,7 +87,7 @@ class DepositArrivalAdmin(LargeTableAdmin):
         """Say whether the engine has credited it."""
         return Deposit.objects.filter(arrival_id=row.pk).exists()
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
         description="Credit a deposit", url_path="credit", permissions=["accounts.credit_deposit"]
     )
     def credit_page(self, request: HttpRequest) -> HttpResponse:
@@ -112,7 +112,9 @@ class TokenTermsAdmin(ReadOnlyAdmin):
     search_fields = ("=asset", "=blockchain")
     actions_list = ("terms_page",)
 
-    @action(description="Set terms", url_path="terms", permissions=["accounts.set_token_terms"])
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
+        description="Set terms", url_path="terms", permissions=["accounts.set_token_terms"]
+    )
     def terms_page(self, request: HttpRequest) -> HttpResponse:
         """Ask for terms and set them."""
         form = TermsForm(request.POST or None)
@@ -136,7 +138,9 @@ class ExchangeWalletAdmin(ReadOnlyAdmin):
     actions = (unlist,)
     actions_list = ("wallet_page",)
 
-    @action(description="List a wallet", url_path="list", permissions=["accounts.list_wallets"])
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
+        description="List a wallet", url_path="list", permissions=["accounts.list_wallets"]
+    )
     def wallet_page(self, request: HttpRequest) -> HttpResponse:
         """Ask for a wallet and list it."""
         form = WalletForm(request.POST or None)

@@ -125,15 +125,12 @@ def _tokens(*, deposit: bool) -> list[tuple[str, custody.TokenRow]]:
 
 def _wanted(request: HttpRequest) -> dict[str, Any]:
     """Return what an entry of the address book fills in."""
-    entry = AddressBookEntry.objects.filter(
-        user_id=request.user.pk, pk=request.GET.get("to") if _is_number(request) else None
-    ).first()
+    number = request.GET.get("to", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        return {}
+    own = AddressBookEntry.objects.filter(user_id=request.user.pk or 0)
+    entry = own.filter(pk=int(number)).first()
     return {"blockchain": entry.blockchain, "address": entry.address} if entry else {}
-
-
-def _is_number(request: HttpRequest) -> bool:
-    text = request.GET.get("to", "")
-    return text.isascii() and text.isdigit() and len(text) < 18
 
 
 def _request(form: WithdrawalForm) -> WithdrawalRequest:

@@ -72,12 +72,13 @@ def deliver(number: int) -> bool:
     ).first()
     if instruction is None:
         return False
+    assert instruction.to_account_id is not None  # The query asked for it.
     recipient = Account.objects.select_related("user").get(pk=instruction.to_account_id)
     if not may_deposit(recipient):
         # Staff give it back, or see to what keeps the recipient from depositing.
         return False
     if _leave(number):
-        credit(_arrival(instruction))
+        credit(_arrival(instruction, recipient))
     WithdrawalInstruction.objects.filter(pk=number).update(delivered_at=timezone.now())
     return True
 
@@ -118,11 +119,11 @@ def _leave(number: int) -> bool:
     return True
 
 
-def _arrival(instruction: WithdrawalInstruction) -> DepositArrival:
+def _arrival(instruction: WithdrawalInstruction, recipient: Account) -> DepositArrival:
     arrival, _ = DepositArrival.objects.get_or_create(
         withdrawal=instruction.number,
         defaults={
-            "account_id": instruction.to_account_id,
+            "account_id": recipient.pk,
             "asset": instruction.asset,
             "amount": instruction.amount,
             "blockchain": instruction.blockchain,

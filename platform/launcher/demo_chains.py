@@ -3,6 +3,7 @@
 Nobody holds a key to these addresses, and what they spell says so: real money must never go there.
 """
 
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from accounts import custody
@@ -24,18 +25,10 @@ class Chain(NamedTuple):
     decimals: int
     least: str
     fee: str
+    # Of a token: as made up as the addresses.
+    contract: str = ""
     # There is no pool for Bitcoin: its deposits are shown as paused.
     deposits: bool = True
-
-
-CHAINS: Final = (
-    Chain("USDC", "Ethereum", 6, "10", "3"),
-    Chain("USDC", "Solana", 6, "1", "0.5"),
-    Chain("USDT", "Ethereum", 6, "10", "3"),
-    Chain("ETH", "Ethereum", 18, "0.01", "0.001"),
-    Chain("SOL", "Solana", 9, "0.1", "0.01"),
-    Chain("BTC", "Bitcoin", 8, "0.001", "0.0001", deposits=False),
-)
 
 
 def ethereum_address(number: int) -> str:
@@ -57,6 +50,16 @@ def solana_address(number: int) -> str:
     return _SOLANA_WORDS + tail
 
 
+CHAINS: Final = (
+    Chain("USDC", "Ethereum", 6, "10", "3", contract=ethereum_address(0xC0DE_0001)),
+    Chain("USDC", "Solana", 6, "1", "0.5", contract=solana_address(58**3 - 1)),
+    Chain("USDT", "Ethereum", 6, "10", "3", contract=ethereum_address(0xC0DE_0002)),
+    Chain("ETH", "Ethereum", 18, "0.01", "0.001"),
+    Chain("SOL", "Solana", 9, "0.1", "0.01"),
+    Chain("BTC", "Bitcoin", 8, "0.001", "0.0001", deposits=False),
+)
+
+
 def open_chains() -> None:
     """Set the terms and fill the pool, unless that was done before; staff may change both."""
     if not TokenTerms.objects.exists():
@@ -74,15 +77,16 @@ def open_chains() -> None:
 
 def _terms(chain: Chain) -> TokenTerms:
     decimals = DECIMALS[chain.asset]
-    least = parse_decimal(chain.least, decimals)
+    least = Decimal(parse_decimal(chain.least, decimals))
     return TokenTerms(
         asset=chain.asset,
         blockchain=chain.blockchain,
+        contract_address=chain.contract,
         native_decimals=chain.decimals,
         deposit_enabled=chain.deposits,
         minimum_deposit=least,
         withdraw_enabled=True,
         minimum_withdrawal=least,
         maximum_withdrawal=least * 10**6,
-        withdrawal_fee=parse_decimal(chain.fee, decimals),
+        withdrawal_fee=Decimal(parse_decimal(chain.fee, decimals)),
     )

@@ -25,7 +25,8 @@ from accounts.tasks import release_withdrawals, revoke_page_keys
 from sequencer.inline import InlineEngine
 from tests.api.authenticator import AuthenticatorApp
 from tests.api.house import Trader, open_house
-from tests.api.test_rest_custody import POOL, TARGET, fill_pool, know
+from tests.api.test_rest_accounts import TARGET
+from tests.api.test_rest_custody import POOL, fill_pool, know
 
 PASSWORD = "long-password-1"
 WITHDRAWALS = "accounts:withdrawals"

@@ -3,6 +3,7 @@
 import json
 import time
 from base64 import b64decode, b64encode
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -109,7 +110,7 @@ def open_chains() -> None:
     """Let USDC and SOL come in and go out, over a chain each."""
     usdc = {"asset": "USDC", "blockchain": "Ethereum", "native_decimals": 6}
     sol = {"asset": "SOL", "blockchain": "Solana", "native_decimals": 9}
-    for terms, least in ((usdc, 5 * 10**6), (sol, 10**8)):
+    for terms, least in ((usdc, Decimal(5 * 10**6)), (sol, Decimal(10**8))):
         TokenTerms.objects.create(
             **terms,
             deposit_enabled=True,

@@ -27,6 +27,7 @@ from accounts.withdrawal_delay import delay_of
 from compliance.models import Customer, Status
 from compliance.services import Refusal
 from engine.commands import SettleWithdrawal
+from gateway import client
 from gateway.errors import EngineUnavailable
 from tests.api.authenticator import AuthenticatorApp
 from tests.api.house import Trader, accepted
@@ -148,7 +149,7 @@ def test_an_import_takes_all_lines_or_none(db: None, text: str, code: str) -> No
 
 
 def arrived(**change: Any) -> Arrived:
-    words = {"asset": "USDC", "amount_atoms": 7 * 10**6, "blockchain": "Ethereum"}
+    words: dict[str, Any] = {"asset": "USDC", "amount_atoms": 7 * 10**6, "blockchain": "Ethereum"}
     words |= {"address": POOL[0], "transaction_hash": HASH, "from_address": OTHER}
     return Arrived(**(words | change))
 
@@ -207,7 +208,7 @@ def test_a_deposit_whose_answer_was_lost_is_credited_once_on_the_second_try(
 ) -> None:
     fill_pool()
     address_of(alice)
-    before, real = available(alice), arrivals.submit
+    before, real = available(alice), client.submit
 
     def lost(command: Any, **how: Any) -> Any:
         real(command, **how)
@@ -587,7 +588,7 @@ def test_a_delivery_that_breaks_off_is_taken_up_again(
 ) -> None:
     fill_pool()
     to = address_of(bob).json()["address"]
-    real = outgoing.credit
+    real = arrivals.credit
 
     def away(arrival: DepositArrival) -> None:
         raise EngineUnavailable("away")
