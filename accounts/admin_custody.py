@@ -24,6 +24,16 @@ from compliance.staff import ReadOnlyAdmin, audited_action, audited_form
 from compliance.tables import LargeTableAdmin
 
 
+class _WithForm:
+    """A table with a form of its own, for those who hold `act_permission`."""
+
+    act_permission = ""
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Show the form's button and open the form."""
+        return bool(request.user.has_perm(self.act_permission))
+
+
 def import_addresses(form: Any) -> str:
     """Fill the pool."""
     count = custody.import_addresses(form.cleaned_data["addresses"])
@@ -48,9 +58,10 @@ def list_wallet(form: Any) -> str:
 
 
 @admin.register(DepositAddress)
-class DepositAddressAdmin(LargeTableAdmin):
+class DepositAddressAdmin(LargeTableAdmin, _WithForm):
     """The pool of addresses, and who has been given which."""
 
+    act_permission = "accounts.import_addresses"
     list_display = ("id", "blockchain", "address", "account", "imported_at", "assigned_at")
     list_filter = ("blockchain",)
     list_select_related = ("account",)
@@ -60,7 +71,7 @@ class DepositAddressAdmin(LargeTableAdmin):
     @action(  # type: ignore[untyped-decorator]  # unfold has no types
         description="Import addresses",
         url_path="import",
-        permissions=["accounts.import_addresses"],
+        permissions=["act"],
     )
     def import_page(self, request: HttpRequest) -> HttpResponse:
         """Ask for addresses and add them to the pool."""
@@ -69,9 +80,10 @@ class DepositAddressAdmin(LargeTableAdmin):
 
 
 @admin.register(DepositArrival)
-class DepositArrivalAdmin(LargeTableAdmin):
+class DepositArrivalAdmin(LargeTableAdmin, _WithForm):
     """Where each deposit came from. `credited` is the engine's word."""
 
+    act_permission = "accounts.credit_deposit"
     list_display = (
         *("id", "created_at", "account", "asset"),
         amount("amount", "amount"),
@@ -88,7 +100,7 @@ class DepositArrivalAdmin(LargeTableAdmin):
         return Deposit.objects.filter(arrival_id=row.pk).exists()
 
     @action(  # type: ignore[untyped-decorator]  # unfold has no types
-        description="Credit a deposit", url_path="credit", permissions=["accounts.credit_deposit"]
+        description="Credit a deposit", url_path="credit", permissions=["act"]
     )
     def credit_page(self, request: HttpRequest) -> HttpResponse:
         """Ask for a deposit and credit it."""
@@ -97,9 +109,10 @@ class DepositArrivalAdmin(LargeTableAdmin):
 
 
 @admin.register(TokenTerms)
-class TokenTermsAdmin(ReadOnlyAdmin):
+class TokenTermsAdmin(ReadOnlyAdmin, _WithForm):
     """Over which chains each asset comes in and goes out."""
 
+    act_permission = "accounts.set_token_terms"
     list_display = (
         *("asset", "blockchain", "deposit_enabled"),
         amount("minimum_deposit", "least deposit"),
@@ -113,7 +126,7 @@ class TokenTermsAdmin(ReadOnlyAdmin):
     actions_list = ("terms_page",)
 
     @action(  # type: ignore[untyped-decorator]  # unfold has no types
-        description="Set terms", url_path="terms", permissions=["accounts.set_token_terms"]
+        description="Set terms", url_path="terms", permissions=["act"]
     )
     def terms_page(self, request: HttpRequest) -> HttpResponse:
         """Ask for terms and set them."""
@@ -129,9 +142,10 @@ def unlist(request: HttpRequest, row: ExchangeWallet, reason: str, record: Audit
 
 
 @admin.register(ExchangeWallet)
-class ExchangeWalletAdmin(ReadOnlyAdmin):
+class ExchangeWalletAdmin(ReadOnlyAdmin, _WithForm):
     """The exchange's own addresses, as everybody may read them."""
 
+    act_permission = "accounts.list_wallets"
     list_display = ("blockchain", "address", "listed", "created_at")
     list_filter = ("blockchain", "listed")
     search_fields = ("=address",)
@@ -139,7 +153,7 @@ class ExchangeWalletAdmin(ReadOnlyAdmin):
     actions_list = ("wallet_page",)
 
     @action(  # type: ignore[untyped-decorator]  # unfold has no types
-        description="List a wallet", url_path="list", permissions=["accounts.list_wallets"]
+        description="List a wallet", url_path="list", permissions=["act"]
     )
     def wallet_page(self, request: HttpRequest) -> HttpResponse:
         """Ask for a wallet and list it."""
