@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from accounts import (
+    admin_custody,  # noqa: F401 -- registers its tables
     admin_jobs,  # noqa: F401 -- registers its table
     admin_ledger,  # noqa: F401 -- registers its tables
     services,

@@ -14,8 +14,9 @@ from engine.units import AccountId
 from tests.api.house import Trader, accepted
 
 OUT = "/wapi/v1/capital/withdrawals"
+TARGET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 WITHDRAWAL = {
-    "address": "0xTARGET",
+    "address": TARGET,
     "blockchain": "Ethereum",
     "quantity": "10.5",
     "symbol": "USDC",
@@ -425,7 +426,7 @@ def test_a_withdrawal_goes_in_flight_with_its_address(alice: Trader) -> None:
         "status": "pending",
         "subaccountId": None,
         "symbol": "USDC",
-        "toAddress": "0xTARGET",
+        "toAddress": TARGET,
         "transactionHash": None,
         "triggerAt": None,
     }
@@ -485,6 +486,9 @@ def test_a_refused_withdrawal_is_refused_again_when_there_is_money(alice: Trader
         ({"symbol": "NONE"}, "INVALID_ASSET"),
         ({"blockchain": "Moon"}, "INVALID_CLIENT_REQUEST"),
         ({"address": ""}, "INVALID_CLIENT_REQUEST"),
+        ({"address": "0xTARGET"}, "INVALID_CLIENT_REQUEST"),
+        # One letter of the checksum is wrong.
+        ({"address": TARGET.replace("Aed", "AeD")}, "INVALID_CLIENT_REQUEST"),
     ],
 )
 def test_a_withdrawal_that_cannot_be_changes_nothing(
