@@ -210,7 +210,7 @@ class Feeds:
         """Return whose key signed a subscription."""
         return authenticate(
             self.keys,
-            Signed(*signature, address),
+            Signed(signature[0], signature[1], signature[2], signature[3], address),
             instruction=INSTRUCTION,
             segments=[()],
             scope=READ,
