@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 
+from django.db import connection
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
@@ -13,6 +14,7 @@ from accounts.access import Access, access_of_key, shortened
 from accounts.api.errors import Refused, invalid_request
 from accounts.models import ApiKey, User
 from gateway import signed_request
+from gateway.errors import RequestRepeated
 
 # The list of keys shows roughly when each was used: a write for every call would tell no more.
 _LAST_USE_PRECISION = timedelta(minutes=1)
@@ -57,12 +59,22 @@ class SignatureAuthentication(BaseAuthentication):
             address=request.META.get("REMOTE_ADDR") or "",
         )
         if request.method != "GET":
-            signed_request.begin(public_key=public_key, signature=sealed, timestamp=timestamp)
+            named = signed_request.begin(
+                public_key=public_key, signature=sealed, timestamp=timestamp
+            )
+            if int(window) > signed_request.REMEMBERED_WINDOW_MS and _is_journaled(named):
+                raise RequestRepeated(named.name)
         return user, access
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, so that a missing signature is answered with 401."""
         return "Signature"
+
+
+def _is_journaled(request: signed_request.SignedRequest) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(signed_request.JOURNALED, [request.first_ids()])
+        return cursor.fetchone() is not None
 
 
 def _parameters(request: Request) -> signature.Parameters:

@@ -18,8 +18,10 @@ from edge.routes import METHODS, BatchRoute, Route, SignedRoute
 from edge.twins import MAX_TWINS, Twins
 from gateway import signed_request
 from trading.api.answers import Answer, refused
+from trading.reads import rows
 from trading.refusals import (
     ENGINE_AWAY,
+    REQUEST_REPEATED,
     SERVER_ERROR,
     TOO_MANY_REQUESTS,
     Refusal,
@@ -104,16 +106,24 @@ class HotPath:
             return refused(TOO_MANY_REQUESTS)
         if scope["method"] == "GET":
             return await _call(route, access, segments)
+        return await self._once(signed, lambda: _call(route, access, segments))
+
+    async def _once(
+        self, signed: auth.Signed, carry_out: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Answer a request which changes something, unless it was answered before."""
         request = signed_request.begin(
             public_key=signed.public_key, signature=signed.signature, timestamp=signed.timestamp
         )
-        first, number = self.twins.meet(signed.signature, address, time.monotonic_ns())
+        first, number = self.twins.meet(signed.signature, signed.address, time.monotonic_ns())
         if number:
             if await first.was_carried_out():
                 request.twins = min(number, MAX_TWINS)
-            return await _call(route, access, segments)
+            return await carry_out()
         try:
-            return await _call(route, access, segments)
+            if await _is_journaled(request, signed.window):
+                return refused(REQUEST_REPEATED)
+            return await carry_out()
         finally:
             first.answered(carried_out=request.carried_out)
 
@@ -134,6 +144,13 @@ async def answer_of(work: Awaitable[Answer], what: str) -> Answer:
     except Exception:  # noqa: BLE001 -- the one catch-all: no traceback reaches a client
         _log.exception("unexpected failure of %s", what)
         return refused(SERVER_ERROR)
+
+
+async def _is_journaled(request: signed_request.SignedRequest, window: str) -> bool:
+    """Look a request up which the engine may have forgotten within its window."""
+    if int(window) <= signed_request.REMEMBERED_WINDOW_MS:
+        return False
+    return bool(await rows(signed_request.JOURNALED, request.first_ids()))
 
 
 async def _call(

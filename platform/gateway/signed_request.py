@@ -9,6 +9,12 @@ Nothing which a request does can escape by somebody forgetting to pass an id on.
 from contextvars import ContextVar
 from hashlib import blake2b
 
+# How long a window the engine's memory covers at any throughput (docs/decisions/0015). A request
+# that is good for longer is looked up in the journal, which forgets nothing.
+REMEMBERED_WINDOW_MS = 10_000
+JOURNALED = "SELECT 1 FROM sequencer_journalentry WHERE command_id = ANY(%s) LIMIT 1"
+# As many commands as one request can have.
+_PLACES = 50
 _DIGEST_BYTES = 12
 
 
@@ -31,6 +37,10 @@ class SignedRequest:
         """Return where the next command stands in the request: 0, 1, …"""
         self._places += 1
         return self._places - 1
+
+    def first_ids(self) -> list[str]:
+        """Return the ids of which at least one is in the journal if the request was carried out."""
+        return [self.command_id(place, 0) for place in range(_PLACES)]
 
     def command_id(self, place: int, twin: int) -> str:
         """Return the id of the command at `place`, of the first of equal requests or of a twin."""

@@ -77,17 +77,21 @@ class Trader:
         )
 
     def headers(
-        self, instruction: str, pairs: list[tuple[str, str]], **other: str
+        self,
+        instruction: str,
+        pairs: list[tuple[str, str]],
+        window_ms: int = 5_000,
+        **other: str,
     ) -> dict[str, str]:
         """Sign a request; `other` replaces headers after signing."""
         stamp = str(time.time_ns() // 1_000_000)
         signed = "".join(f"{name}={value}&" for name, value in sorted(pairs, key=lambda p: p[0]))
-        text = f"instruction={instruction}&{signed}timestamp={stamp}&window=5000"
+        text = f"instruction={instruction}&{signed}timestamp={stamp}&window={window_ms}"
         return {
             "X-API-Key": self.key.public_key,
             "X-Signature": b64encode(self.signer.sign(text.encode()).signature).decode(),
             "X-Timestamp": stamp,
-            "X-Window": "5000",
+            "X-Window": str(window_ms),
         } | {name.replace("_", "-"): value for name, value in other.items()}
 
     def get(self, path: str, instruction: str, *pairs: tuple[str, str]) -> Any:

@@ -9,6 +9,7 @@ from django.test import Client
 from accounts.models import AccountSettings, Balance
 from engine.commands import CreditDeposit
 from gateway import signed_request
+from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
 from tests.api.house import Trader, accepted, signed_text
 
@@ -92,3 +93,15 @@ def test_a_thread_that_has_answered_a_signed_request_names_nothing_after_it(
     for _ in range(2):
         request.send()
         assert signed_request.current() is None
+
+
+def test_a_long_window_outlives_the_engines_memory_but_not_the_journal(
+    alice: Trader, live_engine: InlineEngine
+) -> None:
+    pairs = [(name, signed_text(value)) for name, value in LEND.items()]
+    request = Captured(alice, "POST", "/api/v1/borrowLend", "borrowLendExecute", LEND)
+    request.headers = alice.headers("borrowLendExecute", pairs, window_ms=60_000)
+    assert request.send().status_code == 200
+    live_engine.engine.state.command_ids.clear()
+    live_engine.engine.state.command_order.clear()
+    assert refused_as_repeated(request.send())

@@ -14,6 +14,7 @@ from accounts.access import Access
 from edge import twins
 from edge.http import HotPath
 from edge.routes import ROUTES
+from gateway import signed_request
 from gateway.client import submit
 from sequencer.models import JournalEntry
 from tests.api.front import EVERYTHING, Keys, Reply
@@ -44,19 +45,21 @@ class Captured(NamedTuple):
     headers: dict[str, str]
 
 
-def captured(body: Any, *, method: str = "POST", path: str = "/api/v1/order") -> Captured:
-    """Sign a request, good for a minute."""
+def captured(
+    body: Any, *, method: str = "POST", path: str = "/api/v1/order", window: int = 10_000
+) -> Captured:
+    """Sign a request, which is good for ten seconds."""
     stamp = str(time.time_ns() // 1_000_000)
     text = ""
     for one in body if isinstance(body, list) else [body]:
         text += f"instruction={ROUTES[method, path].instruction}&"  # type: ignore[union-attr]
         text += "".join(f"{name}={one[name]}&" for name in sorted(one))
-    text += f"timestamp={stamp}&window=60000"
+    text += f"timestamp={stamp}&window={window}"
     headers = {
         "x-api-key": KEY,
         "x-signature": b64encode(SIGNER.sign(text.encode()).signature).decode(),
         "x-timestamp": stamp,
-        "x-window": "60000",
+        "x-window": str(window),
     }
     return Captured(method, path, json.dumps(body).encode(), headers)
 
@@ -207,3 +210,32 @@ def test_a_request_that_no_engine_took_is_still_good_for_once(
     assert sent(edge, order).status == 200
     assert together((edge, order, ELSEWHERE), (new_edge(), order, HOME)) == [400, 400]
     assert Order.objects.count() == 1
+
+
+def test_a_long_window_outlives_the_engines_memory_but_not_the_journal(restart: Restart) -> None:
+    edge = new_edge()
+    long, usual, batch = (
+        captured(ORDER, window=10_001),
+        captured(ORDER | {"clientId": 1}),
+        captured([ORDER, ORDER], path="/api/v1/orders", window=60_000),
+    )
+    # As if the engine had carried them out and forgotten since.
+    for number, (request, place) in enumerate([(long, 0), (usual, 0), (batch, 1)], 10**9):
+        named = signed_request.begin(
+            public_key=KEY,
+            signature=request.headers["x-signature"],
+            timestamp=request.headers["x-timestamp"],
+        )
+        signed_request.end()
+        JournalEntry.objects.create(
+            sequence=number,
+            at_ns=0,
+            epoch=1,
+            command_id=f"{named.name}.{place}",
+            command=b"",
+            answer=b"",
+            chain=b"",
+        )
+    assert refusal(sent(edge, long)) == refusal(sent(edge, batch)) == REPEATED
+    assert sent(edge, usual).status == 200
+    assert together(*[(edge, captured(ORDER, window=60_000), HOME)] * 2) == [200, 200]
