@@ -59,7 +59,7 @@ def test_balances_are_what_the_engine_holds(alice: Trader) -> None:
     ],
 )
 def test_a_request_that_is_not_signed_well_is_refused(
-    alice: Trader, headers: dict[str, str], status: int, code: str, message: str
+    alice: Trader, headers: dict[str, Any], status: int, code: str, message: str
 ) -> None:
     signed = alice.headers("balanceQuery", [], **headers)
     answer = refusal(Client().get("/api/v1/capital", headers=signed))
