@@ -62,7 +62,7 @@ test("exits and tolerance are told as far as they are there", () => {
 
 test("an open order shows what it waits for, to whom it belongs and what it brings along", () => {
   assert.equal(conditionWords(row({})), "Waits: Mark \u2264 90");
-  assert.equal(conditionWords(row({ firesAbove: true, relatedId: "7" })), "Take-profit of order 7, waits: Mark \u2265 90");
+  assert.equal(conditionWords(row({ firesAbove: true, relatedId: "7" })), "Take-profit of 7, waits: Mark \u2265 90");
   assert.equal(conditionWords(row({ status: "New" })), "Has met: Mark \u2264 90");
   const exits = { stopLossTriggerPrice: "90" };
   assert.equal(conditionWords(row({ status: "New", conditions: exits, firesAbove: null })), "Stop-loss 90");

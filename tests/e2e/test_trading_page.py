@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.live, pytest.mark.browser]
 
 ALICE, ERIN = "alice@demo.example", "erin@demo.example"
 MOVES_WITHIN_MS = 30_000
+FITS = "part => part.scrollWidth <= part.clientWidth"
 
 
 def test_a_visitor_sees_live_markets_and_is_asked_to_sign_in(open_page: OpenPage) -> None:
@@ -183,7 +184,7 @@ def test_a_stop_waits_is_listed_and_is_cancelled(open_page: OpenPage, sign_in: S
     expect(words).to_have_text(f"{sentence} Slippage at most 0.5%")
     page.locator("[data-submit]").click()
     result = page.locator("#ticket [data-result]")
-    expect(result).to_contain_text("waits: it sells 1 SOL at the market once the mark price is at")
+    expect(result).to_contain_text(f"waits: it {sentence[0].lower()}{sentence[1:]}")
     # What was meant for that order is gone, the tolerance stays.
     expect(page.locator("#trigger-price")).to_have_value("")
     expect(words).to_have_text("Slippage at most 0.5%")
@@ -224,19 +225,17 @@ def test_a_long_has_its_take_profit_and_stop_loss_wait_for_it(
     filled = page.locator("#table-history tbody tr", has_text="Filled").first
     parent = filled.get_attribute("data-key")
     page.locator("#tab-orders").click()
-    rows = page.locator("#table-orders tbody tr", has_text=f"of order {parent}")
+    rows = page.locator("#table-orders tbody tr", has_text=f"of {parent}")
     expect(rows).to_have_count(2)
-    expect(
-        rows.filter(has_text=f"Take-profit of order {parent}, waits: Mark \u2265")
-    ).to_have_count(1)
-    expect(rows.filter(has_text=f"Stop-loss of order {parent}, waits: Mark \u2264")).to_have_count(
-        1
-    )
+    for exit_name, side in (("Take-profit", "\u2265"), ("Stop-loss", "\u2264")):
+        words = f"{exit_name} of {parent}, waits: Mark {side}"
+        expect(rows.filter(has_text=words)).to_have_count(1)
     # Closing the position takes what guarded it along.
     page.locator("#ticket .sides").get_by_text("Sell").click()
-    page.fill("#quantity", "1")
+    page.check("[name=reduceOnly]")
+    page.locator("[data-share='100']").click()
     page.locator("[data-submit]").click()
-    expect(page.locator("#ticket [data-result]")).to_contain_text("Sold 1 SOL")
+    expect(page.locator("#ticket [data-result]")).to_contain_text("Sold ")
     page.locator("#tab-history").click()
     expired = page.locator("#table-history tbody tr", has_text="no position left to close")
     expect(expired).not_to_have_count(0)
@@ -244,10 +243,16 @@ def test_a_long_has_its_take_profit_and_stop_loss_wait_for_it(
 
 def test_the_page_fits_a_desk_and_a_phone(open_page: OpenPage, sign_in: SignIn) -> None:
     page = _trading(open_page, sign_in, "SOL_USDC_PERP")
-    head = page.locator("#tables .panel-head")
-    expect(page.locator("#tables [data-margin]")).not_to_be_empty()
-    tops = head.evaluate("head => [...head.children].map(one => one.getBoundingClientRect().top)")
-    assert max(tops) - min(tops) < 20, "the tabs share one line with the margin and its button"
+    for part in ("#tables .tabs", "#ticket"):
+        expect(page.locator(part)).to_be_visible()
+    page.locator("#ticket .conditions summary").click()
+    page.fill("#trigger-price", "1")
+    page.select_option("[name=unit]", "position")
+    for part in ("#tables .tabs", "#tables .standing", "#ticket"):
+        assert page.locator(part).evaluate(FITS), f"{part} is cut off"
+    tabs = page.locator("#tables [role=tab]")
+    tops = tabs.evaluate_all("tabs => tabs.map(tab => tab.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1, "the tabs stand in one line"
     phone = open_page(phone=True)
     sign_in(phone, ALICE)
     phone.goto("/trade/SOL_USDC_PERP")
@@ -256,8 +261,7 @@ def test_the_page_fits_a_desk_and_a_phone(open_page: OpenPage, sign_in: SignIn) 
     expect(phone.locator("#slippage")).to_be_hidden()
     for name in ("triggerPrice", "takeProfitTriggerPrice", "stopLossLimitPrice"):
         expect(phone.locator(f"[name={name}]")).to_be_visible()
-    wide = phone.evaluate("document.documentElement.scrollWidth > innerWidth")
-    assert not wide, "nothing sticks out of the phone's screen"
+    assert phone.locator("html").evaluate(FITS), "something sticks out of the phone's screen"
 
 
 def test_orders_are_placed_and_cancelled_without_scripts(

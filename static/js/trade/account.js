@@ -67,7 +67,7 @@ const TABLES = {
       number(row.quantity),
       number(row.executedQuantity),
       row.postOnly ? "Post only" : row.timeInForce,
-      conditionWords(row),
+      make("span", { class: "words" }, conditionWords(row)),
       account.cancelButton(row),
     ],
   },

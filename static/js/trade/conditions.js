@@ -58,7 +58,7 @@ export function exitName(row) {
 export function conditionWords(row) {
   const [waits, exit] = [waitsFor(row), exitName(row)];
   const told = [];
-  if (exit !== null) told.push(`${exit} of order ${row.relatedId}`);
+  if (exit !== null) told.push(`${exit} of ${row.relatedId}`);
   if (waits !== null) told.push(`${row.status === PENDING ? "waits" : "has met"}: ${waits}`);
   const first = told.join(", ");
   return [first.charAt(0).toUpperCase() + first.slice(1), extras(row.conditions)].filter(Boolean).join(" \u00b7 ");
