@@ -105,7 +105,7 @@ def _trigger(words: Mapping[str, str], listed: ListedMarket) -> tuple[Trigger | 
         raise Refused(invalid_request(message))
     # bpx-py spells it so.
     name = "triggeredBy" if "triggerBy" not in words and "triggeredBy" in words else "triggerBy"
-    by, ticks = _by(words, name), listed.parse_price(price)
+    by, ticks = _by(words, name), _price(words, listed, "triggerPrice")
     if not quantity.endswith("%"):
         return Trigger(ticks, by), listed.parse_quantity(quantity)
     share = _percent(quantity[:-1], "triggerQuantity")
@@ -116,16 +116,25 @@ def _trigger(words: Mapping[str, str], listed: ListedMarket) -> tuple[Trigger | 
 
 
 def _exit(words: Mapping[str, str], listed: ListedMarket, name: str) -> Exit | None:
-    price, limit = words.get(f"{name}TriggerPrice"), words.get(f"{name}LimitPrice")
-    if price is None:
-        if limit is not None or f"{name}TriggerBy" in words:
-            raise Refused(invalid_request(f"`{name}TriggerPrice` is required beside the others"))
+    price, limit = f"{name}TriggerPrice", f"{name}LimitPrice"
+    if price not in words:
+        if limit in words or f"{name}TriggerBy" in words:
+            raise Refused(invalid_request(f"`{price}` is required beside the others"))
         return None
     return Exit(
-        listed.parse_price(price),
+        _price(words, listed, price),
         _by(words, f"{name}TriggerBy"),
-        None if limit is None else listed.parse_price(limit),
+        _price(words, listed, limit) if limit in words else None,
     )
+
+
+def _price(words: Mapping[str, str], listed: ListedMarket, name: str) -> int:
+    """Return a price in ticks; of several in one request, a refusal names the one it means."""
+    try:
+        return listed.parse_price(words[name])
+    except Refused as refused:
+        message = f"`{name}`: {refused.refusal.message}"
+        raise Refused(msgspec.structs.replace(refused.refusal, message=message)) from None
 
 
 def _by(words: Mapping[str, str], name: str) -> TriggerBy:

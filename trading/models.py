@@ -55,7 +55,8 @@ class Order(models.Model):
 
     `conditions` is the engine's Conditions as JSON. While a conditional order waits, `lots_open` is
     what it will place or, of a share of the position, what that was when it was accepted; then
-    `lots` is null until the price is met.
+    `lots` is null until the price is met. `fires_above` says from which side it is met: at it and
+    above, or at it and below; null for an order which has not waited.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -79,6 +80,7 @@ class Order(models.Model):
     # Why the house placed it for the account; null for an order of the account's own.
     system = models.TextField(null=True)
     conditions = models.JSONField(null=True)
+    fires_above = models.BooleanField(null=True)
     # The order whose take-profit or stop-loss it is; the strategy which placed it.
     related_id = models.BigIntegerField(null=True)
     strategy_id = models.BigIntegerField(null=True)

@@ -28,6 +28,7 @@ _TERMS = (
     "strategy_id",
     "triggered_at",
     "created_at",
+    "fires_above",
 )
 # Of these, a trigger which turns a share into lots changes two.
 _LOTS, _TRIGGERED_AT = _TERMS.index("lots"), _TERMS.index("triggered_at")
@@ -77,7 +78,8 @@ def order_placed(rows: Rows, event: events.OrderPlaced, sequence: int, at_ns: in
 def trigger_placed(rows: Rows, event: events.TriggerPlaced, sequence: int, at_ns: int) -> None:
     """Add the order, which waits."""
     progress = (OrderStatus.TRIGGER_PENDING, event.lots_open, 0, 0, None, sequence)
-    rows.put(ORDERS, event.terms.order_id, (*_terms(event.terms), *progress))
+    told = _terms(event.terms, fires_above=event.fires_above)
+    rows.put(ORDERS, event.terms.order_id, (*told, *progress))
 
 
 def order_triggered(rows: Rows, event: events.OrderTriggered, sequence: int, at_ns: int) -> None:
@@ -116,7 +118,7 @@ def _trigger(rows: Rows, terms: OrderTerms, *, at_ns: int, progress: tuple[objec
     rows.put(ORDERS, order_id, (*told, *progress))
 
 
-def _terms(terms: OrderTerms) -> tuple[object, ...]:
+def _terms(terms: OrderTerms, *, fires_above: bool | None = None) -> tuple[object, ...]:
     conditions = terms.conditions
     return (
         terms.order_id,
@@ -138,6 +140,7 @@ def _terms(terms: OrderTerms) -> tuple[object, ...]:
         terms.strategy,
         None,
         terms.created_at_ns,
+        fires_above,
     )
 
 

@@ -3,7 +3,8 @@
 Reads only. Numbers are decimal text; the page computes with them exactly.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.db.models import Q
 
@@ -12,15 +13,39 @@ from accounts.assets import assets, decimals_of, percent_text
 from accounts.models import Account, AccountSettings, Balance
 from engine.catalog import Asset
 from engine.pools import Pool
+from engine.rejects import ExpiryReason
 from gateway.decimals import format_decimal
 from lending.models import BorrowLendMovement, InterestPayment
 from lending.selectors import pools
 from trading import portfolio
 from trading.catalog import Catalog, ListedMarket
-from trading.selectors import Wanted, fill_history, open_orders, order_history
+from trading.selectors import OrderRow, Wanted, fill_history, open_orders, order_history
 from trading.strategies import running_strategies
 
 HISTORY_ROWS = 50
+# Each completes "the rest has ended: ..." and "not placed: ...".
+REASONS: Final[Mapping[ExpiryReason, str]] = {
+    ExpiryReason.IMMEDIATE_OR_CANCEL: "nothing more was offered at its price",
+    ExpiryReason.FILL_OR_KILL: "it could not be filled whole",
+    ExpiryReason.POST_ONLY_TAKER: "it would have taken, and was to post only",
+    ExpiryReason.PRICE_IMPACT: "the next price was too far from the index",
+    ExpiryReason.REDUCE_ONLY_NOT_REDUCED: "there was nothing to reduce",
+    ExpiryReason.SELF_TRADE_PREVENTION: "it would have traded with your own order",
+    ExpiryReason.INSUFFICIENT_FUNDS: "not enough funds",
+    ExpiryReason.INSUFFICIENT_LIQUIDITY: "the book offered no more",
+    ExpiryReason.INSUFFICIENT_BORROWABLE_QUANTITY: "what was missing could not be borrowed",
+    ExpiryReason.SLIPPAGE_TOLERANCE_EXCEEDED: "the next price was beyond the slippage tolerance",
+    ExpiryReason.STOP_WITHOUT_POSITION: "there was no position left to close",
+    ExpiryReason.INSUFFICIENT_MARGIN: "not enough margin",
+    ExpiryReason.BORROW_REQUIRES_LEND_REDEEM: "it may borrow only if it uses what you lend",
+    ExpiryReason.PRICE_OUT_OF_BOUNDS: "its price was too far from the index",
+    ExpiryReason.INVALID_PRICE: "the market did not take its price",
+    ExpiryReason.INVALID_QUANTITY: "the market did not take its quantity",
+    ExpiryReason.POST_ONLY_MODE: "the market took only orders which post",
+    ExpiryReason.POSITION_LIMIT: "a limit of the market's open positions was reached",
+    ExpiryReason.TRADING_SUSPENDED: "the market was not open",
+    ExpiryReason.UNKNOWN: "the exchange could not place it",
+}
 
 Row = dict[str, Any]
 
@@ -125,7 +150,7 @@ def order_rows(account: Account) -> list[Row]:
             "price": order.price,
             "quantity": order.quantity or order.trigger_quantity,
             "reduceOnly": order.reduce_only,
-            "conditions": {name: text for name, text in order.conditions.items() if text},
+            **_condition_row(order),
             "executedQuantity": order.executed_quantity,
             "timeInForce": order.time_in_force,
             "postOnly": order.post_only,
@@ -144,11 +169,12 @@ def history_rows(account: Account) -> list[Row]:
             "side": order.side,
             "orderType": order.order_type,
             "price": order.price,
-            "quantity": order.quantity,
+            "quantity": order.quantity or order.trigger_quantity,
             "quoteQuantity": order.quote_quantity,
             "executedQuantity": order.executed_quantity,
             "status": order.status,
-            "expiryReason": order.expiry_reason,
+            "reason": None if order.expiry_reason is None else reason_words(order.expiry_reason),
+            **_condition_row(order),
             "createdAt": order.created_at.isoformat(),
         }
         for order in order_history(account.pk, page=Page(limit=HISTORY_ROWS), wanted=Wanted()).rows
@@ -171,6 +197,20 @@ def strategy_rows(account: Account) -> list[Row]:
         }
         for row in running_strategies(account.pk)
     ]
+
+
+def reason_words(reason: str) -> str:
+    """Return why the engine ended an order, in words."""
+    return REASONS[ExpiryReason(reason)]
+
+
+def _condition_row(order: OrderRow) -> Row:
+    """Return what an order waits for or brings along; an exit names the order it belongs to."""
+    return {
+        "conditions": {name: text for name, text in order.conditions.items() if text},
+        "firesAbove": order.fires_above,
+        "relatedId": order.related_id,
+    }
 
 
 def fill_rows(account: Account) -> list[Row]:

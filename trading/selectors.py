@@ -88,6 +88,9 @@ class OrderRow(NamedTuple):
     # The words of its conditions by their names in the API; what a trigger will place, or placed.
     conditions: Mapping[str, str | None]
     trigger_quantity: str | None
+    # From which side its price is met; None if it has not waited.
+    fires_above: bool | None
+    related_id: str | None
     strategy_id: str | None
 
 
@@ -261,6 +264,8 @@ def _order_reader(known: dict[str, ListedMarket]) -> Callable[[Order], OrderRow]
             system=row.system,
             conditions=condition_texts(market, conditions),
             trigger_quantity=None if trigger_lots is None else market.quantity_text(trigger_lots),
+            fires_above=row.fires_above,
+            related_id=None if row.related_id is None else str(row.related_id),
             strategy_id=None if row.strategy_id is None else str(row.strategy_id),
         )
 

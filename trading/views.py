@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import msgspec
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -19,11 +20,13 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Access, access_of
 from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AccountSettings
-from engine.events import TriggerPlaced
+from engine.commands import Side, TriggerBy
+from engine.events import OrderPlaced, TriggerPlaced
 from engine.kinds import OrderStatus
+from gateway.decimals import format_decimal
 from trading import screens, strategies
 from trading.catalog import ListedMarket, catalog, refresh
-from trading.forms import EXECUTIONS, OrderForm
+from trading.forms import EXECUTIONS, OrderForm, as_labelled
 from trading.refusals import Refusal, forbidden, invalid_request
 from trading.services import (
     CancelRequest,
@@ -37,6 +40,9 @@ DEFAULT_MARKET = "BTC_USDC"
 INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d")
 SHARES = (25, 50, 75, 100)
 SCREENS = (("chart", "Chart"), ("book", "Book"), ("trade", "Trade"), ("positions", "Positions"))
+# What an order can wait for. Mark and index of a spot market are one.
+SPOT_WATCHED = ((TriggerBy.INDEX.value, "Index"), (TriggerBy.LAST.value, "Last"))
+PERP_WATCHED = ((TriggerBy.MARK.value, "Mark"), *SPOT_WATCHED)
 _SESSION_ENDED = Refusal(401, "UNAUTHORIZED", "Your session has ended. Sign in again to trade.")
 _NO_ACCOUNT = forbidden("This sign-in has no such trading account.")
 TABLES: tuple[dict[str, Any], ...] = (
@@ -55,7 +61,17 @@ TABLES: tuple[dict[str, Any], ...] = (
     {
         "name": "orders",
         "label": "Open orders",
-        "headings": ("Time (UTC)", "Market", "Side", "Price", "Quantity", "Filled", "Good for", ""),
+        "headings": (
+            "Time (UTC)",
+            "Market",
+            "Side",
+            "Price",
+            "Quantity",
+            "Filled",
+            "Good for",
+            "Conditions",
+            "",
+        ),
         "empty": "No open order.",
     },
     {
@@ -144,6 +160,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         "shares": SHARES,
         "screens": SCREENS,
         "executions": EXECUTIONS,
+        "watched": PERP_WATCHED if listed.is_perp else SPOT_WATCHED,
     }
     return render(request, "trading/trade.html", context)
 
@@ -195,7 +212,8 @@ def order(request: HttpRequest, account: Account) -> HttpResponse:
     asked = form.order_request()
     placed = place_order(access_of(account), asked)
     if isinstance(placed, Refusal):
-        return _answer(request, placed)
+        labelled = msgspec.structs.replace(placed, message=as_labelled(placed.message))
+        return _answer(request, labelled)
     return _answer(request, _placed_words(placed, catalog().markets[asked.symbol]))
 
 
@@ -275,11 +293,7 @@ def _market_words(listed: ListedMarket) -> dict[str, Any]:
 def _placed_words(placed: Placed, listed: ListedMarket) -> str:
     """Return what has become of an order, in one sentence."""
     if isinstance(placed, TriggerPlaced):
-        conditions = placed.terms.conditions
-        assert conditions is not None, "it waits for a price"
-        assert conditions.trigger is not None, "it waits for a price"
-        price, by = listed.price_text(conditions.trigger.price_ticks), conditions.trigger.by.value
-        return f"Order {placed.terms.order_id} waits for {by} {price}."
+        return _waiting_words(placed, listed)
     bid = placed.terms.side.value == "Bid"
     base, quote = listed.market.base, listed.market.quote
     traded = "Nothing traded"
@@ -288,13 +302,53 @@ def _placed_words(placed: Placed, listed: ListedMarket) -> str:
         amount = listed.quote_text(placed.executed_quote_atoms)
         traded = f"{'Bought' if bid else 'Sold'} {quantity} {base} for {amount} {quote}"
     if placed.status is OrderStatus.FILLED:
-        return f"{traded}."
+        return f"{traded}.{_exit_words(placed, listed)}"
     if placed.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
         price = listed.price_text(placed.terms.price_ticks or 0)
         rests = f"Order {placed.terms.order_id} rests in the book at {price}"
-        return f"{traded}; {rests}." if placed.executed_lots else f"{rests}."
-    reason = f" ({placed.reason.value})" if placed.reason else ""
-    return f"{traded}; the rest has ended: {placed.status.value}{reason}."
+        done = f"{traded}; {rests}." if placed.executed_lots else f"{rests}."
+        return f"{done}{_exit_words(placed, listed)}"
+    reason = screens.reason_words(placed.reason) if placed.reason else "it was cancelled"
+    if not placed.executed_lots:
+        return f"{traded}: {reason}."
+    return f"{traded}; the rest has ended: {reason}.{_exit_words(placed, listed)}"
+
+
+def _waiting_words(placed: TriggerPlaced, listed: ListedMarket) -> str:
+    """Return what a conditional order will do, and when."""
+    terms, conditions = placed.terms, placed.terms.conditions
+    assert conditions is not None, "it waits for a price"
+    trigger = conditions.trigger
+    assert trigger is not None, "it waits for a price"
+    does = "buys" if terms.side is Side.BID else "sells"
+    what = f"{listed.quantity_text(placed.lots_open)} {listed.market.base}"
+    if trigger.share_ppb is not None:
+        what = f"{format_decimal(trigger.share_ppb, 7)}% of the position (now {what})"
+    where = "at the market"
+    if terms.price_ticks is not None:
+        where = f"at {listed.price_text(terms.price_ticks)} or better"
+    watched = trigger.by.value.removesuffix("Price").lower()
+    side = "above" if placed.fires_above else "below"
+    return (
+        f"Order {terms.order_id} waits: it {does} {what} {where} once the {watched} price "
+        f"is at or {side} {listed.price_text(trigger.price_ticks)}."
+    )
+
+
+def _exit_words(placed: OrderPlaced, listed: ListedMarket) -> str:
+    """Return at which prices what an order opens is closed; nothing if at none."""
+    conditions = placed.terms.conditions
+    if conditions is None:
+        return ""
+    told = [
+        f"{name} at {listed.price_text(one.price_ticks)}"
+        for name, one in (
+            ("take-profit", conditions.take_profit),
+            ("stop-loss", conditions.stop_loss),
+        )
+        if one is not None
+    ]
+    return f" What it opens has a {' and a '.join(told)}." if told else ""
 
 
 def _answer(request: HttpRequest, outcome: Refusal | str) -> HttpResponse:

@@ -136,10 +136,14 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
 
 
 class TriggerPlaced(Event, frozen=True, kw_only=True):
-    """A conditional order was accepted: it waits. Of a share, `lots_open` is what it is now."""
+    """A conditional order was accepted: it waits. Of a share, `lots_open` is what it is now.
+
+    `fires_above`: at its price and above; else at its price and below.
+    """
 
     terms: OrderTerms
     lots_open: int
+    fires_above: bool | None = None
 
 
 class OrderTriggered(Event, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ def wait(
     if terms.client_id is not None:
         account.client_ids[terms.client_id] = order
     listed.watch.add(order)
-    return TriggerPlaced(terms=terms, lots_open=order.lots_open)
+    return TriggerPlaced(terms=terms, lots_open=order.lots_open, fires_above=order.fires_above)
 
 
 def watch_again(listed: ListedMarket, order: ConditionalOrder) -> None:

@@ -182,7 +182,9 @@ def _numbers(null: bool) -> Callable[[Sequence[Any]], str]:
 
 
 def _booleans(null: bool) -> Callable[[Sequence[Any]], str]:
-    assert not null, "a switch is on or off"
+    if null:
+        words = {None: "NULL", True: "t", False: "f"}
+        return lambda column: "{" + ",".join([words[value] for value in column]) + "}"
     return lambda column: "{" + ",".join(["t" if value else "f" for value in column]) + "}"
 
 

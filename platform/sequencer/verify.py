@@ -157,10 +157,11 @@ def _ledger_sums(state: State) -> Facts:
 def _open_orders(connection: Connection) -> Facts:
     statuses = ", ".join(f"'{status}'" for status in LIVE_STATUSES)
     sql = (
-        "SELECT id, account_id, market, side, lots_open, executed_lots, executed_quote_atoms "
+        "SELECT id, account_id, market, side, lots_open, executed_lots, executed_quote_atoms, "
+        "CASE WHEN status = 'TriggerPending' THEN fires_above END "
         f"FROM {_name(Order)} WHERE status IN ({statuses})"
     )
-    return {row[0]: (*row[1:6], int(row[6])) for row in _rows(connection, sql)}
+    return {row[0]: (*row[1:6], int(row[6]), row[7]) for row in _rows(connection, sql)}
 
 
 def _live_orders(state: State) -> Facts:
@@ -172,10 +173,17 @@ def _live_orders(state: State) -> Facts:
             order.lots_open,
             order.executed_lots,
             order.executed_quote,
+            None,
         )
         for number, order in state.orders.items()
     } | {
-        number: (order.terms.account, order.terms.market, order.terms.side, order.lots_open, 0, 0)
+        number: (
+            order.terms.account,
+            order.terms.market,
+            order.terms.side,
+            order.lots_open,
+            *(0, 0, order.fires_above),
+        )
         for number, order in state.triggers.items()
     }
 

@@ -49,6 +49,8 @@ IDENTIFIER = re.compile(r"id$", re.IGNORECASE)
 # What is new in each answer, and so never the same twice.
 VOLATILE = frozenset({"createdAt", "id", "markPrice", "timestamp"})
 # Distant from each other and from every amount: a number in an answer says whose it is.
+ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+OTHER_ADDRESS = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 ALICE_CLIENT_ID, UNKNOWN = 3_111_222_333, 900_000_000
 
 
@@ -209,7 +211,13 @@ def scene(start_engine: StartEngine, monkeypatch: pytest.MonkeyPatch, settings: 
     far = {one: 40_000 if int(one) < 2**15 else UNKNOWN for one in numbers}
     ids = [(one, str(int(one) + far[one])) for one in sorted(numbers)]
     ids += [(f"{alice.id}-{asset}", f"{alice.id + UNKNOWN}-{asset}") for asset in ("USDC", "SOL")]
-    ids += [("alice-only", "nobody-only"), ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359")]
+    ids += [
+        ("alice-only", "nobody-only"),
+        (
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+        ),
+    ]
     return Scene(alice, Bob(bob), mine, ids)
 
 
@@ -232,7 +240,7 @@ def _live(alice: Trader, sub: Account, carol: Trader) -> None:
             alice.send("POST", "/api/v1/borrowLend", "borrowLendExecute", body).status_code == 200
         )
     body = {
-        "address": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "address": ADDRESS,
         "blockchain": "Ethereum",
         "clientId": "alice-only",
         "quantity": "10",

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { cut, format, group, parse, percentChange, short, trim } from "../../static/js/trade/decimal.js";
+import { cut, format, group, parse, percentChange, short, tone, trim } from "../../static/js/trade/decimal.js";
 import { OrderBook } from "../../static/js/trade/order-book.js";
 
 const PRICES = 1;
@@ -136,4 +136,11 @@ test("numbers are shown in full, grouped, cut and shortened", () => {
   assert.equal(percentChange(100n, 101n), "+1.00");
   assert.equal(percentChange(100n, 99n), "\u22121.00");
   assert.equal(percentChange(0n, 99n), null);
+});
+
+test("a change that rounds to zero is neither up nor down", () => {
+  assert.equal(tone(percentChange(1_000_000n, 999_999n)), "dim");
+  assert.equal(tone(percentChange(1_000_000n, 999_000n)), "down");
+  assert.equal(tone(percentChange(1_000_000n, 1_001_000n)), "up");
+  assert.deepEqual(["-0.00", "0", "", "-3", "5"].map(tone), ["dim", "dim", "dim", "down", "up"]);
 });

@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.live, pytest.mark.browser]
 
 ALICE, ERIN = "alice@demo.example", "erin@demo.example"
 MOVES_WITHIN_MS = 30_000
+FITS = "part => part.scrollWidth <= part.clientWidth"
 
 
 def test_a_visitor_sees_live_markets_and_is_asked_to_sign_in(open_page: OpenPage) -> None:
@@ -168,6 +169,101 @@ def test_cancel_all_asks_first(open_page: OpenPage, sign_in: SignIn) -> None:
     expect(row).to_have_count(0)
 
 
+def test_a_stop_waits_is_listed_and_is_cancelled(open_page: OpenPage, sign_in: SignIn) -> None:
+    page = _trading(open_page, sign_in, "SOL_USDC_PERP")
+    words, stop = page.locator("#ticket [data-conditions]"), _far_below(page)
+    expect(page.locator("#trigger-price")).to_be_hidden()
+    expect(words).to_be_hidden()
+    page.locator("#ticket .sides").get_by_text("Sell").click()
+    page.locator("#ticket .types").get_by_text("Market").click()
+    page.locator("#ticket .conditions summary").click()
+    page.fill("#quantity", "1")
+    page.fill("#trigger-price", stop)
+    page.fill("#slippage", "0.5")
+    sentence = f"Sells 1 SOL at the market once the mark price is at or below {stop}."
+    expect(words).to_have_text(f"{sentence} Slippage at most 0.5%")
+    page.locator("[data-submit]").click()
+    result = page.locator("#ticket [data-result]")
+    expect(result).to_contain_text(f"waits: it {sentence[0].lower()}{sentence[1:]}")
+    # What was meant for that order is gone, the tolerance stays.
+    expect(page.locator("#trigger-price")).to_have_value("")
+    expect(words).to_have_text("Slippage at most 0.5%")
+    page.locator("#tab-orders").click()
+    row = page.locator("#table-orders tbody tr", has_text=f"Waits: Mark \u2264 {stop}")
+    expect(row).to_contain_text("Sell")
+    expect(page.locator("#book [data-own]")).to_have_count(0)
+    page.locator("#tab-history").click()
+    first = page.locator("#table-history tbody tr").first
+    expect(first).to_contain_text(f"Market, Mark \u2264 {stop}")
+    expect(first).to_contain_text("Waits")
+    page.locator("#tab-orders").click()
+    row.get_by_role("button", name="Cancel").click()
+    expect(row).to_have_count(0)
+
+
+def test_a_long_has_its_take_profit_and_stop_loss_wait_for_it(
+    open_page: OpenPage, sign_in: SignIn
+) -> None:
+    page = _trading(open_page, sign_in, "SOL_USDC_PERP")
+    low = _far_below(page)
+    high = str(int(low) * 3)
+    page.locator("#ticket .types").get_by_text("Market").click()
+    page.locator("#ticket .conditions summary").click()
+    page.fill("#quantity", "1")
+    page.fill("[name=takeProfitTriggerPrice]", low)
+    page.fill("[name=stopLossTriggerPrice]", low)
+    page.locator("[data-submit]").click()
+    error = page.locator("#ticket [data-error]")
+    expect(error).to_contain_text("a take-profit lies where the order would gain")
+    page.fill("[name=takeProfitTriggerPrice]", high)
+    page.fill("[name=stopLossLimitPrice]", low)
+    page.locator("[data-submit]").click()
+    expect(page.locator("#ticket [data-result]")).to_contain_text(
+        f"What it opens has a take-profit at {high} and a stop-loss at {low}."
+    )
+    page.locator("#tab-history").click()
+    filled = page.locator("#table-history tbody tr", has_text="Filled").first
+    parent = filled.get_attribute("data-key")
+    page.locator("#tab-orders").click()
+    rows = page.locator("#table-orders tbody tr", has_text=f"of {parent}")
+    expect(rows).to_have_count(2)
+    for exit_name, side in (("Take-profit", "\u2265"), ("Stop-loss", "\u2264")):
+        words = f"{exit_name} of {parent}, waits: Mark {side}"
+        expect(rows.filter(has_text=words)).to_have_count(1)
+    # Closing the position takes what guarded it along.
+    page.locator("#ticket .sides").get_by_text("Sell").click()
+    page.check("[name=reduceOnly]")
+    page.locator("[data-share='100']").click()
+    page.locator("[data-submit]").click()
+    expect(page.locator("#ticket [data-result]")).to_contain_text("Sold ")
+    page.locator("#tab-history").click()
+    expired = page.locator("#table-history tbody tr", has_text="no position left to close")
+    expect(expired).not_to_have_count(0)
+
+
+def test_the_page_fits_a_desk_and_a_phone(open_page: OpenPage, sign_in: SignIn) -> None:
+    page = _trading(open_page, sign_in, "SOL_USDC_PERP")
+    for part in ("#tables .tabs", "#ticket"):
+        expect(page.locator(part)).to_be_visible()
+    page.locator("#ticket .conditions summary").click()
+    page.fill("#trigger-price", "1")
+    page.select_option("[name=unit]", "position")
+    for part in ("#tables .tabs", "#tables .standing", "#ticket"):
+        assert page.locator(part).evaluate(FITS), f"{part} is cut off"
+    tabs = page.locator("#tables [role=tab]")
+    tops = tabs.evaluate_all("tabs => tabs.map(tab => tab.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1, "the tabs stand in one line"
+    phone = open_page(phone=True)
+    sign_in(phone, ALICE)
+    phone.goto("/trade/SOL_USDC_PERP")
+    phone.locator("[data-screen=trade]").click()
+    phone.locator("#ticket .conditions summary").click()
+    expect(phone.locator("#slippage")).to_be_hidden()
+    for name in ("triggerPrice", "takeProfitTriggerPrice", "stopLossLimitPrice"):
+        expect(phone.locator(f"[name={name}]")).to_be_visible()
+    assert phone.locator("html").evaluate(FITS), "something sticks out of the phone's screen"
+
+
 def test_orders_are_placed_and_cancelled_without_scripts(
     open_page: OpenPage, sign_in: SignIn
 ) -> None:
@@ -184,6 +280,15 @@ def test_orders_are_placed_and_cancelled_without_scripts(
     page.fill("#quantity", "100000000")
     page.locator("[data-submit]").click()
     expect(page.locator(".messages .error")).to_be_visible()
+    page.locator("#ticket .types").get_by_text("Market").click()
+    page.locator("#ticket .conditions summary").click()
+    page.fill("#quantity", "0.1")
+    page.fill("#trigger-price", "1500")
+    page.locator("[data-submit]").click()
+    expect(page.locator(".messages")).to_contain_text("once the index price is at or below 1500")
+    waits = page.locator("noscript form", has_text="waits: Index \u2264 1500")
+    waits.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".messages")).to_contain_text("is cancelled")
 
 
 def test_a_resident_of_the_united_states_trades_spot_and_no_perp(
@@ -198,10 +303,10 @@ def test_a_resident_of_the_united_states_trades_spot_and_no_perp(
     expect(page.locator("[data-submit]")).to_be_enabled()
 
 
-def _trading(open_page: OpenPage, sign_in: SignIn) -> Page:
+def _trading(open_page: OpenPage, sign_in: SignIn, market: str = "BTC_USDC") -> Page:
     page = open_page()
     sign_in(page, ALICE)
-    page.goto("/trade/BTC_USDC")
+    page.goto(f"/trade/{market}")
     expect(page.locator("#book .bid-level[data-price]").first).not_to_be_empty()
     expect(page.locator("tr[data-key=USDC]")).to_have_count(1)
     return page

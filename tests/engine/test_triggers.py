@@ -175,6 +175,7 @@ def test_it_fires_once_when_the_mark_crosses_from_where_it_was(
     placed = exchange.accept(waiting(side, trigger, client_id=5))
     assert isinstance(placed, e.TriggerPlaced)
     assert placed.lots_open == 100
+    assert placed.fires_above is (trigger.price_ticks > 10_000)
     fired = []
     for price in path:
         events = move(exchange, price)

@@ -8,11 +8,22 @@ from django.test import Client
 
 from accounts import services as accounts
 from accounts.models import User
-from engine.commands import CreateStrategy, Lend, OrderType, Side, TimeInForce
+from engine.commands import (
+    AdvanceTime,
+    CreateStrategy,
+    Lend,
+    OrderType,
+    Side,
+    TimeInForce,
+    UpdatePrices,
+)
+from engine.rejects import ExpiryReason
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house
+from tests.engine.listings import INDEX_E8
 from trading.catalog import refresh
 from trading.forms import OrderForm
+from trading.screens import REASONS, reason_words
 from trading.services import OrderRequest
 
 MARKET = "SOL_USDC"
@@ -266,6 +277,139 @@ def test_what_a_market_order_did_is_said_in_one_sentence(alice: Trader, bob: Tra
     assert rest.startswith("Bought 1 SOL for 100 USDC; the rest has ended: ")
 
 
+PERP = "SOL_USDC_PERP"
+STOP = LIMIT | {
+    "symbol": PERP,
+    "side": "Ask",
+    "orderType": "Market",
+    "price": "",
+    "quantity": "1",
+    "triggerPrice": "90",
+    "triggerBy": "MarkPrice",
+}
+EXITS = LIMIT | {
+    "symbol": PERP,
+    "orderType": "Market",
+    "price": "",
+    "takeProfitTriggerPrice": "120",
+    "stopLossTriggerPrice": "90",
+    "stopLossLimitPrice": "89.5",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "sells 1 SOL at the market once the mark price is at or below 90."),
+        (
+            {"side": "Bid", "triggerPrice": "1,10", "triggerBy": "IndexPrice"},
+            "buys 1 SOL at the market once the index price is at or above 110.",
+        ),
+        (
+            {"orderType": "Limit", "price": "89"},
+            "sells 1 SOL at 89 or better once the mark price is at or below 90.",
+        ),
+        (
+            {"unit": "position", "quantity": "12.5", "reduceOnly": "on"},
+            "sells 12.5% of the position (now 0.25 SOL) at the market once the mark price is at or "
+            "below 90.",
+        ),
+    ],
+    ids=str,
+)
+def test_an_order_which_waits_says_for_what_is_listed_and_is_cancelled(
+    alice: Trader, bob: Trader, change: dict[str, str], words: str
+) -> None:
+    bob.limit(PERP, Side.ASK, ticks=10_000, lots=200)
+    alice.take(PERP, Side.BID, lots=200)
+    client = signed_in(alice)
+    message = client.post("/trade/order", STOP | change, headers=JSON).json()["message"]
+    [row] = read(client)["orders"]
+    assert message == f"Order {row['id']} waits: it {words}"
+    assert (row["status"], row["firesAbove"]) == ("TriggerPending", "above" in words)
+    assert row["conditions"]["triggerPrice"] == ("110" if row["firesAbove"] else "90")
+    cancelled = client.post("/trade/cancel", {"symbol": PERP, "orderId": row["id"]}, headers=JSON)
+    assert cancelled.status_code == 200
+    assert read(client)["orders"] == []
+
+
+def test_exits_wait_with_the_order_they_belong_to_and_end_in_words(
+    alice: Trader, bob: Trader
+) -> None:
+    bob.limit(PERP, Side.ASK, ticks=10_000, lots=200)
+    client = signed_in(alice)
+    message = client.post("/trade/order", EXITS, headers=JSON).json()["message"]
+    assert message == (
+        "Bought 2 SOL for 200 USDC. What it opens has a take-profit at 120 and a stop-loss at 90."
+    )
+    loss, profit = read(client)["orders"]
+    [parent] = {loss["relatedId"], profit["relatedId"]}
+    told = [(row["orderType"], row["price"], row["firesAbove"]) for row in (profit, loss)]
+    assert told == [("Market", None, True), ("Limit", "89.5", False)]
+    bob.limit(PERP, Side.BID, ticks=9_000, lots=200)
+    half = STOP | {"quantity": "50", "unit": "position"}
+    assert client.post("/trade/order", half, headers=JSON).status_code == 200
+    closing = LIMIT | {"symbol": PERP, "side": "Ask", "quantity": "2", "reduceOnly": "on"}
+    client.post("/trade/order", closing, headers=JSON)
+    accepted(UpdatePrices(prices_e8=INDEX_E8 | {"SOL": 89 * 10**8}))
+    accepted(AdvanceTime())
+    rows = json.loads(client.get("/trade/history", headers=JSON).content)
+    gone = "there was no position left to close"
+    ended = {row["id"]: (row["status"], row["reason"]) for row in rows}
+    assert ended[profit["id"]] == ended[loss["id"]] == ("Expired", gone)
+    assert ("TriggerFailed", gone) in ended.values()
+    assert ended[parent] == ("Filled", None)
+
+
+def test_every_reason_has_words() -> None:
+    assert {reason_words(reason) for reason in ExpiryReason} == set(REASONS.values())
+    assert len(REASONS) == len(ExpiryReason)
+
+
+def test_a_tolerance_holds_a_market_order_back(alice: Trader, bob: Trader) -> None:
+    bob.limit(MARKET, Side.ASK, ticks=10_000, lots=100)
+    bob.limit(MARKET, Side.ASK, ticks=10_100, lots=100)
+    market = LIMIT | {"orderType": "Market", "price": "", "slippageTolerance": "0.5"}
+    message = signed_in(alice).post("/trade/order", market, headers=JSON).json()["message"]
+    assert message == (
+        "Bought 1 SOL for 100 USDC; the rest has ended: "
+        "the next price was beyond the slippage tolerance."
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "change", "message"),
+    [
+        (STOP, {"triggerPrice": "90.001"}, "Trigger price: Price decimal too long: at most 2"),
+        (STOP, {"triggerPrice": "low"}, "Trigger price: Price must be a plain positive decimal"),
+        (STOP, {"triggerBy": "Moon"}, "triggerBy: Select a valid choice."),
+        (STOP, {"triggerBy": "LastPrice"}, "has no LastPrice yet: trigger by another"),
+        (STOP, {"unit": "quote"}, "not of what it costs: choose the other unit."),
+        (STOP, {"unit": "position", "quantity": "101"}, "Quantity in percent is of a perpetual"),
+        (STOP, {"unit": "position", "symbol": MARKET}, "Quantity in percent is of a perpetual"),
+        (STOP, {"unit": "position", "triggerPrice": ""}, "enter a trigger price."),
+        (LIMIT, {"unit": "position", "symbol": PERP}, "enter a trigger price."),
+        (EXITS, {"stopLossTriggerPrice": ""}, "Stop-loss is required beside the others"),
+        (EXITS, {"takeProfitTriggerPrice": "-1"}, "Take-profit: Price must be a plain positive"),
+        (EXITS, {"stopLossLimitPrice": "89.555"}, "Stop-loss limit: Price decimal too long"),
+        (EXITS, {"takeProfitTriggerPrice": "95"}, "a take-profit lies where the order would gain"),
+        (EXITS, {"symbol": MARKET}, "belong to an order which opens a perpetual position"),
+        (LIMIT, {"slippageTolerance": "1"}, "Slippage tolerance is for market orders"),
+        (STOP, {"slippageTolerance": "100"}, "Slippage tolerance is a whole number of ticks, or"),
+        (STOP, {"slippageTolerance": "much"}, "Slippage tolerance must be a plain decimal"),
+    ],
+    ids=str,
+)
+def test_bad_conditions_are_refused_in_words_and_change_nothing(
+    alice: Trader, order: dict[str, str], change: dict[str, str], message: str
+) -> None:
+    answer = signed_in(alice).post("/trade/order", order | change, headers=JSON)
+    assert answer.status_code == 400
+    assert message in answer.json()["message"]
+    assert "`" not in answer.json()["message"]
+    assert read(signed_in(alice))["orders"] == []
+
+
 def test_a_form_without_scripts_comes_back_with_a_message(alice: Trader) -> None:
     answer = signed_in(alice).post("/trade/order", LIMIT, follow=True)
     assert answer.redirect_chain == [(f"/trade/{MARKET}", 302)]
@@ -321,6 +465,47 @@ def test_a_bad_ticket_is_refused_in_words(
         ),
         # Only a market order is measured in the quote asset.
         ({"unit": "quote"}, {}),
+        # What is not filled in is not asked for.
+        ({"triggerBy": "LastPrice", "triggerPrice": "", "stopLossTriggerPrice": ""}, {}),
+        (
+            {"triggerPrice": "1,080", "triggerBy": "LastPrice"},
+            {
+                "quantity": None,
+                "conditions": {
+                    "triggerPrice": "1080",
+                    "triggerBy": "LastPrice",
+                    "triggerQuantity": "2",
+                },
+            },
+        ),
+        (
+            {"triggerPrice": "80", "unit": "position", "quantity": "50"},
+            {"quantity": None, "conditions": {"triggerPrice": "80", "triggerQuantity": "50%"}},
+        ),
+        (
+            {
+                "takeProfitTriggerPrice": "120",
+                "takeProfitLimitPrice": "119",
+                "stopLossTriggerPrice": "80",
+                "stopLossLimitPrice": "79",
+            },
+            {
+                "conditions": {
+                    "takeProfitTriggerPrice": "120",
+                    "takeProfitLimitPrice": "119",
+                    "stopLossTriggerPrice": "80",
+                    "stopLossLimitPrice": "79",
+                }
+            },
+        ),
+        (
+            {"orderType": "Market", "slippageTolerance": ".5"},
+            {
+                "order_type": OrderType.MARKET,
+                "price": None,
+                "conditions": {"slippageTolerance": "0.5", "slippageToleranceType": "Percent"},
+            },
+        ),
     ],
 )
 def test_the_ticket_says_what_the_customer_chose(

@@ -1,6 +1,7 @@
 /** What the signed-in account holds and has open: polled gently, and at once after each own act. */
 
-import { cut, group, parse } from "./decimal.js";
+import { conditionWords, statusWords, typeWords } from "./conditions.js";
+import { cut, group, parse, tone } from "./decimal.js";
 import { make, setText, stamp } from "./dom.js";
 import { get, post } from "./http.js";
 
@@ -33,8 +34,7 @@ function side(value) {
 
 function signed(value, places) {
   const text = places === null ? value : cut(value, places);
-  const tone = text.startsWith("-") ? "down" : "up";
-  return make("span", { class: /[1-9]/.test(text) ? tone : "dim" }, group(text));
+  return make("span", { class: tone(text) }, group(text));
 }
 
 function progress(percent) {
@@ -76,10 +76,11 @@ const TABLES = {
       stamp(row.createdAt),
       make("a", { href: `/trade/${row.symbol}` }, row.symbol),
       side(row.side),
-      number(row.price),
+      row.orderType === "Market" ? "Market" : number(row.price),
       number(row.quantity),
       number(row.executedQuantity),
       row.postOnly ? "Post only" : row.timeInForce,
+      make("span", { class: "words" }, conditionWords(row)),
       account.cancelButton(row),
     ],
   },
@@ -103,11 +104,11 @@ const TABLES = {
       stamp(row.createdAt),
       row.symbol,
       side(row.side),
-      row.orderType,
+      typeWords(row),
       number(row.price),
       number(row.quantity ?? row.quoteQuantity),
       number(row.executedQuantity),
-      row.expiryReason ? `${row.status}: ${row.expiryReason}` : row.status,
+      statusWords(row),
     ],
   },
   fills: {

@@ -73,9 +73,9 @@ export class Chart {
     this.volume.applyOptions({ color: colour("--volume") });
   }
 
-  /** Draw a line for each of the account's resting orders of this market. */
+  /** Draw the account's orders of this market: {key, side, price, title, waits}, dashed if it waits. */
   showOrders(orders) {
-    const key = orders.map((order) => `${order.id}@${order.price}`).join();
+    const key = orders.map((order) => order.key).join();
     if (key === this.orderKey) return;
     this.orderKey = key;
     for (const line of this.orderLines) this.candles.removePriceLine(line);
@@ -84,9 +84,9 @@ export class Chart {
         price: Number(order.price),
         color: order.side === "Bid" ? this.up : this.down,
         lineWidth: 1,
-        lineStyle: LineStyle.Dashed,
+        lineStyle: order.waits ? LineStyle.Dashed : LineStyle.Solid,
         axisLabelVisible: true,
-        title: order.side === "Bid" ? "buy" : "sell",
+        title: order.title,
       }),
     );
   }

@@ -51,6 +51,12 @@ export function percentChange(first, last) {
   return hundredths > 0n ? `+${text}` : text.replace("-", "\u2212");
 }
 
+/** The class in which a signed decimal text is shown; zero is neither up nor down. */
+export function tone(text) {
+  if (!/[1-9]/.test(text)) return "dim";
+  return /^[-\u2212]/.test(text) ? "down" : "up";
+}
+
 /** A short reading of a large amount: 1.23M. Summaries only. */
 export function short(text) {
   const whole = String(text).split(".")[0];

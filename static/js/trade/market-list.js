@@ -1,6 +1,6 @@
 /** The list of markets: live prices, search, tabs. Its rows are links, made by the server. */
 
-import { format, group, parse, percentChange, short } from "./decimal.js";
+import { format, group, parse, percentChange, short, tone } from "./decimal.js";
 import { setText } from "./dom.js";
 import { get } from "./http.js";
 
@@ -74,8 +74,8 @@ export class MarketList {
     setText(row.querySelector("[data-volume]"), short(ticker.quoteVolume ?? "0"));
     const changeCell = row.querySelector("[data-change]");
     setText(changeCell, change === null ? "\u2013" : `${change}%`);
-    changeCell.className = last >= first ? "up" : "down";
-    this.onTicker(symbol, { ...ticker, change, rising: last >= first });
+    changeCell.className = tone(change ?? "");
+    this.onTicker(symbol, { ...ticker, change });
   }
 
   #choose(chosen) {

@@ -4,6 +4,7 @@ import "../account-switch.js";
 import { AccountTables } from "./account.js";
 import { BookView } from "./book-view.js";
 import { Chart } from "./chart.js";
+import { PENDING, exitName } from "./conditions.js";
 import { format, parse } from "./decimal.js";
 import { MarketList } from "./market-list.js";
 import { Stream } from "./stream.js";
@@ -15,6 +16,14 @@ const find = (selector) => document.querySelector(selector);
 
 function readMarket(raw) {
   return { ...raw, tick: parse(raw.tickSize, raw.priceDecimals), step: parse(raw.stepSize, raw.quantityDecimals) };
+}
+
+function orderLine(order) {
+  const waits = order.status === PENDING;
+  const price = waits ? order.conditions.triggerPrice : order.price;
+  const verb = order.side === "Bid" ? "buy" : "sell";
+  const title = waits ? (exitName(order)?.toLowerCase() ?? `${verb}, waits`) : verb;
+  return { key: `${order.id}@${price}`, side: order.side, price, title, waits };
 }
 
 function showTabs() {
@@ -42,7 +51,13 @@ function start() {
   const market = markets.find((one) => one.symbol === page.symbol);
   const stream = new Stream(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`);
 
-  const bar = new TickerBar({ root: find("#ticker"), market, markets, stream });
+  const bar = new TickerBar({
+    root: find("#ticker"),
+    market,
+    markets,
+    stream,
+    onMark: () => ticket.preview(),
+  });
   new MarketList({
     root: find("#markets"),
     opener: find("[data-open-markets]"),
@@ -63,6 +78,7 @@ function start() {
     form: find("#ticket form"),
     market,
     bestPrice: (side) => book.best(side),
+    watched: (by) => bar.prices[by] ?? null,
     onPlaced: () => tables.refresh(),
   });
   new Tape({
@@ -81,10 +97,10 @@ function start() {
     markets,
     accountId: page.account,
     onState: (state) => {
-      const here = state.orders.filter((order) => order.symbol === market.symbol && order.price);
+      const here = state.orders.filter((order) => order.symbol === market.symbol);
       ticket.account(state);
-      book.markOwn(here);
-      chart.showOrders(here);
+      book.markOwn(here.filter((order) => order.status !== PENDING));
+      chart.showOrders(here.map(orderLine));
     },
   });
 

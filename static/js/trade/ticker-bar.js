@@ -1,6 +1,6 @@
 /** The bar above the chart: last, mark and index price, the 24-hour figures, the connection. */
 
-import { cut, format, group, parse, short } from "./decimal.js";
+import { cut, format, group, parse, short, tone } from "./decimal.js";
 import { setText } from "./dom.js";
 import { get } from "./http.js";
 
@@ -9,10 +9,14 @@ const STALE_MS = 5000;
 const STATES = { connecting: "Connecting\u2026", live: "Live", lost: "Reconnecting\u2026" };
 
 export class TickerBar {
-  constructor({ root, market, markets, stream }) {
+  /** `onMark()` is called when mark and index are read anew. */
+  constructor({ root, market, markets, stream, onMark }) {
     this.root = root;
     this.market = market;
     this.stream = stream;
+    this.onMark = onMark;
+    // What an order can wait for, as text, by its name in the API.
+    this.prices = {};
     // A spot market has no mark of its own; its index is that of the perp on the same base.
     this.priced = [market, ...markets].find((one) => one.kind === "PERP" && one.base === market.base);
     stream.onState((state) => this.#state(state));
@@ -23,7 +27,8 @@ export class TickerBar {
 
   /** Show the last price, coloured by the direction it moved in. */
   price(ticks, direction) {
-    const text = group(format(ticks, this.market.priceDecimals));
+    this.prices.LastPrice = format(ticks, this.market.priceDecimals);
+    const text = group(this.prices.LastPrice);
     const target = this.#cell("last");
     setText(target, text);
     if (direction) target.className = direction > 0 ? "up" : "down";
@@ -35,7 +40,7 @@ export class TickerBar {
     const { priceDecimals } = this.market;
     if (!this.#cell("last").textContent.match(/\d/)) this.price(parse(ticker.last, priceDecimals), 0);
     setText(this.#cell("change"), ticker.change === null ? "\u2013" : `${ticker.change}%`);
-    this.#cell("change").className = ticker.rising ? "up" : "down";
+    this.#cell("change").className = tone(ticker.change ?? "");
     setText(this.#cell("high"), group(format(parse(ticker.high, priceDecimals), priceDecimals)));
     setText(this.#cell("low"), group(format(parse(ticker.low, priceDecimals), priceDecimals)));
     setText(this.#cell("volume"), `${short(ticker.quoteVolume ?? "0")} ${this.market.quote}`);
@@ -48,6 +53,9 @@ export class TickerBar {
     const show = (value) => (value === null ? "\u2013" : group(cut(value, this.priced.priceDecimals)));
     setText(this.#cell("index"), show(rows[0].indexPrice));
     if (this.market.kind === "PERP") setText(this.#cell("mark"), show(rows[0].markPrice));
+    this.prices.IndexPrice = rows[0].indexPrice;
+    this.prices.MarkPrice = rows[0].markPrice;
+    this.onMark();
   }
 
   #state(state) {

@@ -1,9 +1,15 @@
 /** The order ticket: a plain form which the server checks; here it previews, fills in and reports. */
 
+import { extras, triggerSentence } from "./conditions.js";
 import { cut, format, group, parse, trim } from "./decimal.js";
 import { setText } from "./dom.js";
 import { post } from "./http.js";
 
+// What is meant for one order only; a tolerance stays for the next.
+const ONCE = [
+  ...["quantity", "triggerPrice", "takeProfitTriggerPrice", "takeProfitLimitPrice"],
+  ...["stopLossTriggerPrice", "stopLossLimitPrice"],
+];
 const KEYS = { b: ["side", "Bid"], s: ["side", "Ask"], l: ["orderType", "Limit"], m: ["orderType", "Market"] };
 
 /** Change the decimals of a scaled number; what is cut off is rounded up. */
@@ -14,11 +20,15 @@ function rescale(value, from, to) {
 }
 
 export class Ticket {
-  /** `bestPrice(side)` is the price at which an order of that side would trade now, or null. */
-  constructor({ form, market, bestPrice, onPlaced }) {
+  /**
+   * `bestPrice(side)` is the price at which an order of that side would trade now, or null;
+   * `watched(by)` the mark, index or last price as text, or null.
+   */
+  constructor({ form, market, bestPrice, watched, onPlaced }) {
     this.form = form;
     this.market = market;
     this.bestPrice = bestPrice;
+    this.watched = watched;
     this.onPlaced = onPlaced;
     this.state = null;
     this.fields = form.elements;
@@ -47,13 +57,17 @@ export class Ticket {
     this.#refresh();
   }
 
-  /** Refresh the preview: called when the book has moved. */
+  /** Refresh the preview: called when the book or a price has moved. */
   preview() {
-    if (this.fields.orderType.value === "Market") this.#refresh();
+    if (this.fields.orderType.value === "Market" || this.#waits) this.#refresh();
   }
 
   get #isBid() {
     return this.fields.side.value === "Bid";
+  }
+
+  get #waits() {
+    return this.fields.triggerPrice.value.trim() !== "";
   }
 
   #refresh() {
@@ -63,17 +77,55 @@ export class Ticket {
     this.form.dataset.side = fields.side.value;
     this.form.querySelector("[data-price-row]").hidden = !limit;
     this.form.querySelector("[data-execution-row]").hidden = !limit;
+    this.form.querySelector("[data-slippage-row]").hidden = limit;
     fields.price.required = limit;
-    fields.unit.disabled = limit;
-    if (limit) fields.unit.value = "base";
+    fields.slippageTolerance.disabled = limit;
+    this.#units(limit);
     if (this.submit !== null) setText(this.submit, `${bid ? "Buy" : "Sell"} ${market.base}`);
+    this.#conditions(limit);
     this.#figures();
+  }
+
+  // Only a market order may say what to spend, only one that waits a part of the position.
+  #units(limit) {
+    const { unit } = this.fields;
+    const offered = { base: true, quote: !limit && !this.#waits, position: this.#waits };
+    for (const option of unit.options) option.hidden = option.disabled = !offered[option.value];
+    if (!offered[unit.value]) unit.value = "base";
+    unit.disabled = [...unit.options].filter((option) => !option.disabled).length === 1;
+  }
+
+  #conditions(limit) {
+    const { fields, market } = this;
+    const told = [];
+    if (this.#waits) {
+      const quantity = fields.quantity.value.trim() || "\u2026";
+      const what = fields.unit.value === "position" ? `${quantity}% of the position` : `${quantity} ${market.base}`;
+      const by = fields.triggerBy.value;
+      told.push(
+        triggerSentence({
+          bid: this.#isBid,
+          what,
+          limit: limit ? fields.price.value.trim() || "\u2026" : null,
+          by,
+          price: fields.triggerPrice.value.trim(),
+          now: this.watched(by),
+        }),
+      );
+    }
+    const more = extras(Object.fromEntries(new FormData(this.form)));
+    if (more) told.push(more);
+    const target = this.form.querySelector("[data-conditions]");
+    setText(target, told.join(" "));
+    target.hidden = told.length === 0;
   }
 
   #figures() {
     const { market } = this;
-    const inQuote = this.fields.unit.value === "quote";
-    const amount = parse(this.fields.quantity.value, inQuote ? market.quoteDecimals : market.quantityDecimals);
+    const { value: unit } = this.fields.unit;
+    const inQuote = unit === "quote";
+    const typed = unit === "position" ? "-" : this.fields.quantity.value;
+    const amount = parse(typed, inQuote ? market.quoteDecimals : market.quantityDecimals);
     const price = this.#price();
     const places = market.priceDecimals + market.quantityDecimals;
     let value = null;
@@ -87,7 +139,8 @@ export class Ticket {
     this.#borrows(value, places);
     const available = this.#available();
     this.#figure("available", available === null ? "\u2013" : `${group(available.text)} ${available.unit}`);
-    for (const button of this.form.querySelectorAll("[data-share]")) button.disabled = available === null || available.shared === true;
+    const none = unit !== "position" && (available === null || available.shared === true);
+    for (const button of this.form.querySelectorAll("[data-share]")) button.disabled = none;
   }
 
   // Spot pays with one asset: what is at hand, then what is lent, then what is borrowed, as allowed.
@@ -106,7 +159,8 @@ export class Ticket {
     const own = held("available") + (fields.autoLendRedeem.checked ? held("lent") : 0n);
     const short = need === null ? 0n : need - own;
     let text = "";
-    if (short > 0n) {
+    // What an order that waits will borrow is known when its price is met.
+    if (short > 0n && !this.#waits) {
       const amount = `${group(trim(format(short, decimals)))} ${unit}`;
       const about = fields.orderType.value === "Market" ? "about " : "";
       const rate = this.state.borrowRates[unit];
@@ -122,7 +176,10 @@ export class Ticket {
   }
 
   #price() {
-    if (this.fields.orderType.value === "Market") return this.bestPrice(this.fields.side.value);
+    if (this.fields.orderType.value === "Market") {
+      if (this.#waits) return parse(this.fields.triggerPrice.value, this.market.priceDecimals);
+      return this.bestPrice(this.fields.side.value);
+    }
     return parse(this.fields.price.value || "-", this.market.priceDecimals);
   }
 
@@ -148,6 +205,11 @@ export class Ticket {
 
   #share(percent) {
     const { market } = this;
+    if (this.fields.unit.value === "position") {
+      this.fields.quantity.value = String(percent);
+      this.#refresh();
+      return;
+    }
     const available = this.#available();
     const decimals = market.quantityDecimals;
     const spendsQuote = available.unit === market.quote;
@@ -182,7 +244,7 @@ export class Ticket {
     try {
       const { message } = await post(this.form.action, fields);
       this.#report("", message);
-      this.fields.quantity.value = "";
+      for (const name of ONCE) if (this.fields[name] !== undefined) this.fields[name].value = "";
     } catch (refusal) {
       this.#refuse(refusal.message);
     }
