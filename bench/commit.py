@@ -29,7 +29,7 @@ from sequencer.commit import Committer
 from sequencer.database import Connection, connect
 from sequencer.journal import CHAIN_START, JOURNAL, Written
 from sequencer.leadership import begin_epoch, try_to_lead
-from trading.projections import ORDER_CHANGES, ORDERS
+from trading.order_projections import ORDER_CHANGES, ORDERS
 
 # Orders by id, as they were last written.
 _Known = dict[Any, Row]

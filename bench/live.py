@@ -1,6 +1,5 @@
-"""A whole exchange on loopback: REST orders and WebSocket fan-out, as clients meet them."""
+"""A whole exchange on loopback: orders over REST, as clients meet them."""
 
-import asyncio
 import json
 import os
 import random
@@ -14,7 +13,6 @@ from typing import Any
 from urllib.request import urlopen
 
 import uvloop
-import websockets
 
 from bench.load import Result, Signer, run
 from bench.report import line, percentiles
@@ -26,17 +24,17 @@ ORDERS = {1: 12_800, 10: 12_800, 50: 32_000}
 # The demo's first users hold SOL as well as USDC.
 TRADERS = 3
 SYMBOL = "SOL_USDC"
-CLIENTS = 100
-FAN_OUT_SECONDS = 10
 
 
 @contextmanager
-def _exchange() -> Iterator[LiveExchange]:
+def running_exchange() -> Iterator[LiveExchange]:
+    """Yield a whole exchange of its own, without limits a minute."""
     with tempfile.TemporaryDirectory(prefix="satchel-bench-") as folder:
         # The embedded PostgreSQL runs as a user of its own and must reach its data.
         Path(folder).chmod(0o755)
         # One account sends here what thousands would: the limit a minute would be what is measured.
         os.environ["SIGNED_REQUESTS_PER_MINUTE"] = str(10**9)
+        os.environ["UNSIGNED_REQUESTS_PER_MINUTE"] = str(10**9)
         exchange = LiveExchange(Path(folder) / "data")
         try:
             exchange.start()
@@ -47,8 +45,8 @@ def _exchange() -> Iterator[LiveExchange]:
 
 def measure_rest() -> None:
     """Print the REST lines, with the demo's bots halted and with them at work."""
-    with _exchange() as exchange:
-        mid = _mid(exchange)
+    with running_exchange() as exchange:
+        mid = mid_price(exchange)
         for size, count in ORDERS.items():
             for with_bots in (False, True):
                 _measure_orders(exchange, mid, size=size, count=count, with_bots=with_bots)
@@ -61,7 +59,7 @@ def _measure_orders(
     # An account may have only so many orders open.
     ended = uvloop.run(run(exchange["rest"], [[one.cancel_all(SYMBOL)] for one in signers]))
     assert not ended.errors, ended.example
-    orders = _orders(mid, count)
+    orders = small_orders(mid, count)
     requests: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
     for number in range(count // size):
         slot = number % CONNECTIONS
@@ -69,15 +67,15 @@ def _measure_orders(
         part = orders[number * size : (number + 1) * size]
         requests[slot].append(signer.order(part[0]) if size == 1 else signer.batch(part))
     what = "REST single orders" if size == 1 else f"REST batches of {size}"
-    with nullcontext() if with_bots else _halted(exchange.pid("bots")):
-        cpu = _Cpu(exchange)
+    with nullcontext() if with_bots else halted(exchange.pid("bots")):
+        cpu = Cpu(exchange)
         result = uvloop.run(run(exchange["rest"], requests))
         beside = "bots beside it" if with_bots else "no bots"
         _print(f"{what}, {CONNECTIONS} connections, {beside}", result, count, cpu)
 
 
 @contextmanager
-def _halted(pid: int) -> Iterator[None]:
+def halted(pid: int) -> Iterator[None]:
     os.killpg(pid, signal.SIGSTOP)
     try:
         yield
@@ -85,7 +83,8 @@ def _halted(pid: int) -> Iterator[None]:
         os.killpg(pid, signal.SIGCONT)
 
 
-def _mid(exchange: LiveExchange) -> float:
+def mid_price(exchange: LiveExchange) -> float:
+    """Return the middle of the book, once it has two sides."""
     url = f"{exchange['rest']}/api/v1/depth?symbol={SYMBOL}"
     while True:
         with urlopen(url) as answer:  # noqa: S310 -- loopback
@@ -95,7 +94,7 @@ def _mid(exchange: LiveExchange) -> float:
         time.sleep(0.5)
 
 
-def _orders(mid: float, count: int) -> list[dict[str, Any]]:
+def small_orders(mid: float, count: int) -> list[dict[str, Any]]:
     """Return small orders: a fifth rest far below, the others take or find nothing and end."""
     rng = random.Random(count)
     orders = []
@@ -116,7 +115,7 @@ def _orders(mid: float, count: int) -> list[dict[str, Any]]:
     return orders
 
 
-class _Cpu:
+class Cpu:
     """The CPU time of the exchange's processes, by name."""
 
     NAMES = ("edge", "engine", "postgres")
@@ -146,7 +145,7 @@ def _tree_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
+def _print(what: str, result: Result, orders: int, cpu: Cpu) -> None:
     spent = cpu.spent()
     parts = " + ".join(f"{n} {seconds / orders * 1e6:.0f}" for n, seconds in spent.items())
     refused = f"; {result.errors} refused, such as {result.example}" if result.errors else ""
@@ -160,62 +159,3 @@ def _print(what: str, result: Result, orders: int, cpu: _Cpu) -> None:
             f"do meanwhile; the load generator runs on the same cores{refused}"
         ),
     )
-
-
-# -- fan-out ----------------------------------------------------------------------------------
-
-
-def measure_ws() -> None:
-    """Print the fan-out's line."""
-    with _exchange() as exchange:
-        mid = _mid(exchange)
-        uvloop.run(_fan_out(exchange, mid))
-
-
-async def _fan_out(exchange: LiveExchange, mid: float) -> None:
-    """Have 100 clients listen to a busy market, and time each event's way to each of them."""
-    signer = Signer(exchange["users"][0], exchange["rest"])
-    clients = [await websockets.connect(exchange["ws"], max_queue=None) for _ in range(CLIENTS)]
-    streams = [f"{kind}.{SYMBOL}" for kind in ("depth", "trade", "bookTicker")]
-    for client in clients:
-        await client.send(json.dumps({"method": "SUBSCRIBE", "params": streams}))
-    await asyncio.sleep(0.5)
-    orders = _orders(mid, 20 * 10 * FAN_OUT_SECONDS)
-    latencies: list[float] = []
-    counting = [asyncio.create_task(_count(client, latencies)) for client in clients]
-    cpu = _Cpu(exchange)
-    began = time.perf_counter()
-    for number in range(10 * FAN_OUT_SECONDS):
-        await run(exchange["rest"], [[signer.batch(orders[number * 20 : (number + 1) * 20])]])
-        await asyncio.sleep(max(0, (number + 1) / 10 - (time.perf_counter() - began)))
-    await asyncio.sleep(0.5)
-    wall = time.perf_counter() - began
-    spent = cpu.spent()["edge"]
-    for task in counting:
-        task.cancel()
-    received = sum(await asyncio.gather(*counting))
-    for client in clients:
-        await client.close()
-    line(
-        f"WebSocket fan-out to {CLIENTS} clients",
-        rate=received / wall,
-        cpu_us=spent / received * 1e6,
-        latency=percentiles(latencies),
-        includes=(
-            "messages delivered; latency from the engine's time to the client; 200 orders/s placed "
-            "meanwhile, whose work is in the CPU; offered load, not the most it can do"
-        ),
-    )
-
-
-async def _count(client: Any, latencies: list[float]) -> int:
-    count = 0
-    try:
-        async for message in client:
-            count += 1
-            data = json.loads(message)["data"]
-            if "T" in data:
-                latencies.append(time.time() - data["T"] / 1e6)
-    except asyncio.CancelledError:
-        pass
-    return count

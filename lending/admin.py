@@ -20,6 +20,7 @@ from engine.units import MAX_ATOMS
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
 from lending.models import (
     BorrowLendMovement,
+    BorrowLendPosition,
     DebtWriteOff,
     DustConversion,
     InterestHour,
@@ -164,6 +165,19 @@ class BorrowLendMovementAdmin(LargeTableAdmin):
     list_display = ("id", "at", "account_id", "asset", "kind", "source", amount("amount", "amount"))
     list_filter = ("asset", "kind", "source")
     search_fields = ("=id", "=account_id", "=sequence")
+
+
+@admin.register(BorrowLendPosition)
+class BorrowLendPositionAdmin(LargeTableAdmin):
+    """Loans and lends from their opening to their close."""
+
+    list_display = (
+        *("id", "account_id", "asset", "side", "opened_at", "moved_at", "closed"),
+        amount("put_in", "put in"),
+        amount("net", "net"),
+    )
+    list_filter = ("asset", "side", "closed")
+    search_fields = ("=id", "=account_id", "=opened")
 
 
 @admin.register(InterestPayment)

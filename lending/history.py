@@ -1,28 +1,25 @@
 """What became of an account's lends and debts: movements, positions, interest, dust."""
 
-# ruff: noqa: S608 -- the name in the statement comes from the model, never from a caller
-
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from django.db import connection
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from accounts.api.paging import Listed, Page, listed
 from accounts.assets import assets, ppb_text
 from engine.catalog import Asset
-from engine.kinds import BorrowLendKind, MovementSource
+from engine.kinds import MovementSource
 from engine.pools import Pool
 from engine.units import PPB
 from gateway.decimals import format_decimal
-from lending.models import BorrowLendMovement, DustConversion, InterestPayment
+from lending.models import BorrowLendMovement, BorrowLendPosition, DustConversion, InterestPayment
 from lending.selectors import held_atoms, pools, position_id
 
 HOUR_MS = 3_600_000
-YEAR_SECONDS = 31_536_000
+YEAR_MS = 31_536_000_000
 # The contract's clients know no other words for these.
-_WIRE_SOURCES: Final = {
+WIRE_SOURCES: Final = {
     MovementSource.LEND_TERMS.value: MovementSource.MANUAL.value,
     MovementSource.WRITE_OFF.value: MovementSource.SETTLEMENT.value,
 }
@@ -34,33 +31,6 @@ INTEREST_SOURCES: Final = {
     "BorrowLend": ~Q(kind__in=_UNREALIZED),
     "UnrealizedPnl": Q(kind__in=_UNREALIZED),
 }
-
-# A position is all movements of one asset from the first after nothing was held to the one which
-# leaves nothing. In its own direction movements count positive: Lend for a lend, Borrow for a debt.
-# Σ amount × (end − at) is what was held times how long: the mean rate divides by it.
-_POSITIONS = f"""
-    WITH moved AS (
-        SELECT id, at, asset, kind, source, lend_scaled + debt_scaled AS held,
-               CASE WHEN kind IN ('Lend', 'Borrow') THEN amount ELSE -amount END AS amount,
-               coalesce(sum((lend_scaled + debt_scaled = 0)::int) OVER earlier, 0) AS run
-        FROM {BorrowLendMovement._meta.db_table}
-        WHERE account_id = %(account)s AND (%(symbol)s::text IS NULL OR asset = %(symbol)s)
-        WINDOW earlier AS (
-            PARTITION BY asset ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        )
-    ), positions AS (
-        SELECT asset, min(id) AS opened, min(at) AS opened_at, max(at) AS closed_at,
-               (array_agg(kind ORDER BY id))[1] AS side,
-               (array_agg(source ORDER BY id))[1] AS source,
-               bool_or(held = 0) AS closed, sum(amount) AS net,
-               sum(amount) FILTER (WHERE amount > 0) AS put_in,
-               sum(amount * extract(epoch FROM at)) AS moment
-        FROM moved GROUP BY asset, run
-    )
-    SELECT *, count(*) OVER () AS total FROM positions
-    WHERE (%(side)s::text IS NULL OR side = %(side)s)
-      AND (%(closed)s::boolean IS NULL OR closed = %(closed)s)
-"""
 
 
 class Wanted(NamedTuple):
@@ -124,7 +94,7 @@ def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow
     if wanted.kind is not None:
         rows = rows.filter(kind=wanted.kind)
     if wanted.sources:
-        ours = [own for own, wire in _WIRE_SOURCES.items() if wire in wanted.sources]
+        ours = [own for own, wire in WIRE_SOURCES.items() if wire in wanted.sources]
         rows = rows.filter(source__in=[*wanted.sources, *ours])
     if wanted.symbol is not None:
         rows = rows.filter(asset=wanted.symbol)
@@ -136,7 +106,7 @@ def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow
             kind=row.kind,
             position_id=position_id(account, row.asset),
             quantity=format_decimal(int(row.amount), known[row.asset].decimals),
-            source=_WIRE_SOURCES.get(row.source, row.source),
+            source=WIRE_SOURCES.get(row.source, row.source),
             symbol=row.asset,
             at=row.at,
         )
@@ -153,39 +123,36 @@ def positions(
     closed: bool | None = None,
 ) -> Listed[PositionRow]:
     """Return a page of what the account lent and owed, open and closed."""
-    direction = "ASC" if page.ascending else "DESC"
-    order = f" ORDER BY opened {direction} LIMIT %(limit)s OFFSET %(offset)s"
-    terms = {"account": account, "symbol": symbol, "side": side, "closed": closed}
-    with connection.cursor() as cursor:
-        cursor.execute(_POSITIONS + order, {**terms, "limit": page.limit, "offset": page.offset})
-        names = [column.name for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    rows = BorrowLendPosition.objects.filter(account_id=account)
+    for name, value in (("asset", symbol), ("side", side), ("closed", closed)):
+        if value is not None:
+            rows = rows.filter(**{name: value})
     by_asset, held = pools(), held_atoms(account)
-    read = [
-        _position_row(account, by_asset[row["asset"]], row, held_atoms=held.get(row["asset"], 0))
-        for row in rows
-    ]
-    return Listed(read, int(rows[0]["total"]) if rows else 0)
+
+    def read(row: BorrowLendPosition) -> PositionRow:
+        return _position_row(row, by_asset[row.asset], held_atoms=held.get(row.asset, 0))
+
+    return listed(rows, page=page, order="id", read=read)
 
 
-def _position_row(account: int, pool: Pool, row: dict[str, Any], *, held_atoms: int) -> PositionRow:
-    asset, closed, is_debt = pool.asset, row["closed"], row["side"] == BorrowLendKind.BORROW
-    now_atoms = 0 if closed else abs(held_atoms)
+def _position_row(row: BorrowLendPosition, pool: Pool, *, held_atoms: int) -> PositionRow:
+    asset, net, is_debt = pool.asset, int(row.net), row.side == BorrowLendPosition.Side.BORROW
+    now_atoms = 0 if row.closed else abs(held_atoms)
     # What is there, less what was put in: of a debt, what it has grown by.
-    grown = now_atoms - int(row["net"])
-    end = row["closed_at"] if closed else timezone.now()
-    held_seconds = int(row["net"] * int(end.timestamp()) - row["moment"])
-    rate_ppb = abs(grown) * PPB * YEAR_SECONDS // held_seconds if held_seconds > 0 else 0
-    live = position_id(account, asset.symbol)
+    grown = now_atoms - net
+    end = row.moved_at if row.closed else timezone.now()
+    held_ms = net * int(end.timestamp() * 1_000) - int(row.moment)
+    rate_ppb = abs(grown) * PPB * YEAR_MS // held_ms if held_ms > 0 else 0
+    live = position_id(row.account_id, row.asset)
     return PositionRow(
-        id=f"{live}-{row['opened']}" if closed else live,
-        quantity=_text(int(row["put_in"]) if closed else now_atoms, asset),
-        symbol=asset.symbol,
-        source=_WIRE_SOURCES.get(row["source"], row["source"]),
+        id=f"{live}-{row.pk}" if row.closed else live,
+        quantity=_text(int(row.put_in) if row.closed else now_atoms, asset),
+        symbol=row.asset,
+        source=WIRE_SOURCES.get(row.source, row.source),
         interest=_text(-grown if is_debt else grown, asset),
         rate=ppb_text(rate_ppb),
-        side=row["side"],
-        at=row["opened_at"],
+        side=row.side,
+        at=row.opened_at,
     )
 
 
@@ -210,19 +177,32 @@ def interest(
     if source is not None:
         rows = rows.filter(INTEREST_SOURCES[source])
 
-    def read(row: InterestPayment) -> InterestRow:
-        own = str(row.position_id) if row.position_id else position_id(account, row.asset)
-        return InterestRow(
-            kind=row.kind,
-            rate=ppb_text(row.rate_ppb),
-            market=row.market,
-            position_id=own,
-            quantity=_text(int(row.amount), known[row.asset]),
-            symbol=row.asset,
-            at=row.hour + timedelta(milliseconds=HOUR_MS),
-        )
+    return listed(rows, page=page, order="id", read=lambda row: _interest_row(row, known))
 
-    return listed(rows, page=page, order="id", read=read)
+
+def interest_since(accounts: list[int], last: int) -> list[tuple[int, int, InterestRow]]:
+    """Return (number, account, line) of interest written after number `last`, oldest first."""
+    rows = InterestPayment.objects.filter(account_id__in=accounts, pk__gt=last).order_by("pk")
+    known = assets()
+    return [(row.pk, row.account_id, _interest_row(row, known)) for row in rows]
+
+
+def last_interest() -> int:
+    """Return the number of the last line of interest; 0 before the first."""
+    return InterestPayment.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _interest_row(row: InterestPayment, known: dict[str, Asset]) -> InterestRow:
+    own = str(row.position_id) if row.position_id else position_id(row.account_id, row.asset)
+    return InterestRow(
+        kind=row.kind,
+        rate=ppb_text(row.rate_ppb),
+        market=row.market,
+        position_id=own,
+        quantity=_text(int(row.amount), known[row.asset]),
+        symbol=row.asset,
+        at=row.hour + timedelta(milliseconds=HOUR_MS),
+    )
 
 
 def dust(

@@ -158,6 +158,46 @@ class BorrowLendMovement(models.Model):
         return f"{self.kind} {self.asset} of {self.account_id}"
 
 
+class BorrowLendPosition(models.Model):
+    """All movements of a lend or debt from its opening to its close, added up.
+
+    `opened` is the number of the command which opened it; 0 if that was before numbers were kept.
+    In its own direction movements count positive: Lend for a lend, Borrow for a debt. Σ `moment` is
+    amount × time in Unix milliseconds: net × end − moment is what was held, times how long.
+    """
+
+    class Side(models.TextChoices):
+        LEND = "Lend"
+        BORROW = "Borrow"
+
+    account_id = models.BigIntegerField()
+    asset = models.TextField()
+    side = models.TextField(choices=Side.choices)
+    opened = models.BigIntegerField()
+    source = models.TextField()
+    opened_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+    closed = models.BooleanField()
+    net = atoms_field()
+    put_in = atoms_field()
+    moment = atoms_field()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves the upsert of each movement.
+            models.UniqueConstraint(
+                fields=["account_id", "asset", "side", "opened"], name="position_of_lend_or_debt"
+            ),
+        ]
+        indexes: ClassVar = [
+            # Serves the history of an account's lends and debts, newest first.
+            models.Index(fields=["account_id", "id"], name="loan_position_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.asset} of {self.account_id}"
+
+
 class DebtWriteOff(models.Model):
     """A debt that nobody will pay, and by whom it was borne."""
 

@@ -3,10 +3,12 @@
 import json
 
 from engine import events
-from engine.units import RAY, div_ceil
+from engine.kinds import BorrowLendKind
+from engine.units import RAY, SECOND_NS, div_ceil
 from gateway.tables import Handlers, Rows, Table
 from lending.models import (
     BorrowLendMovement,
+    BorrowLendPosition,
     DebtWriteOff,
     DustConversion,
     LendTerms,
@@ -16,6 +18,7 @@ from lending.models import (
     PoolRate,
 )
 
+MILLISECOND_NS = SECOND_NS // 1_000
 _RATES = ("borrow_rate_ppb", "lend_rate_ppb", "utilization_ppb")
 POOLS = Table(
     Pool,
@@ -61,6 +64,16 @@ MOVEMENTS = Table(
         "debt_scaled",
         "bucket",
     ),
+)
+POSITIONS = Table(
+    BorrowLendPosition,
+    (
+        *("account_id", "asset", "side", "opened", "source", "opened_at"),
+        *("moved_at", "closed", "net", "put_in", "moment"),
+    ),
+    key=("account_id", "asset", "side", "opened"),
+    keep=("source", "opened_at"),
+    change={name: f"t.{name} + excluded.{name}" for name in ("net", "put_in", "moment")},
 )
 WRITE_OFFS = Table(
     DebtWriteOff,
@@ -128,10 +141,27 @@ def lend_terms_changed(
 
 
 def borrow_lend_moved(rows: Rows, event: events.BorrowLendMoved, sequence: int, at_ns: int) -> None:
-    """Append the movement."""
+    """Append the movement, and add it to what it is part of."""
     names = (event.account, event.asset, event.kind, event.source)
     after = (event.lend_scaled, event.debt_scaled, event.bucket)
     rows.add(MOVEMENTS, (sequence, at_ns, *names, event.amount_atoms, *after))
+    _add_up(rows, event, at_ns)
+
+
+def _add_up(rows: Rows, event: events.BorrowLendMoved, at_ns: int) -> None:
+    is_lend = event.kind in (BorrowLendKind.LEND, BorrowLendKind.REDEEM)
+    grows = event.kind in (BorrowLendKind.LEND, BorrowLendKind.BORROW)
+    side = BorrowLendPosition.Side.LEND if is_lend else BorrowLendPosition.Side.BORROW
+    closed = not (event.lend_scaled if is_lend else event.debt_scaled)
+    net = event.amount_atoms if grows else -event.amount_atoms
+    put_in, moment = max(net, 0), net * (at_ns // MILLISECOND_NS)
+    key = (event.account, event.asset, side, event.opened)
+    source, opened_at = event.source, at_ns
+    before = rows.found(POSITIONS, key)
+    if before is not None:
+        source, opened_at = before[4:6]
+        net, put_in, moment = net + before[8], put_in + before[9], moment + before[10]
+    rows.put(POSITIONS, key, (*key, source, opened_at, at_ns, closed, net, put_in, moment))
 
 
 def debt_written_off(rows: Rows, event: events.DebtWrittenOff, sequence: int, at_ns: int) -> None:

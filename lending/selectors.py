@@ -8,7 +8,6 @@ from django.db.models import Sum
 from accounts.assets import SqrtText, assets, ppb_text, prices_e8, sqrt_text
 from accounts.models import Balance
 from engine.catalog import Asset, PoolState
-from engine.kinds import BorrowLendKind
 from engine.ledger import NO_TERMS
 from engine.ledger import LendTerms as EngineTerms
 from engine.margin import fraction_ppb, value_ceil
@@ -16,7 +15,7 @@ from engine.pools import Pool as EnginePool
 from engine.record import Record
 from engine.units import RAY, SECOND_NS
 from gateway.decimals import format_decimal
-from lending.models import BorrowLendMovement, LendTerms, Pool, PoolLends
+from lending.models import BorrowLendPosition, LendTerms, Pool, PoolLends
 
 PPM_DECIMALS = 6
 MICROS_DECIMALS = 6
@@ -245,14 +244,13 @@ def _loan_row(
 
 def _net_moved(account: int) -> dict[str, int]:
     """Return what the account has put into each pool, less what it has taken out."""
-    inward = (BorrowLendKind.LEND.value, BorrowLendKind.REPAY.value)
     net: dict[str, int] = {}
     sums = (
-        BorrowLendMovement.objects.filter(account_id=account)
-        .values("asset", "kind")
-        .annotate(total=Sum("amount"))
+        BorrowLendPosition.objects.filter(account_id=account)
+        .values("asset", "side")
+        .annotate(total=Sum("net"))
     )
     for row in sums:
-        sign = 1 if row["kind"] in inward else -1
+        sign = 1 if row["side"] == BorrowLendPosition.Side.LEND else -1
         net[row["asset"]] = net.get(row["asset"], 0) + sign * int(row["total"])
     return net

@@ -21,11 +21,13 @@ from trading.models import (
     Asset,
     Candle,
     Clearing,
+    ClosedPosition,
     Fill,
     Market,
     Order,
     Position,
     PositionInterest,
+    PriceCandle,
     PricePoint,
     Settlement,
     StatementClose,
@@ -147,6 +149,18 @@ class PricePointAdmin(ReadOnlyAdmin):
         return format_decimal(int(row.price_e8), PRICE_DECIMALS)
 
 
+@admin.register(PriceCandle)
+class PriceCandleAdmin(LargeTableAdmin):
+    """Minutes of index and mark prices, in USD × 1e8."""
+
+    list_display = (
+        *("id", "symbol", "kind", "start"),
+        *("open_e8", "high_e8", "low_e8", "close_e8"),
+    )
+    list_filter = ("kind",)
+    search_fields = ("=symbol",)
+
+
 @admin.register(Order)
 class OrderAdmin(LargeTableAdmin):
     """Accepted orders, open and finished."""
@@ -213,6 +227,23 @@ class PositionAdmin(LargeTableAdmin):
     )
     list_filter = ("market",)
     search_fields = ("=id", "=account_id")
+
+
+@admin.register(ClosedPosition)
+class ClosedPositionAdmin(LargeTableAdmin):
+    """Perpetual positions that went flat or were turned."""
+
+    list_display = (
+        *("position_id", "account_id", "market"),
+        quantity("lots", "size"),
+        quote("entry_quote_atoms", "cost"),
+        quote("closed_quote_atoms", "closed for"),
+        quote("realized_atoms", "realized"),
+        quote("fees_atoms", "fees"),
+        *("opened_at", "closed_at"),
+    )
+    list_filter = ("market",)
+    search_fields = ("=position_id", "=account_id")
 
 
 @admin.register(Candle)

@@ -1,4 +1,8 @@
-"""Candles: the sixteen intervals, where their buckets begin, and history read from PostgreSQL."""
+"""Candles: the sixteen intervals, where their buckets begin, and history read from PostgreSQL.
+
+Of trades, and of index and mark prices. The minute that is running is in the tables too: its row is
+committed with the event that the feed tells.
+"""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -39,6 +43,12 @@ _CANDLES: Final = (
     " FROM trading_candle WHERE market = %s AND start >= to_timestamp(%s)"
     " AND start < to_timestamp(%s) GROUP BY 1 ORDER BY 1"
 )
+_PRICES: Final = (
+    " (array_agg(open_e8 ORDER BY start))[1], max(high_e8), min(low_e8),"
+    " (array_agg(close_e8 ORDER BY start DESC))[1], 0, 0, 0"
+    " FROM trading_pricecandle WHERE kind = %s AND symbol = %s AND start >= to_timestamp(%s)"
+    " AND start < to_timestamp(%s) GROUP BY 1 ORDER BY 1"
+)
 # Seconds are not stored: they are built from the trades themselves.
 _TRADES: Final = (
     " (array_agg(price_ticks ORDER BY trade_id))[1], max(price_ticks), min(price_ticks),"
@@ -53,13 +63,21 @@ def _query(bucket: str, rest: str) -> str:
     return f"SELECT extract(epoch FROM {bucket})::bigint," + rest  # noqa: S608 -- constants only
 
 
-_BINNED: Final = _query("date_bin(make_interval(secs => %s), start, to_timestamp(%s))", _CANDLES)
-_MONTHLY: Final = _query("date_trunc('month', start, 'UTC')", _CANDLES)
+_BIN: Final = "date_bin(make_interval(secs => %s), start, to_timestamp(%s))"
+_CALENDAR_MONTH: Final = "date_trunc('month', start, 'UTC')"
+_BINNED: Final = _query(_BIN, _CANDLES)
+_MONTHLY: Final = _query(_CALENDAR_MONTH, _CANDLES)
+_BINNED_PRICES: Final = _query(_BIN, _PRICES)
+_MONTHLY_PRICES: Final = _query(_CALENDAR_MONTH, _PRICES)
 _SECONDLY: Final = _query("date_trunc('second', at)", _TRADES)
 
 
 class Candle(msgspec.Struct):
-    """The trades of one bucket; `start` in Unix seconds."""
+    """The trades of one bucket; `start` in Unix seconds.
+
+    Of an index or mark price the four prices are in USD × 1e8 instead of ticks, and nothing is
+    counted.
+    """
 
     start: int
     open_ticks: int
@@ -125,6 +143,24 @@ def history_query(
     if interval == "1s":
         return _SECONDLY, (market, first, end)
     return _BINNED, (SECONDS[interval], _origin(interval), market, first, end)
+
+
+async def price_history(
+    *, kind: str, symbol: str, interval: str, start: int, end: int
+) -> dict[int, Candle]:
+    """Return the candles of a price by bucket start, of buckets which begin in [start, end).
+
+    Args:
+        kind: "index" of an asset or "mark" of a perpetual market.
+        interval: a minute or longer.
+    """
+    first = bucket_start(interval, start)
+    names = (kind, symbol, first, end)
+    if interval == MONTH:
+        found = await rows(_MONTHLY_PRICES, *names)
+    else:
+        found = await rows(_BINNED_PRICES, SECONDS[interval], _origin(interval), *names)
+    return {row[0]: candle_of(row) for row in found}
 
 
 def candle_of(row: Row) -> Candle:

@@ -4,8 +4,8 @@ Kept by the edge from the engine's feed, after each commit. Pure memory: no cloc
 Other processes have none; what must be right everywhere is read from PostgreSQL.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 
 from engine.events import BookChanged, TradeExecuted
 from gateway.feed import MarketSnapshot
@@ -13,6 +13,8 @@ from trading.catalog import ListedMarket
 from trading.klines import DAY, INTERVALS, MINUTE, Candle, bucket_start, first_of
 
 RECENT_TRADES = 1_000
+# How long the seconds of index and mark prices are kept.
+PRICE_SECONDS = 3_600
 _SECOND_NS = 1_000_000_000
 
 Level = tuple[int, int]
@@ -91,6 +93,9 @@ class LiveMarket:
         self.last_trade_id = 0
         # The second of the last trade counted here, whose buckets all exist.
         self._counted_second = -1
+        # The day's ended minutes as one candle, and by which first and last minute it was made.
+        self._ended: Candle | None = None
+        self._ended_by = (0, 0)
         self.mark_e8: int | None = None
 
     def load(
@@ -105,6 +110,7 @@ class LiveMarket:
         self.minutes = deque(minutes)
         self.latest = latest
         self._counted_second = -1
+        self._ended_by = (0, 0)
         self.last_trade_id = self.trades[-1].trade_id if self.trades else 0
 
     def add_trade(self, trade: TradeExecuted) -> list[tuple[str, Candle]]:
@@ -148,11 +154,20 @@ class LiveMarket:
         while self.minutes and self.minutes[0].start <= now - DAY:
             self.minutes.popleft()
         if self.minutes:
-            return merge(now - DAY, self.minutes)
+            return self._merged_minutes(now - DAY)
         if not self.trades:
             return None
         last = self.trades[-1].price_ticks
         return Candle(now - DAY, last, last, last, last, 0, 0, 0)
+
+    def _merged_minutes(self, start: int) -> Candle:
+        """Return all minutes as one candle; those that have ended are merged once a minute."""
+        running = self.minutes[-1]
+        by = (self.minutes[0].start, running.start)
+        if self._ended_by != by:
+            ended = [minute for minute in self.minutes if minute is not running]
+            self._ended, self._ended_by = merge(start, ended) if ended else None, by
+        return merge(start, [running] if self._ended is None else [self._ended, running])
 
 
 def merge(start: int, candles: Iterable[Candle]) -> Candle:
@@ -183,13 +198,52 @@ def _count(latest: dict[str, Candle], interval: str, at: int, trade: TradeExecut
     return True
 
 
+class PriceSeconds:
+    """The last hour of one index or mark price: a candle for each second with an update."""
+
+    __slots__ = ("_candles",)
+
+    def __init__(self) -> None:
+        self._candles: deque[Candle] = deque()
+
+    def add(self, price_e8: int, at: int) -> None:
+        """Take an update at `at` (Unix seconds)."""
+        candles = self._candles
+        if candles and candles[-1].start == at:
+            last = candles[-1]
+            last.high_ticks = max(last.high_ticks, price_e8)
+            last.low_ticks = min(last.low_ticks, price_e8)
+            last.close_ticks = price_e8
+            return
+        candles.append(Candle(at, price_e8, price_e8, price_e8, price_e8, 0, 0, 0))
+        while candles[0].start <= at - PRICE_SECONDS:
+            candles.popleft()
+
+    def between(self, start: int, end: int) -> dict[int, Candle]:
+        """Return the candles which begin in [start, end), by their beginning."""
+        return {one.start: one for one in self._candles if start <= one.start < end}
+
+
 class LiveMarkets:
     """All markets of this process. `connected` says whether the engine's feed is flowing."""
 
     def __init__(self) -> None:
         self.markets: dict[str, LiveMarket] = {}
         self.index_e8: dict[str, int] = {}
+        # By the symbol of an asset (its index) or of a perpetual market (its mark).
+        self.price_seconds: defaultdict[str, PriceSeconds] = defaultdict(PriceSeconds)
         self.connected = False
+
+    def take_prices(
+        self, *, index_e8: Mapping[str, int], mark_e8: Mapping[str, int], at_ns: int
+    ) -> None:
+        """Take new index prices by asset and marks by perpetual market."""
+        self.index_e8.update(index_e8)
+        for symbol, price_e8 in mark_e8.items():
+            self.markets[symbol].mark_e8 = price_e8
+        at = at_ns // _SECOND_NS
+        for symbol, price_e8 in (*index_e8.items(), *mark_e8.items()):
+            self.price_seconds[symbol].add(price_e8, at)
 
 
 LIVE = LiveMarkets()

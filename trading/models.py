@@ -12,7 +12,10 @@ from django.db import models
 from accounts.models.ledger import atoms_field
 from engine.kinds import RealizeKind
 
+# At rest in a book; and besides those, what waits for a price.
 OPEN_STATUSES = ("New", "PartiallyFilled")
+TRIGGER_PENDING = "TriggerPending"
+LIVE_STATUSES = (*OPEN_STATUSES, TRIGGER_PENDING)
 
 
 class Asset(models.Model):
@@ -43,7 +46,12 @@ class Market(models.Model):
 
 
 class Order(models.Model):
-    """An accepted order, as it stands."""
+    """An accepted order, as it stands.
+
+    `conditions` is the engine's Conditions as JSON. While a conditional order waits, `lots_open` is
+    what it will place or, of a share of the position, what that was when it was accepted; then
+    `lots` is null until the price is met.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -65,6 +73,11 @@ class Order(models.Model):
     reason = models.TextField(null=True)
     # Why the house placed it for the account; null for an order of the account's own.
     system = models.TextField(null=True)
+    conditions = models.JSONField(null=True)
+    # The order whose take-profit or stop-loss it is; the strategy which placed it.
+    related_id = models.BigIntegerField(null=True)
+    strategy_id = models.BigIntegerField(null=True)
+    triggered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_sequence = models.BigIntegerField()
 
@@ -75,8 +88,14 @@ class Order(models.Model):
             # Serves the open orders of an account or of all; holds only those, so it stays small.
             models.Index(
                 fields=["account_id", "market"],
-                name="order_open",
-                condition=models.Q(status__in=OPEN_STATUSES),
+                name="order_live",
+                condition=models.Q(status__in=LIVE_STATUSES),
+            ),
+            # Serves the orders of one strategy; holds only those.
+            models.Index(
+                fields=["strategy_id"],
+                name="order_of_strategy",
+                condition=models.Q(strategy_id__isnull=False),
             ),
             # Serves what the house has placed for an account: rare, so it stays small.
             models.Index(
@@ -157,7 +176,7 @@ class Position(models.Model):
 
     unrealized = lots × mark + quote_atoms; `entry_quote_atoms` is the cost at the trader's prices.
     A position that is opened anew, or turns to the other side, gets a new `position_id`; realized
-    profit, fees and interest count since then.
+    profit, fees, interest and what was closed (without a sign) count since then.
     """
 
     account_id = models.BigIntegerField()
@@ -169,6 +188,8 @@ class Position(models.Model):
     realized_atoms = atoms_field()
     fees_atoms = atoms_field()
     interest_atoms = atoms_field(default=0)
+    closed_lots = models.BigIntegerField(default=0)
+    closed_quote_atoms = atoms_field(default=0)
     opened_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -184,6 +205,35 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return f"position {self.account_id} {self.market}"
+
+
+class ClosedPosition(models.Model):
+    """A position that has gone flat or was turned: all that was opened and closed under its number.
+
+    `lots` is positive for a long; the quote amounts have no sign. Interest posted after the close
+    is still taken up.
+    """
+
+    position_id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    lots = models.BigIntegerField()
+    entry_quote_atoms = atoms_field()
+    closed_quote_atoms = atoms_field()
+    realized_atoms = atoms_field()
+    fees_atoms = atoms_field()
+    interest_atoms = atoms_field()
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the position history of an account, newest first (numbers grow with time).
+            models.Index(fields=["account_id", "position_id"], name="closed_position_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"closed position {self.pk}"
 
 
 class Candle(models.Model):
@@ -223,6 +273,30 @@ class PricePoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.symbol}"
+
+
+class PriceCandle(models.Model):
+    """One minute of an asset's index or a perpetual market's mark, in USD × 1e8.
+
+    A minute without an update has no row.
+    """
+
+    symbol = models.TextField()
+    kind = models.TextField(choices=PricePoint.Kind.choices)
+    start = models.DateTimeField()
+    open_e8 = atoms_field()
+    high_e8 = atoms_field()
+    low_e8 = atoms_field()
+    close_e8 = atoms_field()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Serves klines of a price over a span of time, and the upsert of each update.
+            models.UniqueConstraint(fields=["symbol", "kind", "start"], name="candle_of_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} candle of {self.symbol} {self.start}"
 
 
 class Settlement(models.Model):

@@ -1,25 +1,23 @@
-"""Orders, fills, trades, candles, positions and listings, as rows from the engine's events."""
+"""Trades, candles, positions and listings, as rows from the engine's events; orders join them."""
 
 import msgspec
 
 from engine import events
-from engine.kinds import OrderStatus, OrderTerms
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
+from trading import history_projections
 from trading.models import (
-    OPEN_STATUSES,
     Asset,
     Candle,
     Clearing,
-    Fill,
     Market,
-    Order,
     Position,
     PositionInterest,
     PricePoint,
     Settlement,
     Trade,
 )
+from trading.order_projections import HANDLERS as ORDER_HANDLERS
 
 MINUTE_NS = 60 * SECOND_NS
 
@@ -40,45 +38,6 @@ MARKETS = Table(
     keep=("listed_at",),
 )
 MARKET_STATES = Table(Market, ("symbol", "state"), key=("symbol",), existing=True)
-# What an order asked for, which never changes, and how far it has come.
-_TERMS = (
-    "id",
-    "account_id",
-    "market",
-    "side",
-    "type",
-    "price_ticks",
-    "lots",
-    "quote_atoms",
-    "time_in_force",
-    "self_trade_prevention",
-    "post_only",
-    "reduce_only",
-    "client_id",
-    "system",
-    "created_at",
-)
-_PROGRESS = (
-    "status",
-    "lots_open",
-    "executed_lots",
-    "executed_quote_atoms",
-    "reason",
-    "updated_sequence",
-)
-# Orders placed in this batch are new, all others exist: no row has to be looked for before it is
-# written, which costs PostgreSQL a third less than one INSERT ... ON CONFLICT for both.
-ORDERS = Table(Order, (*_TERMS, *_PROGRESS))
-ORDER_CHANGES = Table(Order, ("id", *_PROGRESS), key=("id",), existing=True)
-FILLS = Table(
-    Fill,
-    (
-        *("sequence", "at", "order_id", "account_id", "market", "trade_id"),
-        *("side", "is_maker"),
-        *("price_ticks", "lots", "quote_atoms"),
-        *("fee_atoms", "fee_asset", "fee_owed_atoms", "client_id"),
-    ),
-)
 TRADES = Table(
     Trade,
     (
@@ -116,7 +75,7 @@ POSITIONS = Table(
             "fees_atoms",
             "interest_atoms",
         ),
-        *("opened_at", "updated_at"),
+        *("opened_at", "updated_at", "closed_lots", "closed_quote_atoms"),
     ),
     key=("account_id", "market"),
 )
@@ -168,108 +127,6 @@ def market_state_changed(
         rows.put(MARKETS, event.market, (*listed[:4], event.state, *listed[5:]))
 
 
-def order_placed(rows: Rows, event: events.OrderPlaced, sequence: int, at_ns: int) -> None:
-    """Add the order as it stands after the whole command."""
-    terms = event.terms
-    open_lots = 0
-    if event.status in OPEN_STATUSES:
-        assert terms.lots is not None, "an order that rests has a quantity"
-        open_lots = terms.lots - event.executed_lots
-    rows.notes["placed"] = terms.order_id
-    rows.put(
-        ORDERS,
-        terms.order_id,
-        (
-            terms.order_id,
-            terms.account,
-            terms.market,
-            terms.side,
-            terms.type,
-            terms.price_ticks,
-            terms.lots,
-            terms.quote_atoms,
-            terms.time_in_force,
-            terms.self_trade_prevention,
-            terms.post_only,
-            terms.reduce_only,
-            terms.client_id,
-            terms.system,
-            terms.created_at_ns,
-            event.status,
-            open_lots,
-            event.executed_lots,
-            event.executed_quote_atoms,
-            event.reason,
-            sequence,
-        ),
-    )
-
-
-def order_filled(rows: Rows, event: events.OrderFilled, sequence: int, at_ns: int) -> None:
-    """Append the fill, and bring its order up to it."""
-    terms = event.terms
-    rows.add(
-        FILLS,
-        (
-            sequence,
-            event.at_ns,
-            terms.order_id,
-            terms.account,
-            terms.market,
-            event.trade_id,
-            terms.side,
-            event.is_maker,
-            event.price_ticks,
-            event.lots,
-            event.quote_atoms,
-            event.fee_atoms,
-            event.fee_asset,
-            event.fee_owed_atoms,
-            terms.client_id,
-        ),
-    )
-    if rows.notes.get("placed") == terms.order_id:
-        placed = rows.found(ORDERS, terms.order_id)
-        if placed is not None and placed[-1] == sequence:
-            # OrderPlaced came first and already says what holds after all fills of this command.
-            return
-    progress = (
-        event.status,
-        event.lots_open,
-        event.executed_lots,
-        event.executed_quote_atoms,
-        None,
-        sequence,
-    )
-    _change_order(rows, terms, progress)
-
-
-def order_cancelled(rows: Rows, event: events.OrderCancelled, sequence: int, at_ns: int) -> None:
-    """Close the order."""
-    done = (event.executed_lots, event.executed_quote_atoms)
-    _change_order(rows, event.terms, (OrderStatus.CANCELLED, 0, *done, None, sequence))
-
-
-def order_expired(rows: Rows, event: events.OrderExpired, sequence: int, at_ns: int) -> None:
-    """Close the order and say why the engine ended it."""
-    done = (event.executed_lots, event.executed_quote_atoms)
-    _change_order(rows, event.terms, (OrderStatus.EXPIRED, 0, *done, event.reason, sequence))
-
-
-def order_modified(rows: Rows, event: events.OrderModified, sequence: int, at_ns: int) -> None:
-    """Shrink the order to what it can still reduce."""
-    done = (event.executed_lots, event.executed_quote_atoms)
-    _change_order(rows, event.terms, (event.status, event.lots_open, *done, None, sequence))
-
-
-def _change_order(rows: Rows, terms: OrderTerms, progress: tuple[object, ...]) -> None:
-    placed = rows.found(ORDERS, terms.order_id)
-    if placed is None:
-        rows.put(ORDER_CHANGES, terms.order_id, (terms.order_id, *progress))
-    else:
-        rows.put(ORDERS, terms.order_id, (*placed[: len(_TERMS)], *progress))
-
-
 def trade_executed(rows: Rows, event: events.TradeExecuted, sequence: int, at_ns: int) -> None:
     """Append the trade, and take it into its minute's candle."""
     price, lots, quote = event.price_ticks, event.lots, event.quote_atoms
@@ -318,12 +175,17 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
             event.interest_atoms,
             event.opened_at_ns,
             at_ns,
+            event.closed_lots,
+            event.closed_quote_atoms,
         ),
     )
+    if not event.lots:
+        history_projections.take_up_interest(rows, event)
 
 
 def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns: int) -> None:
-    """Set the latest index and mark prices."""
+    """Set the latest index and mark prices, and take them into their minutes' candles."""
+    history_projections.count_prices(rows, event, at_ns)
     for symbol, price in event.index_e8.items():
         rows.put(PRICES, symbol, (symbol, PricePoint.Kind.INDEX, price, at_ns))
     for symbol, price in event.mark_e8.items():
@@ -362,16 +224,13 @@ def clearing_changed(rows: Rows, event: events.ClearingChanged, sequence: int, a
 
 
 HANDLERS: Handlers = {
+    **ORDER_HANDLERS,
     events.AssetListed: asset_listed,
     events.MarketListed: market_listed,
     events.MarketStateChanged: market_state_changed,
-    events.OrderPlaced: order_placed,
-    events.OrderFilled: order_filled,
-    events.OrderCancelled: order_cancelled,
-    events.OrderExpired: order_expired,
-    events.OrderModified: order_modified,
     events.TradeExecuted: trade_executed,
     events.PositionChanged: position_changed,
+    events.PositionClosed: history_projections.position_closed,
     events.PricesUpdated: prices_updated,
     events.ProfitRealized: profit_realized,
     events.PositionInterestPosted: position_interest_posted,

@@ -101,6 +101,8 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.ORDER_LIMIT: (400, "ORDER_LIMIT", ""),
     Reject.REDUCE_ONLY_NOT_REDUCED: (400, "INVALID_ORDER", ""),
     Reject.OPEN_INTEREST_LIMIT: (400, "POSITION_LIMIT", ""),
+    Reject.INVALID_TRIGGER: (400, "INVALID_ORDER", "Invalid order"),
+    Reject.TRIGGER_LIMIT: (400, "ORDER_LIMIT", ""),
     Reject.INVALID_AMOUNT: (400, "INVALID_QUANTITY", ""),
     Reject.INSUFFICIENT_FUNDS: (400, "INSUFFICIENT_FUNDS", ""),
     Reject.INSUFFICIENT_MARGIN: (400, "INSUFFICIENT_MARGIN", ""),

@@ -112,14 +112,18 @@ def _margin_row(summary: portfolio.MarginSummary) -> Row:
 
 
 def order_rows(account: Account) -> list[Row]:
-    """Return the account's resting orders, newest first."""
+    """Return the account's orders that rest or wait, newest first."""
     return [
         {
             "id": order.id,
             "symbol": order.symbol,
             "side": order.side,
+            "orderType": order.order_type,
+            "status": order.status,
             "price": order.price,
-            "quantity": order.quantity,
+            "quantity": order.quantity or order.trigger_quantity,
+            "reduceOnly": order.reduce_only,
+            "conditions": {name: text for name, text in order.conditions.items() if text},
             "executedQuantity": order.executed_quantity,
             "timeInForce": order.time_in_force,
             "postOnly": order.post_only,

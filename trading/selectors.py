@@ -1,36 +1,48 @@
 """Reads of orders, fills, open interest and settlements. Numbers come out as decimal text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import Max, Q, QuerySet, Sum
+import msgspec
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from accounts.api.paging import Listed, Page, listed
 from accounts.assets import assets
 from accounts.selectors import account_settings, subaccount_number
 from engine.catalog import Asset
+from engine.commands import Conditions
 from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket
+from trading.conditions import texts as condition_texts
 from trading.listings import listed_markets
-from trading.models import OPEN_STATUSES, Fill, Market, Order, Position, Settlement
+from trading.models import (
+    LIVE_STATUSES,
+    OPEN_STATUSES,
+    TRIGGER_PENDING,
+    Fill,
+    Market,
+    Order,
+    Position,
+    Settlement,
+)
 from trading.portfolio import account_limits
 
 Traded = TypeVar("Traded", Order, Fill)
 
 
 class Wanted(NamedTuple):
-    """Which orders or fills are asked for; `nothing` where the question can have no answer.
+    """Which orders or fills are asked for.
 
-    `by_house`: only those which the house placed for the account, or only the account's own.
+    `systems`: why the house placed them for the account; empty for the account's own, None for all.
     """
 
     order_id: int | None = None
+    strategy_id: int | None = None
     symbol: str | None = None
     kinds: tuple[str, ...] = ()
-    by_house: bool | None = None
-    nothing: bool = False
+    systems: tuple[str, ...] | None = None
 
 
 class OpenInterestRow(NamedTuple):
@@ -66,12 +78,17 @@ class OrderRow(NamedTuple):
     price: str | None
     quantity: str | None
     quote_quantity: str | None
+    reduce_only: bool
     self_trade_prevention: str
     side: str
     status: str
     symbol: str
     time_in_force: str
     system: str | None
+    # The words of its conditions by their names in the API; what a trigger will place, or placed.
+    conditions: Mapping[str, str | None]
+    trigger_quantity: str | None
+    strategy_id: str | None
 
 
 class AccountSummary(NamedTuple):
@@ -89,9 +106,9 @@ class AccountSummary(NamedTuple):
     spot_taker_fee: str
     futures_maker_fee: str
     futures_taker_fee: str
-    # The engine has no liquidation and no trigger orders yet.
+    trigger_orders: int
+    # The engine has no liquidation yet.
     liquidating: bool = False
-    trigger_orders: int = 0
 
 
 class SettlementRow(NamedTuple):
@@ -124,8 +141,8 @@ def open_interest(symbol: str | None = None) -> list[OpenInterestRow]:
 
 
 def open_orders(account: int, *, symbol: str | None = None) -> list[OrderRow]:
-    """Return the account's resting orders, newest first."""
-    rows = Order.objects.filter(account_id=account, status__in=OPEN_STATUSES)
+    """Return the account's orders that rest or wait, newest first."""
+    rows = Order.objects.filter(account_id=account, status__in=LIVE_STATUSES)
     if symbol is not None:
         rows = rows.filter(market=symbol)
     read = _order_reader(listed_markets())
@@ -138,11 +155,18 @@ def count_open_limit_orders(account: int) -> int:
     return resting.count()
 
 
+def count_trigger_orders(account: int) -> int:
+    """Return how many orders of the account wait for a price."""
+    return Order.objects.filter(account_id=account, status=TRIGGER_PENDING).count()
+
+
 def order_history(account: int, *, page: Page, wanted: Wanted) -> Listed[OrderRow]:
     """Return a page of the account's orders, open and finished."""
     rows = _of_markets(Order.objects.filter(account_id=account), wanted)
     if wanted.order_id is not None:
         rows = rows.filter(pk=wanted.order_id)
+    if wanted.strategy_id is not None:
+        rows = rows.filter(strategy_id=wanted.strategy_id)
     return listed(rows, page=page, order="id", read=_order_reader(listed_markets()))
 
 
@@ -155,13 +179,19 @@ def fill_history(account: int, *, page: Page, wanted: Wanted, span: Q) -> Listed
     rows = _of_markets(Fill.objects.filter(span, account_id=account), wanted)
     if wanted.order_id is not None:
         rows = rows.filter(order_id=wanted.order_id)
+    if wanted.strategy_id is not None:
+        children = Order.objects.filter(account_id=account, strategy_id=wanted.strategy_id)
+        rows = rows.filter(order_id__in=children.values("id"))
     placed = Order.objects.filter(account_id=account).exclude(system=None)
-    systems = dict(placed.values_list("id", "system"))
-    if wanted.by_house is not None:
-        of_house = Q(order_id__in=list(systems))
-        rows = rows.filter(of_house if wanted.by_house else ~of_house)
-    read = _fill_reader(listed_markets(), assets(), systems)
-    return listed(rows, page=page, order="id", read=read)
+    if wanted.systems:
+        placed = placed.filter(system__in=wanted.systems)
+        rows = rows.filter(order_id__in=placed.values("id"))
+    elif wanted.systems is not None:
+        rows = rows.exclude(order_id__in=placed.values("id"))
+    # Looked up for the rows of the page only.
+    system = Order.objects.filter(pk=OuterRef("order_id")).values("system")
+    rows = rows.annotate(system=Subquery(system))
+    return listed(rows, page=page, order="id", read=_fill_reader(listed_markets(), assets()))
 
 
 def settlement_history(
@@ -192,8 +222,6 @@ def settlement_history(
 
 
 def _of_markets(rows: QuerySet[Traded], wanted: Wanted) -> QuerySet[Traded]:
-    if wanted.nothing:
-        return rows.none()
     if wanted.symbol is not None:
         rows = rows.filter(market=wanted.symbol)
     if wanted.kinds:
@@ -205,6 +233,13 @@ def _of_markets(rows: QuerySet[Traded], wanted: Wanted) -> QuerySet[Traded]:
 def _order_reader(known: dict[str, ListedMarket]) -> Callable[[Order], OrderRow]:
     def read(row: Order) -> OrderRow:
         market = known[row.market]
+        conditions = None
+        if row.conditions is not None:
+            conditions = msgspec.convert(row.conditions, Conditions)
+        waits = row.status == TRIGGER_PENDING
+        trigger_lots = None
+        if conditions is not None and conditions.trigger is not None:
+            trigger_lots = row.lots_open if waits else row.lots
         return OrderRow(
             id=str(row.pk),
             client_id=row.client_id,
@@ -217,12 +252,16 @@ def _order_reader(known: dict[str, ListedMarket]) -> Callable[[Order], OrderRow]
             price=None if row.price_ticks is None else market.price_text(row.price_ticks),
             quantity=None if row.lots is None else market.quantity_text(row.lots),
             quote_quantity=_quote_quantity(row, market),
+            reduce_only=row.reduce_only,
             self_trade_prevention=row.self_trade_prevention,
             side=row.side,
             status=row.status,
             symbol=row.market,
             time_in_force=row.time_in_force,
             system=row.system,
+            conditions=condition_texts(market, conditions),
+            trigger_quantity=None if trigger_lots is None else market.quantity_text(trigger_lots),
+            strategy_id=None if row.strategy_id is None else str(row.strategy_id),
         )
 
     return read
@@ -238,9 +277,9 @@ def _quote_quantity(row: Order, market: ListedMarket) -> str | None:
 
 
 def _fill_reader(
-    known: dict[str, ListedMarket], fee_assets: dict[str, Asset], systems: dict[int, str | None]
-) -> Callable[[Fill], FillRow]:
-    def read(row: Fill) -> FillRow:
+    known: dict[str, ListedMarket], fee_assets: dict[str, Asset]
+) -> Callable[[Any], FillRow]:
+    def read(row: Any) -> FillRow:
         market = known[row.market]
         return FillRow(
             client_id=None if row.client_id is None else str(row.client_id),
@@ -254,7 +293,7 @@ def _fill_reader(
             symbol=row.market,
             at=row.at,
             trade_id=row.trade_id,
-            system=systems.get(row.order_id),
+            system=row.system,
         )
 
     return read
@@ -273,6 +312,7 @@ def account_summary(account: int) -> AccountSummary:
         auto_repay_borrows=settings.auto_repay_borrows,
         leverage_limit=str(settings.leverage_limit),
         limit_orders=count_open_limit_orders(account),
+        trigger_orders=count_trigger_orders(account),
         borrow_limit=limits.borrow,
         position_limit=limits.position,
         spot_maker_fee=_highest_fee([market.maker_fee_ppm for market in spot]),

@@ -4,13 +4,14 @@ Asks what the customer may do, turns the words of a request into a command, and 
 engine. Every answer is an event, or a Refusal which says what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from accounts.access import Access
 from engine.commands import (
     CancelAllOrders,
+    CancelKind,
     CancelOrder,
     Command,
     OrderType,
@@ -19,12 +20,20 @@ from engine.commands import (
     Side,
     TimeInForce,
 )
-from engine.events import CommandRejected, Event, OrderCancelled, OrderPlaced, OrdersCancelled
+from engine.events import (
+    CommandRejected,
+    Event,
+    OrderCancelled,
+    OrderPlaced,
+    OrdersCancelled,
+    TriggerPlaced,
+)
 from engine.questions import MaxLots, MaxOrder, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
 from gateway.client import ask, submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, GatewayError
+from trading import conditions
 from trading.catalog import MAX_INTEGER, ListedMarket, catalog
 from trading.refusals import (
     ENGINE_AWAY,
@@ -41,12 +50,16 @@ from trading.refusals import (
 
 BATCH_LIMIT = 50
 
+# What became of an order that was accepted: it was placed, or it waits for its price.
+Placed = OrderPlaced | TriggerPlaced
+
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     """An order in the user's words: numbers are decimal text, in whole units of their asset.
 
     A limit order needs `price` and `quantity`; a market order `quantity` or `quote_quantity`
-    (what a bid spends, what an ask wants to receive).
+    (what a bid spends, what an ask wants to receive). `conditions` are the words of triggers, exits
+    and slippage tolerance by their names in the API.
     """
 
     symbol: str
@@ -64,6 +77,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     auto_lend_redeem: bool | None = None
     auto_borrow: bool | None = None
     auto_borrow_repay: bool | None = None
+    conditions: Mapping[str, str] = {}
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +88,7 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
     client_id: int | None = None
 
 
-def place_order(access: Access, request: OrderRequest) -> OrderPlaced | Refusal:
+def place_order(access: Access, request: OrderRequest) -> Placed | Refusal:
     """Place an order and wait for its committed outcome; for pages and the console."""
     command = order_command(access, request)
     if isinstance(command, Refusal):
@@ -82,7 +96,7 @@ def place_order(access: Access, request: OrderRequest) -> OrderPlaced | Refusal:
     return _placed(_submit(command))
 
 
-async def place_order_async(access: Access, request: OrderRequest) -> OrderPlaced | Refusal:
+async def place_order_async(access: Access, request: OrderRequest) -> Placed | Refusal:
     """Place an order and wait for its committed outcome; for the event loop of the edge."""
     command = order_command(access, request)
     if isinstance(command, Refusal):
@@ -92,7 +106,7 @@ async def place_order_async(access: Access, request: OrderRequest) -> OrderPlace
 
 async def place_orders_async(
     access: Access, requests: Sequence[OrderRequest | Refusal]
-) -> list[OrderPlaced | Refusal]:
+) -> list[Placed | Refusal]:
     """Place orders one after the other, each for itself; answers stand in the order of `requests`.
 
     A request which is a Refusal already keeps its place. Raises GatewayError: then some orders may
@@ -158,16 +172,18 @@ async def cancel_order_async(access: Access, request: CancelRequest) -> OrderCan
 
 
 def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | Refusal:
-    """Cancel the account's resting orders in one market or, without a symbol, in all."""
+    """Cancel the account's open orders in one market or, without a symbol, in all."""
     command = cancel_all_command(access, symbol)
     if isinstance(command, Refusal):
         return command
     return _all_cancelled(_submit(command))
 
 
-async def cancel_all_orders_async(access: Access, symbol: str) -> OrdersCancelled | Refusal:
-    """Cancel the account's resting orders in one market; for the event loop of the edge."""
-    command = cancel_all_command(access, symbol)
+async def cancel_all_orders_async(
+    access: Access, symbol: str | None, kind: CancelKind | None = None
+) -> OrdersCancelled | Refusal:
+    """Cancel the account's open orders in one market or all, of one kind or both; for the edge."""
+    command = cancel_all_command(access, symbol, kind)
     if isinstance(command, Refusal):
         return command
     return _all_cancelled(await _submit_async(command))
@@ -182,7 +198,13 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     if forbids is not None:
         return forbidden(forbids)
     try:
-        price, lots, quote = _amounts(listed, request)
+        asked = None
+        if request.conditions:
+            asked = conditions.read(request.conditions, listed, request.order_type)
+        if asked is not None and asked.conditions.trigger is not None:
+            price, lots, quote = _limit_price(listed, request), asked.lots, None
+        else:
+            price, lots, quote = _amounts(listed, request)
     except Refused as refused:
         return refused.refusal
     return PlaceOrder(
@@ -203,6 +225,7 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
         auto_lend_redeem=request.auto_lend_redeem is not False,
         auto_borrow=request.auto_borrow is True,
         auto_borrow_repay=request.auto_borrow_repay,
+        conditions=None if asked is None else asked.conditions,
     )
 
 
@@ -237,11 +260,13 @@ def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refu
     )
 
 
-def cancel_all_command(access: Access, symbol: str | None) -> CancelAllOrders | Refusal:
+def cancel_all_command(
+    access: Access, symbol: str | None, kind: CancelKind | None = None
+) -> CancelAllOrders | Refusal:
     """Return the command which cancels all orders in a market, or in all markets."""
     if symbol is not None and symbol not in catalog().markets:
         return INVALID_MARKET
-    return CancelAllOrders(account=AccountId(access.account), market=symbol)
+    return CancelAllOrders(account=AccountId(access.account), market=symbol, kind=kind)
 
 
 def parse_order_id(text: str) -> OrderId | None:
@@ -250,6 +275,19 @@ def parse_order_id(text: str) -> OrderId | None:
         return None
     number = int(text)
     return OrderId(number) if number <= MAX_INTEGER else None
+
+
+def _limit_price(listed: ListedMarket, request: OrderRequest) -> int | None:
+    """Return the price of a conditional order; its quantity is that of its trigger."""
+    if request.quote_quantity is not None:
+        raise Refused(_invalid("A conditional order takes `triggerQuantity`, no `quoteQuantity`"))
+    if request.order_type is OrderType.LIMIT:
+        if request.price is None:
+            raise Refused(_invalid("A limit order needs `price`"))
+        return listed.parse_price(request.price)
+    if request.price is not None:
+        raise Refused(_invalid("A market order has no `price`: leave it out or send a limit order"))
+    return None
 
 
 def _amounts(
@@ -310,10 +348,10 @@ def _in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal
     return refused
 
 
-def _placed(answer: Event | Refusal) -> OrderPlaced | Refusal:
+def _placed(answer: Event | Refusal) -> Placed | Refusal:
     if isinstance(answer, Refusal):
         return answer
-    assert isinstance(answer, OrderPlaced)
+    assert isinstance(answer, OrderPlaced | TriggerPlaced)
     return answer
 
 

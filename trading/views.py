@@ -19,13 +19,19 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Access, access_of
 from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AccountSettings
-from engine.events import OrderPlaced
+from engine.events import TriggerPlaced
 from engine.kinds import OrderStatus
 from trading import screens
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.forms import EXECUTIONS, OrderForm
 from trading.refusals import Refusal, forbidden, invalid_request
-from trading.services import CancelRequest, cancel_all_orders, cancel_order, place_order
+from trading.services import (
+    CancelRequest,
+    Placed,
+    cancel_all_orders,
+    cancel_order,
+    place_order,
+)
 
 DEFAULT_MARKET = "BTC_USDC"
 INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d")
@@ -238,8 +244,14 @@ def _market_words(listed: ListedMarket) -> dict[str, Any]:
     }
 
 
-def _placed_words(placed: OrderPlaced, listed: ListedMarket) -> str:
+def _placed_words(placed: Placed, listed: ListedMarket) -> str:
     """Return what has become of an order, in one sentence."""
+    if isinstance(placed, TriggerPlaced):
+        conditions = placed.terms.conditions
+        assert conditions is not None, "it waits for a price"
+        assert conditions.trigger is not None, "it waits for a price"
+        price, by = listed.price_text(conditions.trigger.price_ticks), conditions.trigger.by.value
+        return f"Order {placed.terms.order_id} waits for {by} {price}."
     bid = placed.terms.side.value == "Bid"
     base, quote = listed.market.base, listed.market.quote
     traded = "Nothing traded"

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.errors import Refused
 from accounts.api.fields import NOTHING, DecimalText, UtcText
 from accounts.api.paging import SortedPageInput, page_of, paged
 from accounts.api.views import SignedView, access_from, validated
@@ -14,6 +15,12 @@ from engine.kinds import BorrowLendKind
 from lending import history
 
 ID_MAX = 2**63 - 1
+# All that the contract knows; not every one comes about here.
+SOURCES = (
+    *("AdlProvider", "AutoBorrowRepay", "AutoLend", "BackstopProvider", "DustConversion"),
+    *("Interest", "Liquidation", "LiquidationAdl", "LiquidationBackstop", "Manual"),
+    *("Reconciliation", "Rfq", "SpotMargin", "Withdrawal"),
+)
 
 
 class BorrowLendHistoryView(SignedView):
@@ -50,12 +57,22 @@ class BorrowLendHistoryView(SignedView):
             page=page,
             wanted=history.Wanted(
                 kind=query.get("type"),
-                sources=tuple(filter(None, query.get("sources", "").split(","))),
+                sources=_sources(query.get("sources", "")),
                 symbol=query.get("symbol"),
                 position=query.get("positionId"),
             ),
         )
         return paged(rows, page=page, output=self.Output)
+
+
+def _sources(joined: str) -> tuple[str, ...]:
+    """Return the sources which a text names. Raises Refused for one that there is not."""
+    named = tuple(filter(None, joined.split(",")))
+    for name in named:
+        if name not in SOURCES:
+            message = f"`sources` must be some of {', '.join(SOURCES)}, joined by commas"
+            raise Refused(400, "INVALID_SOURCE", message)
+    return named
 
 
 class BorrowLendPositionHistoryView(SignedView):

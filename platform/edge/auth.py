@@ -60,8 +60,7 @@ def authenticate(
     stale = signature.staleness(timestamp=signed.timestamp, window=signed.window, now_ms=now_ms)
     if stale is not None:
         return invalid_request(stale)
-    access = keys.find(signed.public_key)
-    if access is None:
+    if keys.find(signed.public_key) is None:
         return UNKNOWN_KEY
     genuine = signature.verify(
         public_key=signed.public_key,
@@ -72,7 +71,15 @@ def authenticate(
     )
     if not genuine:
         return INVALID_SIGNATURE
-    keys.used(signed.public_key)
+    return admitted(keys, signed.public_key)
+
+
+def admitted(keys: Keys, public_key: str) -> Access | Refusal:
+    """Return what a key may do now whose holder has proved to have it, or why nothing."""
+    access = keys.find(public_key)
+    if access is None:
+        return UNKNOWN_KEY
+    keys.used(public_key)
     # Whom the law lets not even look (docs/compliance.md) is refused through every door.
     refused = access.refusal("view")
     return access if refused is None else forbidden(refused)

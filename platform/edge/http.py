@@ -52,36 +52,24 @@ class HotPath:
     async def serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of `route`."""
         try:
-            answer = await self._answer(route, scope, receive)
+            work = self._answer(route, scope, receive)
+            answer = await answer_of(work, f"{scope['method']} {scope['path']}")
         except Disconnected:
             return
         await send_answer(send, answer)
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
-        try:
-            if isinstance(route, _SIGNED):
-                return await self._signed_answer(route, scope, receive)
-            if not self.unsigned.allows(_address(scope), time.time_ns()):
-                return refused(TOO_MANY_REQUESTS)
-            return await route(dict(signature.parse_query(scope["query_string"])))
-        except Refused as error:
-            return refused(error.refusal)
-        except signature.MalformedRequest as error:
-            return refused(invalid_request(f"Invalid request: {error}"))
-        except psycopg.OperationalError:
-            _log.warning("PostgreSQL is away", exc_info=True)
-            return refused(ENGINE_AWAY)
-        except Disconnected:
-            raise
-        except Exception:  # noqa: BLE001 -- the one catch-all: no traceback reaches a client
-            _log.exception("unexpected failure of %s %s", scope["method"], scope["path"])
-            return refused(SERVER_ERROR)
+        if isinstance(route, _SIGNED):
+            return await self._signed_answer(route, scope, receive)
+        if not self.unsigned.allows(address_of(scope), time.time_ns()):
+            return refused(TOO_MANY_REQUESTS)
+        return await route(dict(signature.parse_query(scope["query_string"])))
 
     async def _signed_answer(
         self, route: SignedRoute | BatchRoute, scope: Scope, receive: Receive
     ) -> Answer:
         now_ns = time.time_ns()
-        address = _address(scope)
+        address = address_of(scope)
         if self.unsigned.exhausted(address, now_ns):
             # Whoever sends wrong signatures in numbers is not worth checking another.
             return refused(TOO_MANY_REQUESTS)
@@ -112,14 +100,37 @@ class HotPath:
         return await _call(route, access, segments)
 
 
+async def answer_of(work: Awaitable[Answer], what: str) -> Answer:
+    """Return what `work` answers, or the refusal which its failure means. Raises Disconnected."""
+    try:
+        return await work
+    except Refused as error:
+        return refused(error.refusal)
+    except signature.MalformedRequest as error:
+        return refused(invalid_request(f"Invalid request: {error}"))
+    except psycopg.OperationalError:
+        _log.warning("PostgreSQL is away", exc_info=True)
+        return refused(ENGINE_AWAY)
+    except Disconnected:
+        raise
+    except Exception:  # noqa: BLE001 -- the one catch-all: no traceback reaches a client
+        _log.exception("unexpected failure of %s", what)
+        return refused(SERVER_ERROR)
+
+
 async def _call(
     route: SignedRoute | BatchRoute, access: Access, segments: list[list[tuple[str, str]]]
 ) -> Answer:
-    # A null is the same as nothing. What was verified is what is read.
-    words = [{name: value for name, value in one if value != "null"} for one in segments]
+    # What was verified is what is read.
+    words = [words_of(one) for one in segments]
     if isinstance(route, BatchRoute):
         return await route.handler(access, words)
     return await route.handler(access, words[0])
+
+
+def words_of(parameters: signature.Parameters) -> dict[str, str]:
+    """Return parameters by name. A null is the same as nothing."""
+    return {name: value for name, value in parameters if value != "null"}
 
 
 async def read_body(receive: Receive) -> bytes | None:
@@ -157,6 +168,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
+    """Return the address which a request or socket comes from."""
     client = scope.get("client")
     return client[0] if client else ""

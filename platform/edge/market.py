@@ -105,14 +105,12 @@ class MarketKeeper:
                 closed = self.live.markets[event.market].add_trade(event)
                 ended += [(event.market, interval, candle) for interval, candle in closed]
             else:
-                self._other(event)
+                self._other(event, item.at_ns)
         self.streams.publish(item, tops, ended)
 
-    def _other(self, event: Event) -> None:
+    def _other(self, event: Event, at_ns: int) -> None:
         if isinstance(event, PricesUpdated):
-            self.live.index_e8.update(event.index_e8)
-            for symbol, mark_e8 in event.mark_e8.items():
-                self.live.markets[symbol].mark_e8 = mark_e8
+            self.live.take_prices(index_e8=event.index_e8, mark_e8=event.mark_e8, at_ns=at_ns)
         elif isinstance(event, AssetListed):
             self._list(assets=[*catalog().assets.values(), event.asset], extra=None)
         elif isinstance(event, MarketListed):

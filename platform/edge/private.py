@@ -1,4 +1,4 @@
-"""The messages of private streams: an account's orders, positions and balances.
+"""The messages of private streams: an account's orders, positions, balances, lends and debts.
 
 Absent values are left out, except `t` (the trade), which is null. `E` and `T` are added on sending.
 """
@@ -9,36 +9,74 @@ from engine.catalog import Fraction
 from engine.commands import OrderType
 from engine.events import (
     BalanceChanged,
+    BorrowLendMoved,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
     OrderModified,
     OrderPlaced,
+    OrderTriggered,
     PositionChanged,
+    TriggerFailed,
+    TriggerPlaced,
 )
 from engine.kinds import OrderStatus
 from engine.margin import fraction_ppb
 from engine.units import PRICE_SCALE, div_floor
 from gateway.decimals import format_decimal, format_padded, format_ratio
+from lending.history import WIRE_SOURCES
+from lending.selectors import position_id
 from trading.catalog import ListedMarket, catalog
+from trading.conditions import texts
 from trading.live import LiveMarket
 
-OrderEvent = OrderPlaced | OrderFilled | OrderCancelled | OrderExpired | OrderModified
+OrderEvent = (
+    OrderPlaced
+    | OrderFilled
+    | OrderCancelled
+    | OrderExpired
+    | OrderModified
+    | TriggerPlaced
+    | OrderTriggered
+    | TriggerFailed
+)
+# Of these no fill is told with the event itself.
+_UNFILLED: Final = (OrderPlaced, TriggerPlaced, OrderTriggered, TriggerFailed)
 _PPB_DECIMALS: Final = 9
+# The keys of conditions, and what they are called in REST.
+_CONDITION_KEYS: Final = {
+    "P": "triggerPrice",
+    "B": "triggerBy",
+    "a": "takeProfitTriggerPrice",
+    "j": "takeProfitLimitPrice",
+    "d": "takeProfitTriggerBy",
+    "b": "stopLossTriggerPrice",
+    "k": "stopLossLimitPrice",
+    "g": "stopLossTriggerBy",
+}
+# Who placed an order, by the kind of the house's order as REST names it.
+ORIGINS: Final = {
+    "CollateralConversion": "COLLATERAL_CONVERSION",
+    "FutureExpiry": "SETTLEMENT_AUTOCLOSE",
+    "LiquidatePositionOnAdl": "ADL_AUTOCLOSE",
+    "LiquidatePositionOnBackstop": "BACKSTOP_LIQUIDITY_PROVIDER",
+    "LiquidatePositionOnBook": "LIQUIDATION_AUTOCLOSE",
+    "OrderBookClosed": "SETTLEMENT_AUTOCLOSE",
+}
 
 
 def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
     """Return an order update, without its times."""
     terms = event.terms
     # A new order is told as it entered; its fills follow, each with what it made of the order.
-    accepted = isinstance(event, OrderPlaced)
-    executed_lots = 0 if accepted else event.executed_lots
-    executed_quote = 0 if accepted else event.executed_quote_atoms
+    executed_lots = executed_quote = 0
+    if not isinstance(event, _UNFILLED):
+        executed_lots, executed_quote = event.executed_lots, event.executed_quote_atoms
     quote = terms.quote_atoms
     if terms.lots is not None and terms.price_ticks is not None:
         quote = terms.lots * terms.price_ticks * listed.quote_atoms_per_tick
     data: dict[str, object] = {
-        "O": "USER",
+        "O": "USER" if terms.system is None else ORIGINS[terms.system],
         "S": terms.side,
         "V": terms.self_trade_prevention,
         "Z": _quote(listed, executed_quote),
@@ -58,10 +96,37 @@ def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
         data["y"] = terms.post_only
     if terms.client_id is not None:
         data["c"] = terms.client_id
+    if terms.related is not None:
+        data["I"] = terms.related
+    if terms.strategy is not None:
+        data["H"] = terms.strategy
+    if terms.conditions is not None:
+        data |= _conditions(event, listed)
     return data | _what_happened(event, listed)
 
 
+def _conditions(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
+    terms = event.terms
+    told = texts(listed, terms.conditions, padded=True)
+    data: dict[str, object] = {
+        key: told[name] for key, name in _CONDITION_KEYS.items() if told[name] is not None
+    }
+    if "P" in data:
+        waits = isinstance(event, TriggerPlaced)
+        lots = event.lots_open if isinstance(event, TriggerPlaced) else terms.lots
+        data["Y"] = listed.padded_quantity(lots or 0)
+        if waits:
+            data["q"] = "0"
+    return data
+
+
 def _what_happened(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
+    if isinstance(event, TriggerPlaced):
+        return {"e": "triggerPlaced", "X": OrderStatus.TRIGGER_PENDING}
+    if isinstance(event, TriggerFailed):
+        return {"e": "triggerFailed", "X": OrderStatus.TRIGGER_FAILED, "R": event.reason}
+    if isinstance(event, OrderTriggered):
+        return {"e": "orderAccepted", "X": OrderStatus.NEW}
     if isinstance(event, OrderPlaced):
         return {"e": "orderAccepted", "X": OrderStatus.NEW}
     if isinstance(event, OrderFilled):
@@ -116,6 +181,18 @@ def balance_fields(event: BalanceChanged) -> dict[str, object]:
         "A": format_decimal(event.available_atoms, decimals),
         "L": format_decimal(event.locked_atoms, decimals),
         "S": "0",
+    }
+
+
+def movement_fields(event: BorrowLendMoved) -> dict[str, object]:
+    """Return a movement of a lend or debt, in the words of its history, without its times."""
+    return {
+        "e": "borrowLend",
+        "eventType": event.kind,
+        "positionId": position_id(event.account, event.asset),
+        "quantity": format_decimal(event.amount_atoms, catalog().assets[event.asset].decimals),
+        "source": WIRE_SOURCES.get(event.source, event.source),
+        "symbol": event.asset,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from accounts.access import Access
-from trading.api import market_data, orders
+from trading.api import candles, market_data, orders
 from trading.api.answers import Answer
 from trading.api.orders import Words
 
@@ -37,7 +37,7 @@ ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/api/v1/trades/history"): market_data.get_trades_history,
     ("GET", "/api/v1/ticker"): market_data.get_ticker,
     ("GET", "/api/v1/tickers"): market_data.get_tickers,
-    ("GET", "/api/v1/klines"): market_data.get_klines,
+    ("GET", "/api/v1/klines"): candles.get_klines,
     ("GET", "/api/v1/markPrices"): market_data.get_mark_prices,
     ("GET", "/api/v1/status"): market_data.get_status,
     ("GET", "/api/v1/ping"): market_data.get_ping,

@@ -34,6 +34,7 @@ from engine.events import (
     PoolHourClosed,
     PoolStateChanged,
     PositionChanged,
+    PositionClosed,
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
@@ -72,6 +73,7 @@ AnyEvent = (
     | LedgerPosted
     | BalanceChanged
     | PositionChanged
+    | PositionClosed
     | PoolChanged
     | PoolHourClosed
     | PoolStateChanged

@@ -85,7 +85,7 @@ class ConditionalOrder:
         self.owner = owner
         self.is_bid = command.side is BID
         self.fires_above = fires_above
-        # 0 while it is for a share of the position.
+        # For a share of the position: what that came to when it was placed.
         self.lots_open = command.lots or 0
         # Its price was met: it will be placed with the next advance of time.
         self.is_due = False
@@ -121,8 +121,6 @@ def terms_of(
     order_id: OrderId,
     at_ns: int,
     lots: int | None,
-    related: OrderId | None = None,
-    strategy: int | None = None,
 ) -> OrderTerms:
     """Return what is told of the order which `command` asks for."""
     return OrderTerms(
@@ -141,8 +139,6 @@ def terms_of(
         client_id=command.client_id,
         created_at_ns=at_ns,
         conditions=command.conditions,
-        related=related,
-        strategy=strategy,
     )
 
 

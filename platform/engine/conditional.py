@@ -5,7 +5,7 @@ from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, terms_of
 from engine.catalog import MarketState
 from engine.commands import BID, LIMIT, Exit, PlaceOrder, Trigger, TriggerBy
-from engine.intake import account_refusal, shape_refusal
+from engine.intake import account_refusal, shape_refusal, slippage_refusal
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import PPB, OrderId
@@ -42,6 +42,9 @@ def place_trigger(
         owner=account.owner,
         fires_above=price_e8 >= _watched_e8(state, listed, trigger.by),
     )
+    if trigger.share_ppb is not None:
+        # Only told; what it is then is found when the price is met.
+        order.lots_open = share_of(account, listed, trigger.share_ppb)
     return (pending.wait(state, account, listed, order),)
 
 
@@ -73,7 +76,7 @@ def _trigger_refusal(
     elif command.type is not LIMIT and (command.price_ticks is not None or command.post_only):
         refusal = rejected(Reject.INVALID_ORDER, "a market order has no price and cannot post")
     else:
-        refusal = ()
+        refusal = slippage_refusal(command)
     if not refusal and not _watched_e8(state, listed, trigger.by):
         return rejected(
             Reject.NO_PRICE, f"{listed.market.symbol} has no {trigger.by} yet: trigger by another"
@@ -154,6 +157,12 @@ def _exits_over(account: Account, listed: ListedMarket, more: int) -> Events:
             f"at most {MAX_EXITS} orders may wait to close one position; cancel some first",
         )
     return ()
+
+
+def share_of(account: Account, listed: ListedMarket, share_ppb: int) -> int:
+    """Return a share of the account's position in lots, rounded down."""
+    position = account.positions.get(listed.market.symbol)
+    return abs(position.lots) * share_ppb // PPB if position is not None else 0
 
 
 def _watched_e8(state: State, listed: ListedMarket, by: TriggerBy) -> int:

@@ -82,6 +82,7 @@ def _account(account: Account) -> Account:
         holding.available.atoms = original.available.atoms
         holding.locked.atoms = original.locked.atoms
         holding.lend_scaled, holding.debt_scaled = original.lend_scaled, original.debt_scaled
+        holding.opened = original.opened
         holding.note_interest()
     copy.positions = {
         market: _position(position, copy) for market, position in account.positions.items()

@@ -218,6 +218,8 @@ def _position_changed(position: Position) -> PositionChanged:
         fees_atoms=position.fees,
         interest_atoms=position.interest,
         opened_at_ns=position.opened_at_ns,
+        closed_lots=position.closed_lots,
+        closed_quote_atoms=position.closed_quote,
     )
 
 

@@ -127,7 +127,7 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
 
 
 class TriggerPlaced(Event, frozen=True, kw_only=True):
-    """A conditional order was accepted: it waits. `lots_open` is 0 while it is for a share."""
+    """A conditional order was accepted: it waits. Of a share, `lots_open` is what it is now."""
 
     terms: OrderTerms
     lots_open: int
@@ -262,8 +262,8 @@ class PositionChanged(Event, frozen=True, kw_only=True):
     """A perpetual position, after. unrealized = lots × mark + quote.
 
     `entry_quote_atoms` is the cost of what is open at the trader's own entry prices (signed as
-    lots); settlement does not change it. `realized_atoms`, and `interest_atoms` on what was not
-    realized, count since the position was opened.
+    lots); settlement does not change it. `realized_atoms`, `interest_atoms` on what was not
+    realized, and what was closed (without a sign) count since the position was opened.
     """
 
     account: AccountId
@@ -276,6 +276,29 @@ class PositionChanged(Event, frozen=True, kw_only=True):
     fees_atoms: int
     interest_atoms: int
     opened_at_ns: int
+    closed_lots: int = 0
+    closed_quote_atoms: int = 0
+
+
+class PositionClosed(Event, frozen=True, kw_only=True):
+    """A position that has gone flat, or was turned to the other side, as a whole.
+
+    `lots` were opened and closed in all: positive for a long. They were entered for
+    `entry_quote_atoms` and closed for `closed_quote_atoms`, both without a sign; the difference is
+    `realized_atoms`. Interest posted later is told with the position.
+    """
+
+    account: AccountId
+    market: str
+    position_id: int
+    lots: int
+    entry_quote_atoms: int
+    closed_quote_atoms: int
+    realized_atoms: int
+    fees_atoms: int
+    interest_atoms: int
+    opened_at_ns: int
+    closed_at_ns: int
 
 
 class PoolChanged(Event, frozen=True, kw_only=True):
@@ -306,7 +329,10 @@ class PoolStateChanged(Event, frozen=True, kw_only=True):
 
 
 class BorrowLendMoved(Event, frozen=True, kw_only=True):
-    """A lend or a debt that grew or shrank by `amount_atoms`; what it is after, scaled."""
+    """A lend or a debt that grew or shrank by `amount_atoms`; what it is after, scaled.
+
+    `opened` is the number of the command which opened it, and tells it from those before.
+    """
 
     account: AccountId
     asset: str
@@ -316,6 +342,7 @@ class BorrowLendMoved(Event, frozen=True, kw_only=True):
     lend_scaled: int = 0
     debt_scaled: int = 0
     bucket: int = 0
+    opened: int = 0
 
 
 class InterestAccrued(Event, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ These are facts, not decisions: the caller has checked. Pools must have been acc
 
 from engine.events import BorrowLendMoved
 from engine.kinds import BorrowLendKind, MovementSource
-from engine.ledger import Holding
+from engine.ledger import NOT_OPEN, Holding
 from engine.state import Account, State
 
 
@@ -67,6 +67,8 @@ def moved(
     """Tell that a lend or a debt has changed by `amount` atoms, and note what follows from it."""
     holding.note_interest()
     holding.stale[holding] = None
+    opened = state.sequence if holding.opened == NOT_OPEN else holding.opened
+    holding.opened = opened if holding.lend_scaled or holding.debt_scaled else NOT_OPEN
     state.record.balances[holding] = None
     state.record.events.append(
         BorrowLendMoved(
@@ -78,6 +80,7 @@ def moved(
             lend_scaled=holding.lend_scaled,
             debt_scaled=holding.debt_scaled,
             bucket=holding.bucket,
+            opened=opened,
         )
     )
 

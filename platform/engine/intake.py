@@ -71,7 +71,7 @@ def shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     is_limit = command.type is LIMIT
     refusal = _limit_refusal(listed, command) if is_limit else _market_refusal(command)
     if not refusal and command.conditions is not None:
-        refusal = _slippage_refusal(command)
+        refusal = slippage_refusal(command)
     if refusal:
         return refusal
     if command.reduce_only and (not listed.is_perp or command.quote_atoms is not None):
@@ -100,7 +100,7 @@ def _market_refusal(command: PlaceOrder) -> Events:
     return ()
 
 
-def _slippage_refusal(command: PlaceOrder) -> Events:
+def slippage_refusal(command: PlaceOrder) -> Events:
     slippage = command.conditions.slippage if command.conditions is not None else None
     if slippage is None:
         return ()
@@ -216,7 +216,7 @@ def market_price(
     if slippage.ticks is not None:
         away = slippage.ticks
     else:
-        assert slippage.ppb is not None, "checked by _slippage_refusal"
+        assert slippage.ppb is not None, "checked by slippage_refusal"
         away = best.price * slippage.ppb // PPB
     nearest = best.price + away if is_bid else max(1, best.price - away)
     slips = nearest < price if is_bid else nearest > price
@@ -243,7 +243,7 @@ def lots_bound(account: Account, listed: ListedMarket, command: PlaceOrder, *, p
     if command.lots is not None:
         if not command.reduce_only:
             return command.lots
-        return min(command.lots, _reducible(account, listed, command.side))
+        return min(command.lots, _reducible(account, listed, command))
     assert command.quote_atoms is not None, "checked by _market_refusal"
     if command.side is BID:
         best = listed.book.asks.best()
@@ -253,10 +253,15 @@ def lots_bound(account: Account, listed: ListedMarket, command: PlaceOrder, *, p
     return min(bound, listed.market.max_lots)
 
 
-def _reducible(account: Account, listed: ListedMarket, side: Side) -> int:
-    """Return how many lots a new reduce-only order on `side` could close."""
+def _reducible(account: Account, listed: ListedMarket, command: PlaceOrder) -> int:
+    """Return how many lots a new reduce-only order could close.
+
+    One that does not rest goes before those which do: they shrink as it fills.
+    """
     position = account.positions.get(listed.market.symbol)
     if position is None:
         return 0
-    closes = position.lots < 0 if side is BID else position.lots > 0
-    return abs(position.lots) - position.reduce_lots if closes else 0
+    if not (position.lots < 0 if command.side is BID else position.lots > 0):
+        return 0
+    rests = command.type is LIMIT and command.time_in_force is GTC
+    return abs(position.lots) - (position.reduce_lots if rests else 0)

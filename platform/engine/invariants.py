@@ -7,8 +7,10 @@ from collections import defaultdict
 
 from engine.clearing import Clearing
 from engine.intake import price_band
+from engine.ledger import NOT_OPEN
 from engine.margin import MarginType, health, standing, unrealized
 from engine.resting import paying_asset, reserve_of
+from engine.schedule import Work
 from engine.state import Account, ListedMarket, State
 from engine.units import RAY
 
@@ -18,8 +20,24 @@ def check(state: State) -> None:
     check_ledger(state)
     check_pools(state)
     check_markets(state)
+    check_triggers(state)
     for account in state.accounts.values():
         check_account(state, account)
+
+
+def check_triggers(state: State) -> None:
+    """Every waiting order is known to its account, and watched by its market or due."""
+    watched = {order_id for listed in state.markets.values() for order_id in listed.watch.ids()}
+    waiting = {order_id for order_id, order in state.triggers.items() if not order.is_due}
+    assert watched == waiting, f"watched {watched}, waiting {waiting}"
+    due = {one.subject for one in state.schedule.entries if one.work is Work.TRIGGER}
+    for order_id, order in state.triggers.items():
+        assert not order.is_due or order_id in due, f"order {order_id} is due but not entered"
+        assert order.lots_open > 0 or order.trigger.share_ppb, f"order {order_id} waits for nothing"
+    known = [one for account in state.accounts.values() for one in account.triggers]
+    assert sorted(known) == sorted(state.triggers), "waiting orders of accounts"
+    entries = state.schedule.entries
+    assert state.schedule.next_ns == (min(entries).at_ns if entries else None), "the schedule"
 
 
 def ledger_sums(state: State) -> dict[str, int]:
@@ -176,5 +194,7 @@ def check_standing(state: State, account: Account) -> None:
     sums = (sum(equity for equity, _ in parts), sum(needed for _, needed in parts))
     assert sums == (kept.equity, kept.needed), f"account {account.account_id} parts sum to {sums}"
     bearing = [h for h in account.holdings.values() if h.lend_scaled or h.debt_scaled]
+    opened = [h for h in account.holdings.values() if h.opened != NOT_OPEN]
+    assert opened == bearing, f"account {account.account_id} has opened {opened}"
     assert set(bearing) == set(account.bearing), f"account {account.account_id} bears interest"
     assert set(bearing) == set(kept.stale), f"account {account.account_id} is asked of too little"

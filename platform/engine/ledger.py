@@ -48,6 +48,7 @@ class Holding:
         "debt_scaled",
         "lend_scaled",
         "locked",
+        "opened",
         "part",
         "stale",
         "terms",
@@ -73,6 +74,9 @@ class Holding:
         self.locked = LedgerAccount(f"account:{account_id}:locked", asset, self)
         self.lend_scaled = 0
         self.debt_scaled = 0
+        # The number of the command which opened the lend or debt: 0 if that was before numbers
+        # were kept.
+        self.opened = NOT_OPEN
         self.terms = NO_TERMS
         # Where the lend is; the terms' own, kept here because every valuation asks.
         self.bucket = 0
@@ -91,6 +95,8 @@ class Holding:
 
 
 NO_TERMS = LendTerms()
+# What `opened` of a holding says while nothing is lent or owed.
+NOT_OPEN = -1
 
 
 class Ledger:

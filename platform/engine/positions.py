@@ -51,6 +51,8 @@ class Position:
         "account_id",
         "asks",
         "bids",
+        "closed_lots",
+        "closed_quote",
         "due",
         "entry_quote",
         "fees",
@@ -84,6 +86,9 @@ class Position:
         self.entry_quote = 0
         self.realized = 0
         self.fees = 0
+        # What has been closed since the position was opened, and what for; both without a sign.
+        self.closed_lots = 0
+        self.closed_quote = 0
         # What reducing the position has realized, until it is settled.
         self.due = 0
         # The profit (scaled as a lend) or loss (negative, scaled as a debt) that bears interest
@@ -118,7 +123,7 @@ class Position:
         """Add `lots` (negative: sold) for `quote_atoms` ≥ 0, keeping entry, realized and due.
 
         Due is counted from the mark at which profit was last realized whole, not from the entry:
-        what was paid then is not due again.
+        what was paid then is not due again. A trade may close the position, but not turn it.
         """
         self.stale[self] = None
         before = self.lots
@@ -132,16 +137,15 @@ class Position:
             self._open(position_id, at_ns, cost)
         elif (before > 0) == (lots > 0):
             self.entry_quote += cost
-        elif abs(lots) <= abs(before):
+        else:
+            assert abs(lots) <= abs(before), f"{lots} lots turn a position of {before}"
             # The closed part leaves at its share of the cost, rounded towards zero profit shown.
             part = self.entry_quote * abs(lots) // abs(before)
             self.realized -= part + cost
             self.due -= basis * abs(lots) // abs(before) + cost
             self.entry_quote -= part
-        else:
-            closing = cost * abs(before) // abs(lots)
-            self.due -= basis + closing
-            self._open(position_id, at_ns, cost - closing)
+            self.closed_lots += abs(lots)
+            self.closed_quote += quote_atoms
 
     def add_order(self, order: Order, lots: int) -> None:
         """Count `lots` of a resting order (negative: fewer of them) into the sums."""
@@ -173,3 +177,5 @@ class Position:
         self.realized = 0
         self.fees = 0
         self.interest = 0
+        self.closed_lots = 0
+        self.closed_quote = 0

@@ -33,7 +33,7 @@ POOL_FIELDS = (
 BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_ray")
 POSITION_FIELDS = (
     "lots", "quote", "entry_quote", "realized", "fees", "due", "sample", "interest_ray",
-    "interest", "posted_hour", "position_id", "opened_at_ns",
+    "interest", "posted_hour", "position_id", "opened_at_ns", "closed_lots", "closed_quote",
 )  # fmt: skip
 SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
@@ -267,12 +267,13 @@ def _load_terms(item: list[Any] | None) -> LendTerms:
     return LendTerms(bucket, None if cap is None else int(cap), int(keep), as_collateral)
 
 
-def _amounts(holding: Holding) -> tuple[int, int, int, int]:
+def _amounts(holding: Holding) -> tuple[int, int, int, int, int]:
     return (
         holding.available.atoms,
         holding.locked.atoms,
         holding.lend_scaled,
         holding.debt_scaled,
+        holding.opened,
     )
 
 
@@ -286,6 +287,7 @@ def _load_account(state: State, item: list[Any]) -> None:
         holding.bucket = holding.terms.bucket
         holding.available.atoms, holding.locked.atoms = int(amounts[0]), int(amounts[1])
         holding.lend_scaled, holding.debt_scaled = int(amounts[2]), int(amounts[3])
+        holding.opened = amounts[4]
         holding.note_interest()
     for market, values in positions:
         position: Position = state.position(account, state.markets[market])

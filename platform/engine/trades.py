@@ -3,6 +3,7 @@
 from engine import funds
 from engine.book import Order
 from engine.catalog import POOL_OPEN
+from engine.events import PositionClosed
 from engine.fees import fee_of
 from engine.kinds import MovementSource
 from engine.ledger import Holding
@@ -14,7 +15,11 @@ from engine.units import div_ceil
 
 
 class Party:
-    """One side of a trade, and the fee it pays."""
+    """One side of a trade, and the fee it pays.
+
+    Of a perpetual, settle_perp sets `closed` (its position was closed, or turned) and `opened` (the
+    lots by which one grew).
+    """
 
     __slots__ = (
         "account",
@@ -27,6 +32,8 @@ class Party:
         "order",
         "rate_ppm",
     )
+    closed: bool
+    opened: int
 
     def __init__(self, account: Account, order: Order, rate_ppm: int, *, is_maker: bool) -> None:
         self.account = account
@@ -36,9 +43,6 @@ class Party:
         self.fee = 0
         self.fee_owed = 0
         self.fee_asset = ""
-        # Of a perpetual: whether its position was closed, and by how much one was increased.
-        self.closed = False
-        self.opened = 0
 
 
 def settle_spot(
@@ -95,7 +99,11 @@ def _lessen_loss(account: Account, order: Order, lots: int) -> None:
 def settle_perp(
     state: State, listed: ListedMarket, *, buyer: Party, seller: Party, lots: int, quote: int
 ) -> None:
-    """Move the two positions by the same lots and quote, and charge each side's fee."""
+    """Move the two positions by the same lots and quote, and charge each side's fee.
+
+    A trade that turns a position closes it with one part, fee and all, and opens a new one with
+    the other: quote atoms are a whole number a lot.
+    """
     clearing = listed.perp_clearing()
     for party, signed in ((buyer, lots), (seller, -lots)):
         position = state.position(party.account, listed)
@@ -104,22 +112,47 @@ def settle_perp(
         before = position.lots
         after = before + signed
         opens = before == 0 or (after != 0 and (before > 0) != (after > 0))
-        if opens:
-            party.closed = before != 0
-            party.opened = abs(after)
-        elif after == 0:
-            party.closed = True
-        else:
-            party.opened = max(0, abs(after) - abs(before))
-        position.trade(signed, quote, position_id=state.next_position_id, at_ns=state.at_ns)
+        party.closed = before != 0 and (opens or after == 0)
+        party.opened = abs(after) if opens else max(0, abs(after) - abs(before))
+        moved, cost = signed, quote
+        party.fee = fee = fee_of(quote, party.rate_ppm)
+        if opens and before:
+            closing = abs(before)
+            closed_for, closing_fee = quote * closing // lots, fee * closing // lots
+            position.trade(-before, closed_for, position_id=0, at_ns=state.at_ns)
+            position.fees += closing_fee
+            _tell_closed(state, position, is_long=before > 0)
+            moved, cost, fee = after, quote - closed_for, fee - closing_fee
+        position.trade(moved, cost, position_id=state.next_position_id, at_ns=state.at_ns)
+        position.fees += fee
+        if not after:
+            _tell_closed(state, position, is_long=before > 0)
         state.next_position_id += opens
         clearing.long_lots += (after if after > 0 else 0) - (before if before > 0 else 0)
-        party.fee = fee = fee_of(quote, party.rate_ppm)
         party.fee_asset = listed.market.quote
-        position.fees += fee
-        if fee:
+        if party.fee:
             _charge_fee(state, party, listed, position)
         state.record.positions[position] = None
+
+
+def _tell_closed(state: State, position: Position, *, is_long: bool) -> None:
+    """Tell what became of a position which is flat now, from its opening on."""
+    gained = position.realized if is_long else -position.realized
+    state.record.events.append(
+        PositionClosed(
+            account=position.account_id,
+            market=position.market,
+            position_id=position.position_id,
+            lots=position.closed_lots if is_long else -position.closed_lots,
+            entry_quote_atoms=position.closed_quote - gained,
+            closed_quote_atoms=position.closed_quote,
+            realized_atoms=position.realized,
+            fees_atoms=position.fees,
+            interest_atoms=position.interest,
+            opened_at_ns=position.opened_at_ns,
+            closed_at_ns=state.at_ns,
+        )
+    )
 
 
 def _charge_fee(state: State, party: Party, listed: ListedMarket, position: Position) -> None:

@@ -2,17 +2,19 @@
 
 import msgspec
 
-from engine import orders, pending
+from engine import orders, pending, resting
 from engine.answers import rejected
-from engine.book import ConditionalOrder
+from engine.book import ConditionalOrder, Order
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder
+from engine.conditional import share_of
 from engine.events import CommandRejected, OrderPlaced, OrderTriggered, TriggerFailed
 from engine.intake import intake_refusal
 from engine.orders import Origin
-from engine.rejects import ExpiryReason, Reject, reason_of
+from engine.reasons import reason_of
+from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import PPB, OrderId
+from engine.units import OrderId
 
 
 def fire(state: State, order_id: int) -> None:
@@ -26,6 +28,9 @@ def fire(state: State, order_id: int) -> None:
         return
     pending.drop(state, listed, order)
     told = state.record.events
+    if isinstance(order.partner, Order) and order.partner.terms.order_id in state.orders:
+        # Both exits were met: the later one is what its owner wants now.
+        told.append(resting.cancel(state, listed, order.partner))
     first = len(told)
     command = _command(account, listed, order)
     refusal = intake_refusal(state, account, listed, command) if command is not None else ()
@@ -65,9 +70,7 @@ def _command(account: Account, listed: ListedMarket, order: ConditionalOrder) ->
     """Return what is placed now; None if it was to close a position which is not there."""
     command, trigger, lots = order.command, order.trigger, order.lots_open
     if trigger.share_ppb is not None:
-        position = account.positions.get(listed.market.symbol)
-        held = abs(position.lots) if position is not None else 0
-        lots = held * trigger.share_ppb // PPB
+        lots = share_of(account, listed, trigger.share_ppb)
         if not lots:
             return None
     conditions = command.conditions

@@ -62,12 +62,33 @@ def _account(item: list[Any]) -> list[Any]:
 
 
 def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 2 as version 3: nothing waits, no order has a tolerance."""
+    """Return a snapshot of version 2 as version 3.
+
+    Nothing waits, no order has a tolerance; since when something is lent or owed, and what was
+    closed of a position, is not known.
+    """
     return {
         **content,
         "version": 3,
+        "accounts": [_account_from_2(item) for item in content["accounts"]],
         "orders": [(spec, owner, [*values, False]) for spec, owner, values in content["orders"]],
         "triggers": [],
         "links": [],
         "schedule": [0, []],
     }
+
+
+def _account_from_2(item: list[Any]) -> list[Any]:
+    account_id, owner, settings, holdings, positions = item
+    return [
+        account_id,
+        owner,
+        settings,
+        [[symbol, [*amounts, _opened(amounts)], terms] for symbol, amounts, terms in holdings],
+        [[market, [*values, 0, 0]] for market, values in positions],
+    ]
+
+
+def _opened(amounts: list[Any]) -> int:
+    """Return 0 for what is lent or owed since before it was noted, else that nothing is."""
+    return 0 if any(int(amount) for amount in amounts[2:]) else -1

@@ -115,6 +115,12 @@ class Rows:
         rows = self.by_key.get(table)
         return None if rows is None else rows.get(key)
 
+    def drop(self, table: Table, key: Any) -> None:
+        """Forget the row of `key`, if this batch has set one."""
+        rows = self.by_key.get(table)
+        if rows is not None and rows.pop(key, None) is not None and not rows:
+            del self.by_key[table]
+
     def add(self, table: Table, row: Row) -> None:
         """Append a row to a table that only grows."""
         rows = self.grown.get(table)

@@ -20,7 +20,7 @@ from sequencer.database import Connection
 from sequencer.journal import entries_after
 from sequencer.models import Checkpoint, Snapshot
 from sequencer.replica import Diverged, Replica
-from trading.models import OPEN_STATUSES, Clearing, Order, Position
+from trading.models import LIVE_STATUSES, Clearing, Order, Position
 
 Facts = dict[Any, tuple[Any, ...]]
 
@@ -147,7 +147,7 @@ def _ledger_sums(state: State) -> Facts:
 
 
 def _open_orders(connection: Connection) -> Facts:
-    statuses = ", ".join(f"'{status}'" for status in OPEN_STATUSES)
+    statuses = ", ".join(f"'{status}'" for status in LIVE_STATUSES)
     sql = (
         "SELECT id, account_id, market, side, lots_open, executed_lots, executed_quote_atoms "
         f"FROM {_name(Order)} WHERE status IN ({statuses})"
@@ -166,13 +166,16 @@ def _live_orders(state: State) -> Facts:
             order.executed_quote,
         )
         for number, order in state.orders.items()
+    } | {
+        number: (order.terms.account, order.terms.market, order.terms.side, order.lots_open, 0, 0)
+        for number, order in state.triggers.items()
     }
 
 
 def _open_positions(connection: Connection) -> Facts:
     sql = (
         "SELECT account_id, market, position_id, lots, quote_atoms, entry_quote_atoms, "
-        "interest_atoms "
+        "interest_atoms, closed_lots, closed_quote_atoms "
         f"FROM {_name(Position)} WHERE lots <> 0 OR quote_atoms <> 0"
     )
     return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
@@ -186,6 +189,8 @@ def _live_positions(state: State) -> Facts:
             position.quote,
             position.entry_quote,
             position.interest,
+            position.closed_lots,
+            position.closed_quote,
         )
         for account in state.accounts.values()
         for market, position in account.positions.items()

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +13,16 @@ from nacl.signing import SigningKey
 
 from accounts.access import Access
 from edge import market as edge_market
-from edge.feeds import Client, Feeds
+from edge.clients import Client
+from edge.entry import Entry
+from edge.feeds import Feeds
 from edge.http import HotPath
 from edge.market import MarketKeeper
 from edge.routes import ROUTES
 from edge.streams import Streams
 from edge.topics import Topics
 from engine.commands import (
+    AdvanceTime,
     Command,
     CreditDeposit,
     ListAsset,
@@ -96,8 +99,9 @@ class Front:
         self.keys = Keys()
         self.topics = Topics()
         self.keeper = MarketKeeper(LIVE, Streams(self.topics, LIVE))
-        self.feeds = Feeds(self.keys, self.topics, lambda client, name, account: None)
         self.hot = HotPath(self.keys)
+        self.entry = Entry(self.keys, signed=self.hot.signed, unsigned=self.hot.unsigned)
+        self.feeds = Feeds(self.keys, self.topics, lambda client, name, account: None, self.entry)
         # What a gateway raises instead of an answer.
         self.failure: Exception | None = None
         monkeypatch.setattr(services, "submit_async", self._submit)
@@ -139,6 +143,11 @@ class Front:
         if LIVE.connected:
             self.keeper.apply(FeedBatch((FeedItem(sequence, at_ns, events),)))  # type: ignore[arg-type]
         return Outcome(sequence, at_ns, events[0])  # type: ignore[arg-type]
+
+    def advance(self) -> None:
+        """Do what the engine wants to do by itself, as the sequencer does."""
+        while self.engine.due_ns is not None:
+            self.command(AdvanceTime())
 
     def accepted(self, command: Command) -> Outcome:
         """Apply a command which the engine must accept."""
@@ -240,6 +249,25 @@ class Front:
         """Begin without history: there is no database here."""
 
 
+class FakeWire:
+    """The server's end of a socket, without one: remembers what was written and how it ended."""
+
+    packs = False
+    takes_more = True
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.ended: tuple[int, str] | None = None
+        self.heard: Callable[[str | None], None] | None = None
+        self.drained: Callable[[], None] | None = None
+
+    def write(self, frames: bytes) -> None:
+        self.written += frames
+
+    def end(self, code: int, reason: str) -> None:
+        self.ended = (code, reason)
+
+
 class Socket:
     """A subscriber: what it says goes in as text, what it is told comes out as data."""
 
@@ -261,13 +289,26 @@ class Socket:
     def told(self) -> list[dict[str, Any]]:
         """Return all that waits to be read, as (decoded) frames."""
         frames = []
-        while (text := self.client.take()) is not None:
-            frames.append(json.loads(text))
+        while (message := self.client.take()) is not None:
+            frames.append(json.loads(message.body))
         return frames
 
     def data(self) -> list[dict[str, Any]]:
         """Return what streams told, without their names."""
         return [frame["data"] for frame in self.told()]
+
+
+def frames_in(data: bytes) -> list[bytes]:
+    """Return the payloads of whole unmasked frames, as a client reads them."""
+    payloads, at = [], 0
+    while at < len(data):
+        size, at = data[at + 1], at + 2
+        wide = {126: 2, 127: 8}.get(size, 0)
+        if wide:
+            size, at = int.from_bytes(data[at : at + wide], "big"), at + wide
+        payloads.append(data[at : at + size])
+        at += size
+    return payloads
 
 
 @pytest.fixture
@@ -277,3 +318,4 @@ def front(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(catalog, "_state", {})
     yield Front(monkeypatch)
     LIVE.markets, LIVE.index_e8, LIVE.connected = {}, {}, False
+    LIVE.price_seconds.clear()

@@ -65,6 +65,9 @@ def tables() -> Iterator[type[Model]]:
 
 def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     """Leave at least one row in every table."""
+    for buyer, seller in ((alice, bob), (bob, alice)):
+        buyer.limit("SOL_USDC_PERP", Side.BID, ticks=10_000, lots=1)
+        seller.limit("SOL_USDC_PERP", Side.ASK, ticks=10_000, lots=1)
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_100, lots=1_000)
     bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_100, lots=1_000)
     accepted(AutoRealize(market="SOL_USDC_PERP"))

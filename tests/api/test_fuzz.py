@@ -39,8 +39,10 @@ GOOD: dict[str, Any] = {
     "startTime": 1,
     "symbol": "SOL_USDC",
     "timeInForce": "GTC",
+    "vaultId": 1,
 }
 GOOD_ELSEWHERE: dict[str, dict[str, Any]] = {
+    "/api/v1/vaults/history": {"interval": "1d"},
     "/api/v1/borrowLend": {"side": "Lend", "symbol": "USDC"},
     "/wapi/v1/capital/withdrawals": {"symbol": "BTC"},
 }

@@ -1,21 +1,21 @@
-"""What the public sees over the hot path: books, trades, candles, tickers, marks."""
+"""What the public sees over the hot path: books, trades, tickers, marks."""
 
 import time
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from itertools import pairwise
+from datetime import UTC, datetime
 
 import pytest
 
 from engine.catalog import MarketState
 from engine.commands import SetMarketState
+from engine.events import TradeExecuted
+from engine.units import OrderId
 from tests.api.front import Front, front
+from tests.api.test_candles import store_trade
 from tests.api.test_orders import committed
+from tests.engine.listings import ASSETS, SOL_USDC
 from trading import klines
-from trading.api.market_data import MAX_KLINES
-from trading.klines import INTERVALS, bucket_end, bucket_start
-from trading.live import LIVE
-from trading.models import Candle, Trade
+from trading.catalog import ListedMarket, listed_market
+from trading.live import LIVE, LiveMarket, merge
 
 __all__ = ["committed", "front"]
 HOT = "/api/v1/"
@@ -66,6 +66,14 @@ def test_the_book_in_memory_is_the_engines(front: Front) -> None:
         ("depth", {}, "INVALID_CLIENT_REQUEST", "`symbol` is required"),
         ("depth", {"symbol": "X"}, "INVALID_CLIENT_REQUEST", "Invalid market symbol"),
         ("depth", {"symbol": SOL, "limit": "7"}, "INVALID_CLIENT_REQUEST", "5, 10, 20, 50"),
+        (
+            "depth",
+            {"symbol": SOL, "limit": "07"},
+            "INVALID_CLIENT_REQUEST",
+            'failed to parse parameter `limit`: failed to parse "DepthLimit": '
+            "Expect a valid enumeration value.",
+        ),
+        ("trades", {"symbol": SOL, "limit": "0"}, "INVALID_CLIENT_REQUEST", "at least 1"),
         ("trades", {"symbol": SOL, "limit": "x"}, "INVALID_CLIENT_REQUEST", "whole number"),
         ("trades", {"symbol": SOL, "limit": "1001"}, "INVALID_CLIENT_REQUEST", "at most 1000"),
         ("trades/history", {"symbol": SOL, "offset": "-1"}, "INVALID_CLIENT_REQUEST", "whole"),
@@ -80,9 +88,9 @@ def test_the_book_in_memory_is_the_engines(front: Front) -> None:
         ),
         (
             "klines",
-            {"symbol": SOL, "interval": "1m", "startTime": "1", "priceType": "Mark"},
-            "NOT_IMPLEMENTED",
-            "priceType",
+            {"symbol": SOL, "interval": "1m", "startTime": "1", "priceType": "Bid"},
+            "INVALID_CLIENT_REQUEST",
+            "`priceType` must be one of Last, Index, Mark",
         ),
         ("markPrices", {"symbol": "X"}, "INVALID_CLIENT_REQUEST", "Symbol not found"),
     ],
@@ -153,6 +161,38 @@ def test_a_day_forgets_what_is_older_but_keeps_the_last_price(front: Front) -> N
     assert (day.open_ticks, day.close_ticks, day.lots, day.trades) == (10_000, 10_000, 0, 0)
 
 
+def test_a_day_is_the_sum_of_its_minutes_at_any_time() -> None:
+    market, start = LiveMarket(listed_sol()), 1_790_000_040
+    for number in range(1, 400):
+        at = start + number * 37 % 90 + number * 50
+        market.add_trade(trade(number, at, 10_000 + number * 31 % 97))
+        now = at + number % 2 * (klines.DAY - 9_000)
+        merged = market.day(now)
+        expected = merge(now - klines.DAY, market.minutes) if market.minutes else None
+        if expected is not None:
+            assert merged == expected
+    assert len(market.minutes) > 100
+
+
+def listed_sol() -> ListedMarket:
+    assets = {asset.symbol: asset for asset in ASSETS}
+    return listed_market(SOL_USDC, assets=assets, quote_atoms_per_tick=100, state=MarketState.OPEN)
+
+
+def trade(number: int, at: int, ticks: int) -> TradeExecuted:
+    return TradeExecuted(
+        market=SOL,
+        trade_id=number,
+        price_ticks=ticks,
+        lots=number,
+        quote_atoms=ticks * number * 100,
+        buyer_order=OrderId(1),
+        seller_order=OrderId(2),
+        buyer_is_maker=False,
+        at_ns=at * 10**9,
+    )
+
+
 def test_marks_are_of_perpetuals_unless_asked(front: Front) -> None:
     marks = front.get(f"{HOT}markPrices").json
     assert [mark["symbol"] for mark in marks] == ["BTC_USDC_PERP", "SOL_USDC_PERP"]
@@ -178,104 +218,35 @@ def test_the_system_says_how_it_is(front: Front) -> None:
     assert front.get(f"{HOT}status").json["status"] == "Maintenance"
 
 
-@pytest.mark.parametrize(
-    ("interval", "at", "start", "end"),
-    [
-        ("1s", "2026-11-23 05:31:07", "2026-11-23 05:31:07", "2026-11-23 05:31:08"),
-        ("3m", "2026-11-23 05:31:07", "2026-11-23 05:30:00", "2026-11-23 05:33:00"),
-        ("12h", "2026-11-23 05:31:07", "2026-11-23 00:00:00", "2026-11-23 12:00:00"),
-        ("1w", "2026-11-25 05:31:07", "2026-11-23 00:00:00", "2026-11-30 00:00:00"),
-        ("1month", "2026-12-31 23:59:59", "2026-12-01 00:00:00", "2027-01-01 00:00:00"),
-    ],
-)
-def test_buckets_begin_where_the_calendar_says(
-    interval: str, at: str, start: str, end: str
-) -> None:
-    begins = bucket_start(interval, seconds_of(at))
-    assert (begins, bucket_end(interval, begins)) == (seconds_of(start), seconds_of(end))
+def test_how_long_a_shared_cache_may_keep_an_answer(front: Front) -> None:
+    front.order(front.alice, side="Ask", price="100")
+    front.order(front.bob, price="100")
+    table = {
+        "ticker": "s-maxage=20",
+        "tickers": "s-maxage=20",
+        "trades": "s-maxage=5",
+        "markPrices": "s-maxage=1",
+        "depth": "no-store",
+        "status": "no-store",
+    }
+    for path, expected in table.items():
+        assert front.get(HOT + path, symbol=SOL).headers["cache-control"] == expected, path
 
 
-def seconds_of(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-
-
-@pytest.mark.usefixtures("committed")
-@pytest.mark.parametrize("interval", INTERVALS)
-def test_candles_of_every_interval_add_up(front: Front, interval: str) -> None:
-    last = datetime(2026, 10, 5, 14, 30, tzinfo=UTC)
-    moments = [last - timedelta(minutes=minutes) for minutes in (47, 46, 1, 0)]
-    for number, at in enumerate(moments, start=1):
-        ticks = 10_000 + 100 * number
-        store_trade(number, at, ticks)
-    start = int(moments[0].timestamp())
-    rows = front.get(
-        f"{HOT}klines",
-        symbol=SOL,
-        interval=interval,
-        startTime=start,
-        endTime=int(last.timestamp()),
-    ).json
-    assert list(rows[0]) == [
-        "close",
-        "end",
-        "high",
-        "low",
-        "open",
-        "quoteVolume",
-        "start",
-        "trades",
-        "volume",
-    ]
-    assert rows[0]["start"] == text_of(bucket_start(interval, start))
-    assert all(one["end"] == two["start"] for one, two in pairwise(rows))
-    traded = [row for row in rows if row["open"] is not None]
-    assert (traded[0]["open"], rows[0]["open"]) == ("101", "101")
-    if interval == "1s":
-        # The first 1,500 seconds are told: the other two trades come later.
-        assert (len(rows), len(traded)) == (MAX_KLINES, 2)
-        return
-    assert traded[-1]["close"] == "104"
-    assert sum(int(row["trades"]) for row in rows) == 4
-    assert sum(float(row["volume"]) for row in rows) == 4
-    empty = [row for row in rows if row["open"] is None]
-    assert all((row["volume"], row["high"], row["trades"]) == ("0", None, "0") for row in empty)
-
-
-def text_of(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def store_trade(number: int, at: datetime, ticks: int) -> None:
-    quote = Decimal(100 * ticks * 100)
-    Trade.objects.create(
-        market=SOL,
-        trade_id=number,
-        sequence=number,
-        at=at,
-        price_ticks=ticks,
-        lots=100,
-        quote_atoms=quote,
-        buyer_order_id=1,
-        seller_order_id=2,
-        buyer_is_maker=False,
-    )
-    Candle.objects.create(
-        market=SOL,
-        start=at.replace(second=0),
-        open_ticks=ticks,
-        high_ticks=ticks,
-        low_ticks=ticks,
-        close_ticks=ticks,
-        lots=Decimal(100),
-        quote_atoms=quote,
-        trades=1,
-    )
+def test_what_clients_send_beyond_the_contract_is_ignored(front: Front) -> None:
+    front.order(front.alice, side="Ask", price="100")
+    front.order(front.bob, price="100")
+    plain = front.get(f"{HOT}ticker", symbol=SOL).json
+    assert front.get(f"{HOT}ticker", symbol=SOL, source="External", interval="1d").json == plain
+    assert front.get(f"{HOT}tickers", source="Venue").json == [plain]
 
 
 @pytest.mark.usefixtures("committed")
 def test_older_trades_are_read_page_by_page(front: Front) -> None:
     for number in range(1, 6):
         store_trade(number, datetime(2026, 10, 5, 14, number, tzinfo=UTC), 10_000 + number)
+    for offset in (5, 10**9):
+        assert front.get(f"{HOT}trades/history", symbol=SOL, offset=offset).json == []
     page = front.get(f"{HOT}trades/history", symbol=SOL, limit="2", offset="1").json
     assert [(one["id"], one["price"], one["quoteQuantity"]) for one in page] == [
         (4, "100.04", "100.04"),

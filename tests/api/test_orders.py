@@ -292,8 +292,68 @@ BAD_ORDERS: dict[str, tuple[dict[str, object], str, str]] = {
     "client id negative": ({"clientId": -1}, "INVALID_CLIENT_REQUEST", "`clientId` must be"),
     "client id too large": ({"clientId": 2**32}, "INVALID_CLIENT_REQUEST", "`clientId` must be"),
     "client id a fraction": ({"clientId": 1.5}, "INVALID_CLIENT_REQUEST", "`clientId` must be"),
-    "trigger": ({"triggerPrice": "90"}, "NOT_IMPLEMENTED", "`triggerPrice` is not served yet"),
-    "stop loss": ({"stopLossTriggerPrice": "9"}, "NOT_IMPLEMENTED", "not served yet"),
+    "half a trigger": (
+        {"triggerPrice": "90"},
+        "INVALID_CLIENT_REQUEST",
+        "Must specify both `triggerPrice` and `triggerQuantity` or neither",
+    ),
+    "trigger of no price": (
+        {"triggerPrice": "x", "triggerQuantity": "1"},
+        "INVALID_PRICE",
+        "plain positive decimal",
+    ),
+    "trigger by the weather": (
+        {"triggerPrice": "90", "triggerQuantity": "1", "triggerBy": "Weather"},
+        "INVALID_CLIENT_REQUEST",
+        "`triggerBy` must be one of LastPrice, MarkPrice, IndexPrice",
+    ),
+    "trigger by alone": ({"triggerBy": "MarkPrice"}, "INVALID_CLIENT_REQUEST", "needs"),
+    "trigger for a share of spot": (
+        {"triggerPrice": "90", "triggerQuantity": "50%"},
+        "INVALID_ORDER",
+        "of a perpetual position",
+    ),
+    "trigger for too much": (
+        {"symbol": "SOL_USDC_PERP", "triggerPrice": "90", "triggerQuantity": "101%"},
+        "INVALID_ORDER",
+        "up to 100%",
+    ),
+    "trigger for minus a share": (
+        {"symbol": "SOL_USDC_PERP", "triggerPrice": "90", "triggerQuantity": "-5%"},
+        "INVALID_ORDER",
+        "plain decimal",
+    ),
+    "exit without a price": (
+        {"stopLossLimitPrice": "9"},
+        "INVALID_CLIENT_REQUEST",
+        "`stopLossTriggerPrice` is required",
+    ),
+    "exit on spot": ({"stopLossTriggerPrice": "9"}, "INVALID_ORDER", "perpetual position"),
+    "exit on the wrong side": (
+        {"symbol": "SOL_USDC_PERP", "takeProfitTriggerPrice": "99"},
+        "INVALID_ORDER",
+        "where the order would gain",
+    ),
+    "tolerance of a limit order": (
+        {"slippageTolerance": "1", "slippageToleranceType": "Percent"},
+        "INVALID_ORDER",
+        "market orders",
+    ),
+    "half a tolerance": (
+        {"orderType": "Market", "price": ..., "slippageTolerance": "1"},
+        "INVALID_CLIENT_REQUEST",
+        "TickSize or Percent",
+    ),
+    "tolerance of half a tick": (
+        {
+            "orderType": "Market",
+            "price": ...,
+            "slippageTolerance": "0.5",
+            "slippageToleranceType": "TickSize",
+        },
+        "INVALID_ORDER",
+        "whole number of ticks",
+    ),
     "too much money": ({"quantity": "100000"}, "INSUFFICIENT_FUNDS", ""),
 }
 
@@ -309,7 +369,11 @@ def test_a_bad_order_is_refused_and_changes_nothing(front: Front, name: str) -> 
     assert digest_of_money(front) == money
     assert not front.engine.state.accounts[front.alice.account].orders
     # Only what needs the engine's knowledge reaches it.
-    assert front.engine.state.sequence - sequence == (name in ("price far off", "too much money"))
+    asks_the_engine = (
+        *("price far off", "too much money"),
+        *("exit on spot", "exit on the wrong side"),
+    )
+    assert front.engine.state.sequence - sequence == (name in asks_the_engine)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ which drifts from what it sums, and an event which does not tell what happened, 
 from collections import defaultdict
 
 from engine.commands import Side
-from engine.invariants import check_clearing
+from engine.invariants import check_clearing, check_triggers
 from engine.margin import MarginType, health, standing
 from engine.state import State
 from engine.units import RAY, div_ceil
@@ -21,6 +21,7 @@ def check_all(state: State, mirror: Mirror) -> None:
     pools_are_exact(mirror)
     perpetuals_are_zero_sum(state, mirror)
     books_are_told_and_uncrossed(state, mirror)
+    waiting_orders_are_told_and_watched(state, mirror)
     holds_are_explained_by_open_orders(state, mirror)
     position_sums_are_explained_by_open_orders(state, mirror)
     kept_margin_is_margin_recomputed(state)
@@ -118,6 +119,18 @@ def books_are_told_and_uncrossed(state: State, mirror: Mirror) -> None:
         assert not bids or not asks or max(bids) < min(asks), f"{symbol} is crossed"
     kept = {order_id: order.lots_open for order_id, order in state.orders.items()}
     assert kept == {order_id: order.lots_open for order_id, order in mirror.orders.items()}
+
+
+def waiting_orders_are_told_and_watched(state: State, mirror: Mirror) -> None:
+    """What waits is what the events said, watched by its market or due; exits fit a position."""
+    told = {order_id: order.lots_open for order_id, order in mirror.waiting.items()}
+    assert {order_id: order.lots_open for order_id, order in state.triggers.items()} == told
+    check_triggers(state)
+    for order_id, order in mirror.waiting.items():
+        assert order_id in state.accounts[order.terms.account].triggers
+        if order.terms.related is not None:
+            position = mirror.positions[order.terms.account, order.terms.market]
+            assert position.lots < 0 if order.terms.side is Side.BID else position.lots > 0
 
 
 def _needs(mirror: Mirror, order: OpenOrder) -> tuple[str, int]:

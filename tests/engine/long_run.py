@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine.book import ConditionalOrder, Order
 from engine.catalog import LEND_RATES_PPB, PoolState, RealizeLimits
 from engine.engine import Engine
 from engine.invariants import check
@@ -129,6 +130,7 @@ class LongRun:
             *(self._terms,) * 2,
             *(self._settings,) * 2,
             *(self._gamble,) * 2,
+            *(self._conditional_order,) * 2,
             self._money,
             self._dust,
             self._house,
@@ -136,6 +138,10 @@ class LongRun:
         for _ in range(commands):
             self.at_ns += self.random.choice((0, 1, 1, 10, 60, 1_800)) * SECOND_NS
             self.do(self.random.choice(kinds)())
+            due_ns = self.engine.due_ns
+            # The sequencer may be late.
+            if due_ns is not None and due_ns <= self.at_ns and self.random.random() < 0.8:
+                self.do(c.AdvanceTime())
 
     def _trader(self) -> AccountId:
         return self.random.choice(TRADERS)
@@ -170,8 +176,34 @@ class LongRun:
     def _spot_order(self) -> c.Command:
         return self._order(SPOTS, auto_borrow=self.random.random() < 0.5)
 
+    def _conditional_order(self) -> c.Command:
+        """Return an order that waits for a price near by, or one that brings its exits along."""
+        random = self.random
+        order = self._order((*PERPS, *PERPS, *SPOTS))
+        assert order.price_ticks is not None
+        by = random.choice(tuple(c.TriggerBy))
+        away = order.price_ticks * random.choice((1, 3, 10)) // 1_000 + 1
+        if order.market in PERPS and random.random() < 0.5:
+            gain, lose = order.price_ticks + away, order.price_ticks - away
+            if order.side is c.ASK:
+                gain, lose = lose, gain
+            limit = random.choice((None, lose))
+            exits = c.Conditions(
+                take_profit=random.choice((None, c.Exit(gain, by))),
+                stop_loss=c.Exit(lose, by, limit),
+            )
+            return replace(order, time_in_force=c.GTC, conditions=exits)
+        share = random.choice((None, None, 10**9, 10**8)) if order.market in PERPS else None
+        trigger = c.Trigger(order.price_ticks + random.choice((-away, away)), by, share)
+        waits = replace(order, conditions=c.Conditions(trigger=trigger), time_in_force=c.GTC)
+        if share is not None or random.random() < 0.5:
+            lots = None if share is not None else order.lots
+            waits = replace(waits, type=c.OrderType.MARKET, price_ticks=None, lots=lots)
+        return replace(waits, reduce_only=order.market in PERPS and random.random() < 0.5)
+
     def _cancel(self) -> c.Command:
-        orders = self.engine.state.orders
+        state = self.engine.state
+        orders: dict[OrderId, Order | ConditionalOrder] = {**state.orders, **state.triggers}
         if not orders or self.random.random() < 0.2:
             return c.CancelAllOrders(account=self._trader())
         terms = orders[self.random.choice(list(orders))].terms
@@ -334,6 +366,17 @@ def _kind(event: e.Event) -> str:
             return " ".join(
                 (name, *(who for who, atoms in zip(names, borne, strict=True) if atoms))
             )
+    return _kind_of_order(event, name)
+
+
+def _kind_of_order(event: e.Event, name: str) -> str:
+    match event:
+        case e.TriggerPlaced() | e.OrderTriggered():
+            return f"{name} exit" if event.terms.related else name
+        case e.TriggerFailed() | e.OrderExpired():
+            return f"{name} {event.reason.value}"
+        case e.OrderModified():
+            return f"{name} {event.status.value}"
         case e.OrderPlaced():
             return f"{name} {event.terms.system.value}" if event.terms.system else name
     return name

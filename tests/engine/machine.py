@@ -230,10 +230,96 @@ class ExchangeMachine(RuleBasedStateMachine):
             )
         )
 
-    @precondition(lambda self: self.exchange.mirror.orders)
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        offset=st.integers(min_value=-5, max_value=5),
+        size=st.integers(min_value=1, max_value=30),
+        by=st.sampled_from(c.TriggerBy),
+        kind=st.sampled_from(["order", "stop", "share", "limit"]),
+    )
+    def conditional_order(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        offset: int,
+        size: int,
+        by: c.TriggerBy,
+        kind: str,
+    ) -> None:
+        price = MID[market] * (100 + offset) // 100
+        share = size * 10**7 if kind == "share" else None
+        conditions = c.Conditions(trigger=c.Trigger(price, by, share))
+        terms: dict[str, Any] = {"type": c.OrderType.MARKET}
+        if kind == "limit":
+            terms = {"price_ticks": MID[market] - offset}
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                market=market,
+                side=side,
+                lots=None if share else size * LOTS[market] // 10,
+                reduce_only=kind in ("stop", "share"),
+                conditions=conditions,
+                **terms,
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        market=st.sampled_from([PERP, "BTC_USDC_PERP"]),
+        side=st.sampled_from(c.Side),
+        size=st.integers(min_value=1, max_value=30),
+        away=st.integers(min_value=1, max_value=8),
+        which=st.sampled_from(["profit", "loss", "both"]),
+        limit=st.booleans(),
+        offset=st.integers(min_value=-30, max_value=30),
+    )
+    def order_with_exits(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        size: int,
+        away: int,
+        which: str,
+        limit: bool,
+        offset: int,
+    ) -> None:
+        price = MID[market] + offset
+        gain = price * (100 + away) // 100
+        lose = price * (100 - away) // 100
+        if side is c.Side.ASK:
+            gain, lose = lose, gain
+        conditions = c.Conditions(
+            take_profit=c.Exit(gain) if which != "loss" else None,
+            stop_loss=c.Exit(lose, limit_ticks=lose if limit else None)
+            if which != "profit"
+            else None,
+        )
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                market=market,
+                side=side,
+                price_ticks=price,
+                lots=size * LOTS[market] // 10,
+                conditions=conditions,
+            )
+        )
+
+    @precondition(lambda self: self.exchange.engine.due_ns is not None)
+    @rule()
+    def advance_time(self) -> None:
+        self.do(c.AdvanceTime())
+
+    @precondition(lambda self: self.exchange.mirror.orders or self.exchange.mirror.waiting)
     @rule(pick=st.integers(min_value=0, max_value=200))
     def cancel(self, pick: int) -> None:
-        orders = list(self.exchange.mirror.orders.values())
+        mirror = self.exchange.mirror
+        orders = [*mirror.orders.values(), *mirror.waiting.values()]
         terms = orders[pick % len(orders)].terms
         self.do(
             c.CancelOrder(
@@ -241,10 +327,15 @@ class ExchangeMachine(RuleBasedStateMachine):
             )
         )
 
-    @rule(account=ACCOUNTS, market=st.one_of(st.none(), MARKETS))
-    def cancel_all(self, account: AccountId, market: str | None) -> None:
-        self.do(c.CancelAllOrders(account=account, market=market))
-        assert not self.exchange.mirror.orders_of(account, market)
+    @rule(
+        account=ACCOUNTS,
+        market=st.one_of(st.none(), MARKETS),
+        kind=st.one_of(st.none(), st.sampled_from(c.CancelKind)),
+    )
+    def cancel_all(self, account: AccountId, market: str | None, kind: c.CancelKind | None) -> None:
+        self.do(c.CancelAllOrders(account=account, market=market, kind=kind))
+        if kind is not c.CancelKind.CONDITIONAL:
+            assert not self.exchange.mirror.orders_of(account, market)
 
     @rule(
         account=ACCOUNTS,

@@ -39,6 +39,7 @@ class Mirror:
         self.pools: dict[str, e.PoolChanged] = {}
         self.positions: dict[tuple[int, str], e.PositionChanged] = {}
         self.orders: dict[OrderId, OpenOrder] = {}
+        self.waiting: dict[OrderId, OpenOrder] = {}
         self.trades: list[e.TradeExecuted] = []
         self.books: defaultdict[str, dict[Side, dict[int, int]]] = defaultdict(
             lambda: {Side.BID: {}, Side.ASK: {}}
@@ -128,6 +129,21 @@ class Mirror:
                 event.terms, event.terms.lots - event.executed_lots
             )
 
+    def _waits(self, event: e.TriggerPlaced) -> None:
+        assert event.terms.order_id not in self.waiting, event
+        self.waiting[event.terms.order_id] = OpenOrder(event.terms, event.lots_open)
+
+    def _triggered(self, event: e.OrderTriggered) -> None:
+        del self.waiting[event.terms.order_id]
+        if event.status in LIVE:
+            assert event.terms.lots is not None
+            self.orders[event.terms.order_id] = OpenOrder(
+                event.terms, event.terms.lots - event.executed_lots
+            )
+
+    def _failed(self, event: e.TriggerFailed) -> None:
+        del self.waiting[event.terms.order_id]
+
     def _filled(self, event: e.OrderFilled) -> None:
         if event.status not in LIVE:
             self.orders.pop(event.terms.order_id, None)
@@ -136,9 +152,11 @@ class Mirror:
 
     def _ended(self, event: e.OrderCancelled | e.OrderExpired) -> None:
         self.orders.pop(event.terms.order_id, None)
+        self.waiting.pop(event.terms.order_id, None)
 
     def _modified(self, event: e.OrderModified) -> None:
-        self.orders[event.terms.order_id].lots_open = event.lots_open
+        of = self.waiting if event.status is OrderStatus.TRIGGER_PENDING else self.orders
+        of[event.terms.order_id].lots_open = event.lots_open
 
     def _traded(self, event: e.TradeExecuted) -> None:
         self.trades.append(event)
@@ -170,6 +188,9 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.InsuranceFunded: Mirror._insured,
     e.ClearingChanged: Mirror._cleared,
     e.OrderPlaced: Mirror._placed,
+    e.TriggerPlaced: Mirror._waits,
+    e.OrderTriggered: Mirror._triggered,
+    e.TriggerFailed: Mirror._failed,
     e.OrderFilled: Mirror._filled,
     e.OrderCancelled: Mirror._ended,
     e.OrderExpired: Mirror._ended,

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engine import engine as engine_module
-from engine import matching, orders, resting, snapshot
+from engine import matching, orders, pending, resting, snapshot, snapshot_waiting
 from engine.book import BookSide
 from engine.ledger import Ledger
 from engine.pools import Pool
@@ -95,6 +95,29 @@ def reduce_only_orders_do_not_shrink(patch: Patch) -> None:
     patch.setattr(matching, "shrink_reduce_only", lambda *args: None)
 
 
+def exits_outlive_their_position(patch: Patch) -> None:
+    patch.setattr(pending, "expire_orphans", lambda *args: None)
+
+
+def a_met_price_is_forgotten(patch: Patch) -> None:
+    def enter_due(state: Any, met: list[Any]) -> None:
+        for order_id in met:
+            state.triggers[order_id].is_due = True
+
+    patch.setattr(pending, "_enter_due", enter_due)
+
+
+def an_exit_grows_unseen(patch: Patch) -> None:
+    def resize(state: Any, order: Any, lots: int) -> None:
+        order.lots_open += lots
+
+    patch.setattr(pending, "_resize", resize)
+
+
+def a_snapshot_forgets_which_exit_belongs_to_which(patch: Patch) -> None:
+    patch.setattr(snapshot_waiting, "_id", lambda state, linked: None)
+
+
 def margin_is_not_asked(patch: Patch) -> None:
     patch.setattr(orders, "perp_refusal", lambda *args, **kwargs: ())
 
@@ -124,6 +147,10 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     the_sellers_position_is_not_mirrored,
     a_partial_fill_leaves_the_level_as_it_was,
     reduce_only_orders_do_not_shrink,
+    exits_outlive_their_position,
+    a_met_price_is_forgotten,
+    an_exit_grows_unseen,
+    a_snapshot_forgets_which_exit_belongs_to_which,
     margin_is_not_asked,
     margin_does_not_notice_a_settlement,
     command_ids_are_forgotten,

@@ -5,16 +5,27 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
-from engine.commands import CreditDeposit, Side
+from engine.commands import (
+    AdvanceTime,
+    CancelAllOrders,
+    Conditions,
+    CreditDeposit,
+    ListMarket,
+    Side,
+    Trigger,
+    UpdatePrices,
+)
 from engine.engine import Engine
 from engine.questions import MaxAmount, MaxWithdrawal
+from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
 from gateway import codec
 from sequencer import loop
 from sequencer.loop import BUSY, Asked, Query, Sequencer
-from tests.sequencer.market import ACCOUNTS, order, set_up
+from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, order, set_up
 
 
 class Caller:
@@ -129,6 +140,80 @@ def test_questions_have_a_bound_and_one_that_fails_harms_nobody(
         assert caller.answers == [(1, 0)], "the next engine is asked"
 
     with_sequencer(use)
+
+
+def test_what_is_due_is_done_after_the_command_that_met_it_and_again_after_a_restart() -> None:
+    stop = msgspec.structs.replace(
+        order(ACCOUNTS[0], Side.ASK, 0, 5, PERP),
+        conditions=Conditions(trigger=Trigger(PRICE_TICKS - 10)),
+    )
+    down = UpdatePrices(prices_e8={"BTC": 85_000 * 10**8})
+
+    async def run() -> None:
+        caller = Caller()
+        sequencer = _sequencer(Engine())
+        numbers = iter(range(1000))
+        set_up(lambda command: sequencer.accept(asked(command, caller, next(numbers))))
+        sequencer.accept(asked(stop, caller, 2000))
+        sequencer.accept(asked(down, caller, 2001))
+        saved = dump_state(sequencer.engine.state)
+        applied = sequencer.applied
+        await asyncio.sleep(0.01)
+        assert sequencer.applied == applied + 1, "one AdvanceTime"
+        assert len(sequencer.engine.state.orders) == 1, "the stop rests in the book"
+        batch = sequencer.take(0)
+        assert batch is not None
+        last = batch.entries[-1]
+        assert codec.decode_command(last.command) == AdvanceTime()
+        sequencer._answer(batch)
+        assert caller.answers[-1] == (2001, applied), "nobody waits for the clock"
+        # An engine which stopped in between does it when it comes up.
+        again = _sequencer(Engine(load_state(saved)))
+        await asyncio.sleep(0.01)
+        assert again.applied == applied + 1
+        assert again.engine.due_ns is None
+
+    asyncio.run(run())
+
+
+def test_who_may_take_waits_and_who_cannot_does_not() -> None:
+    """A market whose takers wait 30 ms: a post-only order and a cancel overtake them."""
+
+    async def run() -> None:
+        caller = Caller()
+        sequencer = _sequencer(Engine())
+        numbers = iter(range(1000))
+
+        def submit(command: Any) -> None:
+            if isinstance(command, ListMarket):
+                listed = msgspec.structs.replace(command.market, taker_delay_ms=30)
+                command = ListMarket(market=listed)
+            sequencer.accept(asked(command, caller, next(numbers)))
+
+        set_up(submit)
+        before = sequencer.applied
+        taker, other = order(ACCOUNTS[0], Side.BID, 0, 5), order(ACCOUNTS[1], Side.BID, 1, 5)
+        maker = msgspec.structs.replace(order(ACCOUNTS[2], Side.ASK, 50, 5), post_only=True)
+        cancel = CancelAllOrders(account=AccountId(ACCOUNTS[2]))
+        for number, command in enumerate((taker, other, maker, cancel), 2000):
+            assert sequencer.accept(asked(command, caller, number)) is None
+        assert sequencer.applied == before + 2, "the takers wait"
+        await asyncio.sleep(0.1)
+        batch = sequencer.take(0)
+        assert batch is not None
+        sequencer._answer(batch)
+        assert [number for number, _ in caller.answers[-4:]] == [2002, 2003, 2000, 2001]
+        # What waits when the process stops has not happened.
+        sequencer.accept(asked(msgspec.structs.replace(taker, lots=6), caller, 2004))
+        sequencer.stop()
+        await asyncio.sleep(0.05)
+        assert sequencer.applied == before + 4
+
+    asyncio.run(run())
+
+
+def _sequencer(engine: Engine) -> Sequencer:
+    return Sequencer(engine, committed=lambda batch: None, repeated=lambda asked, known: None)
 
 
 def test_time_never_runs_backwards(monkeypatch: pytest.MonkeyPatch) -> None:

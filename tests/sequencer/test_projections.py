@@ -27,13 +27,22 @@ from engine.commands import (
     UpdateAccount,
     UpdatePrices,
 )
-from engine.events import AccountOpened, CommandRejected, MarketListed, MarketStateChanged
+from engine.events import (
+    AccountOpened,
+    CommandRejected,
+    MarketListed,
+    MarketStateChanged,
+    PositionChanged,
+    PositionClosed,
+    PricesUpdated,
+)
 from engine.pools import HOUR_NS
 from engine.units import AccountId
 from gateway.client import submit
 from gateway.tables import Rows
 from lending.models import (
     BorrowLendMovement,
+    BorrowLendPosition,
     LendTerms,
     Pool,
     PoolHour,
@@ -47,15 +56,18 @@ from sequencer.models import JournalEntry
 from sequencer.projections import project
 from sequencer.verify import _TABLES, _compare
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
+from trading.history_projections import CLOSED_INTEREST, CLOSED_POSITIONS, PRICE_CANDLES
 from trading.models import (
     Asset,
     Candle,
     Clearing,
+    ClosedPosition,
     Fill,
     Market,
     Order,
     Position,
     PositionInterest,
+    PriceCandle,
     PricePoint,
     Settlement,
     Trade,
@@ -114,6 +126,100 @@ def test_a_position_that_turns_keeps_one_row(exchange: InlineEngine) -> None:
     turned = Position.objects.get(account_id=A)
     assert turned.lots == -15
     assert turned.position_id != first
+
+
+def test_a_position_that_is_over_gets_a_row_of_its_own(exchange: InlineEngine) -> None:
+    """Interest of the last hour is posted by the next settlement, when the position is closed."""
+    submit(UpdateAccount(account=A, auto_realize_pnl=False, borrow_limit_micros=10**15))
+    for command in (
+        Lend(account=B, asset="USDC", amount_atoms=10**11),
+        Borrow(account=C, asset="USDC", amount_atoms=9 * 10**10),
+    ):
+        answer = submit(command).answer
+        assert not isinstance(answer, CommandRejected), answer
+    for buyer, seller, lots in ((A, B, 1_000), (B, A, 400)):
+        submit(order(seller, Side.ASK, 0, lots, PERP))
+        submit(order(buyer, Side.BID, 0, lots, PERP))
+    assert not ClosedPosition.objects.exists()
+    held = Position.objects.get(account_id=A)
+    assert held.closed_lots == 400
+    assert held.closed_quote_atoms == 400 * PRICE_TICKS
+    submit(UpdatePrices(prices_e8={"BTC": 85_000 * 10**8}))
+    submit(AutoRealize(market=PERP))
+    exchange.ahead_ns += HOUR_NS
+    submit(order(A, Side.ASK, 0, 600, PERP))
+    submit(order(B, Side.BID, 0, 600, PERP))
+    closed = ClosedPosition.objects.get(account_id=A)
+    assert (closed.position_id, closed.lots) == (held.position_id, 1_000)
+    assert closed.entry_quote_atoms == closed.closed_quote_atoms == 1_000 * PRICE_TICKS
+    assert closed.opened_at == held.opened_at
+    assert closed.interest_atoms == 0
+    # The first charges interest for the hour, the next one posts it.
+    for _ in range(2):
+        exchange.ahead_ns += HOUR_NS
+        submit(AutoRealize(market=PERP))
+    posted = PositionInterest.objects.filter(position_id=closed.position_id)
+    closed.refresh_from_db()
+    assert closed.interest_atoms == sum(row.amount_atoms for row in posted) < 0
+
+
+def test_interest_is_taken_up_by_a_position_closed_in_the_same_batch() -> None:
+    rows = Rows()
+    facts: dict[str, Any] = {
+        "account": A,
+        "market": PERP,
+        "position_id": 7,
+        "fees_atoms": 1,
+        "opened_at_ns": 1,
+    }
+    closed = PositionClosed(
+        **facts,
+        lots=5,
+        entry_quote_atoms=10,
+        closed_quote_atoms=12,
+        realized_atoms=2,
+        interest_atoms=0,
+        closed_at_ns=2,
+    )
+    flat: dict[str, Any] = {
+        "lots": 0,
+        "quote_atoms": 0,
+        "entry_quote_atoms": 0,
+        "realized_atoms": 2,
+    }
+    project(rows, [closed], sequence=1, at_ns=2)
+    changed = PositionChanged(**facts, **flat, interest_atoms=-3)
+    project(rows, [changed], sequence=2, at_ns=3)
+    assert CLOSED_INTEREST not in rows.by_key
+    row = dict(zip(CLOSED_POSITIONS.columns, rows.by_key[CLOSED_POSITIONS][7], strict=True))
+    assert (row["interest_atoms"], row["realized_atoms"], row["closed_at"]) == (-3, 2, 2)
+
+
+def test_prices_of_a_minute_are_one_candle(exchange: InlineEngine) -> None:
+    for dollars in (87_000, 85_000, 86_500):
+        submit(UpdatePrices(prices_e8={"BTC": dollars * 10**8}))
+    exchange.ahead_ns += 60 * 10**9
+    submit(UpdatePrices(prices_e8={"BTC": 90_000 * 10**8}))
+    for kind, symbol in (("index", "BTC"), ("mark", PERP)):
+        candles = list(PriceCandle.objects.filter(kind=kind, symbol=symbol).order_by("start"))
+        *before, last = candles
+        assert before[0].start.second == before[0].start.microsecond == 0
+        assert before[-1].close_e8 == 86_500 * 10**8
+        assert max(candle.high_e8 for candle in before) == 87_000 * 10**8
+        assert min(candle.low_e8 for candle in before) == 85_000 * 10**8
+        assert last.open_e8 == last.close_e8 == last.low_e8 == 90_000 * 10**8
+    assert {row.symbol for row in PriceCandle.objects.all()} == {"BTC", "USDC", PERP}
+
+
+def test_prices_of_one_batch_are_one_row_a_minute() -> None:
+    rows = Rows()
+    for price, second in ((5, 0), (9, 1), (2, 59), (4, 60)):
+        event = PricesUpdated(index_e8={"BTC": price}, mark_e8={})
+        project(rows, [event], sequence=1, at_ns=second * 10**9)
+    assert list(rows.by_key[PRICE_CANDLES].values()) == [
+        ("BTC", "index", 0, 5, 9, 2, 2),
+        ("BTC", "index", 60 * 10**9, 4, 4, 4, 4),
+    ]
 
 
 def test_settings_begin_as_the_engine_opens_them_and_keep_their_owner(
@@ -209,7 +315,16 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
     _lend_borrow_and_settle(exchange)
     submit(CancelAllOrders(account=A))
     assert Position.objects.exists()
-    for model in (Clearing, LendTerms, PoolLends, PoolHour, PositionInterest, Settlement):
+    for model in (
+        BorrowLendPosition,
+        ClosedPosition,
+        Clearing,
+        LendTerms,
+        PoolLends,
+        PoolHour,
+        PositionInterest,
+        Settlement,
+    ):
         assert model.objects.exists(), model
     for name, read, expected in _TABLES:
         check = _compare(name, read(cast(Connection, _Cursor())), expected(exchange.engine.state))

@@ -5,20 +5,36 @@ import lending.projections
 import trading.projections
 from gateway.tables import Table
 from sequencer.journal import JOURNAL
+from trading import history_projections, order_projections
+
+# These only change rows that are there.
+CHANGES = (
+    trading.projections.MARKET_STATES,
+    order_projections.ORDER_CHANGES,
+    order_projections.TRIGGERED,
+    history_projections.CLOSED_INTEREST,
+)
 
 
 def test_every_column_a_row_needs_is_written() -> None:
     tables = [JOURNAL]
-    for app in (accounts.projections, trading.projections, lending.projections):
+    modules = (
+        accounts.projections,
+        trading.projections,
+        order_projections,
+        history_projections,
+        lending.projections,
+    )
+    for app in modules:
         tables += [value for value in vars(app).values() if isinstance(value, Table)]
-    assert len(tables) == 28
+    assert len(tables) == 33
     for table in tables:
         needed = {
             field.column
             for field in table.model._meta.concrete_fields
             if not (field.primary_key and field.get_internal_type() == "BigAutoField")
         }
-        if table in (trading.projections.MARKET_STATES, trading.projections.ORDER_CHANGES):
+        if table in CHANGES:
             assert set(table.columns) < needed
         else:
             assert set(table.columns) - {"id"} == needed - {"id"}, table.name

@@ -27,8 +27,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def answer(data: object, *, cache_seconds: int = 0) -> Answer:
-    """Return 200 with `data` as JSON. A dictionary is written in its own order."""
-    cache = b"public, max-age=%d" % cache_seconds if cache_seconds else PRIVATE
+    """Return 200 with `data` as JSON. A dictionary is written in its own order.
+
+    Args:
+        cache_seconds: how long a shared cache may keep it; 0 is not at all.
+    """
+    cache = b"s-maxage=%d" % cache_seconds if cache_seconds else PRIVATE
     return Answer(200, encode(data), JSON, cache)
 
 

@@ -11,7 +11,12 @@ SIDES = ("Bid", "Ask")
 ORDER_TYPES = ("Limit", "Market")
 TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
 SELF_TRADE_PREVENTIONS = ("RejectTaker", "RejectMaker", "RejectBoth")
-STATUSES = ("New", "PartiallyFilled", "Filled", "Cancelled", "Expired")
+STATUSES = (
+    *("New", "PartiallyFilled", "Filled", "Cancelled", "Expired"),
+    *("TriggerPending", "TriggerFailed"),
+)
+TRIGGERS = ("LastPrice", "MarkPrice", "IndexPrice")
+TOLERANCES = ("TickSize", "Percent")
 INTERVALS = (
     *("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h"),
     *("1d", "3d", "1w", "1month"),
@@ -73,7 +78,10 @@ class CancelAll(SymbolQuery):
 
 
 class OrderInput(serializers.Serializer[Any]):
-    """An order. A limit order needs price and quantity; a market order one of the quantities."""
+    """An order. A limit order needs price and quantity; a market order one of the quantities.
+
+    With triggerPrice and triggerQuantity (an amount, or a percentage of the position) it waits.
+    """
 
     autoBorrow = serializers.BooleanField(required=False)
     autoBorrowRepay = serializers.BooleanField(required=False)
@@ -88,8 +96,19 @@ class OrderInput(serializers.Serializer[Any]):
     reduceOnly = serializers.BooleanField(required=False)
     selfTradePrevention = serializers.ChoiceField(choices=SELF_TRADE_PREVENTIONS, required=False)
     side = serializers.ChoiceField(choices=SIDES)
+    slippageTolerance = DecimalText(required=False)
+    slippageToleranceType = serializers.ChoiceField(choices=TOLERANCES, required=False)
+    stopLossLimitPrice = DecimalText(required=False)
+    stopLossTriggerBy = serializers.ChoiceField(choices=TRIGGERS, required=False)
+    stopLossTriggerPrice = DecimalText(required=False)
     symbol = serializers.CharField()
+    takeProfitLimitPrice = DecimalText(required=False)
+    takeProfitTriggerBy = serializers.ChoiceField(choices=TRIGGERS, required=False)
+    takeProfitTriggerPrice = DecimalText(required=False)
     timeInForce = serializers.ChoiceField(choices=TIMES_IN_FORCE, required=False)
+    triggerBy = serializers.ChoiceField(choices=TRIGGERS, required=False)
+    triggerPrice = DecimalText(required=False)
+    triggerQuantity = serializers.CharField(required=False)
 
 
 class OrderOutput(serializers.Serializer[Any]):
@@ -109,6 +128,8 @@ class OrderOutput(serializers.Serializer[Any]):
     relatedOrderId = serializers.CharField(**NOTHING)
     selfTradePrevention = serializers.ChoiceField(choices=SELF_TRADE_PREVENTIONS)
     side = serializers.ChoiceField(choices=SIDES)
+    slippageTolerance = DecimalText(required=False, allow_null=True)
+    slippageToleranceType = serializers.CharField(required=False, allow_null=True)
     status = serializers.ChoiceField(choices=STATUSES)
     stopLossLimitPrice = DecimalText(**NOTHING)
     stopLossTriggerBy = serializers.CharField(**NOTHING)

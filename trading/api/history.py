@@ -7,23 +7,33 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.fields import NOTHING, DecimalText, UtcText
-from accounts.api.paging import SortedPageInput, SpanInput, between, page_of, paged
-from accounts.api.views import SignedView, access_from, validated
-from engine.kinds import RealizeKind
-from trading import selectors
+from accounts.api.fields import DecimalText, UtcText
+from accounts.api.paging import Listed, SortedPageInput, SpanInput, between, page_of, paged
+from accounts.api.views import SignedView, access_from, require_subaccount, validated
+from engine.kinds import RealizeKind, SystemOrder
+from trading import position_history, selectors
 from trading.api.markets import MARKET_KINDS
 
 ORDER_ID_MAX = 2**63 - 1
-FILL_TYPES = (
-    *("User", "BookLiquidation", "Adl", "Backstop", "Liquidation", "AllLiquidation"),
-    *("CollateralConversion", "CollateralConversionAndSpotLiquidation"),
-)
-# Fill types of the orders which the house places; those of liquidations are of none yet.
-CONVERSIONS = ("CollateralConversion", "CollateralConversionAndSpotLiquidation")
+_BOOK, _BACKSTOP = "LiquidatePositionOnBook", "LiquidatePositionOnBackstop"
+_ADL, _CONVERSION = "LiquidatePositionOnAdl", SystemOrder.COLLATERAL_CONVERSION.value
+# By what fills may be asked for, why the house placed their orders; `User` is none of the house's.
+FILL_TYPES = {
+    "User": (),
+    "BookLiquidation": (_BOOK,),
+    "Adl": (_ADL,),
+    "Backstop": (_BACKSTOP,),
+    "Liquidation": (_BOOK, _BACKSTOP),
+    "AllLiquidation": (_BOOK, _BACKSTOP, _ADL),
+    "CollateralConversion": (_CONVERSION,),
+    "CollateralConversionAndSpotLiquidation": (_CONVERSION,),
+}
 # By what may be asked for, the sources which rows name. What is not paid here names itself.
 SETTLEMENT_SOURCES = {
-    "BackstopLiquidation": ("BackstopLiquidation",),
+    "BackstopLiquidation": (
+        *("BackstopProviderLiquidation", "BackstopAdlLiquidation"),
+        "BackstopLiquidityFundProceeds",
+    ),
     "CulledBorrowInterest": ("CulledBorrowInterest",),
     "CulledRealizePnl": tuple(kind.value for kind in RealizeKind if kind is not RealizeKind.AUTO),
     "CulledRealizePnlBookUtilization": (RealizeKind.CULLED_UTILIZATION.value,),
@@ -34,6 +44,16 @@ SETTLEMENT_SOURCES = {
 }
 
 
+class ConditionText(serializers.CharField):
+    """One of an order's conditions, by the field's own name; null if the order has none such."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(allow_null=True, read_only=True, **more)
+
+    def get_attribute(self, instance: selectors.OrderRow) -> str | None:
+        return instance.conditions[str(self.field_name)]
+
+
 class OrdersInput(SortedPageInput):
     """What a list of orders or fills may be narrowed to."""
 
@@ -41,7 +61,7 @@ class OrdersInput(SortedPageInput):
         child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
     )
     orderId = serializers.IntegerField(required=False, min_value=0, max_value=ORDER_ID_MAX)
-    strategyId = serializers.CharField(required=False)
+    strategyId = serializers.IntegerField(required=False, min_value=0, max_value=ORDER_ID_MAX)
     symbol = serializers.CharField(required=False)
 
 
@@ -64,22 +84,22 @@ class OrderHistoryView(SignedView):
         quoteQuantity = DecimalText(source="quote_quantity", allow_null=True)
         selfTradePrevention = serializers.CharField(source="self_trade_prevention")
         side = serializers.CharField()
-        slippageTolerance = DecimalText(**NOTHING)
-        slippageToleranceType = serializers.CharField(**NOTHING)
+        slippageTolerance = ConditionText()
+        slippageToleranceType = ConditionText()
         status = serializers.CharField()
-        stopLossLimitPrice = DecimalText(**NOTHING)
-        stopLossTriggerBy = serializers.CharField(**NOTHING)
-        stopLossTriggerPrice = serializers.CharField(**NOTHING)
-        strategyId = serializers.CharField(**NOTHING)
+        stopLossLimitPrice = ConditionText()
+        stopLossTriggerBy = ConditionText()
+        stopLossTriggerPrice = ConditionText()
+        strategyId = serializers.CharField(source="strategy_id", allow_null=True)
         symbol = serializers.CharField()
         systemOrderType = serializers.CharField(source="system", allow_null=True)
-        takeProfitLimitPrice = DecimalText(**NOTHING)
-        takeProfitTriggerBy = serializers.CharField(**NOTHING)
-        takeProfitTriggerPrice = serializers.CharField(**NOTHING)
+        takeProfitLimitPrice = ConditionText()
+        takeProfitTriggerBy = ConditionText()
+        takeProfitTriggerPrice = ConditionText()
         timeInForce = serializers.CharField(source="time_in_force")
-        triggerBy = serializers.CharField(**NOTHING)
-        triggerPrice = serializers.CharField(**NOTHING)
-        triggerQuantity = serializers.CharField(**NOTHING)
+        triggerBy = ConditionText()
+        triggerPrice = ConditionText()
+        triggerQuantity = serializers.CharField(source="trigger_quantity", allow_null=True)
 
     @extend_schema(
         operation_id="getOrderHistory", parameters=[OrdersInput], responses=Output(many=True)
@@ -99,7 +119,7 @@ class FillHistoryView(SignedView):
     instructions: ClassVar = {"GET": "fillHistoryQueryAll"}
 
     class Input(SpanInput, OrdersInput):
-        fillType = serializers.ChoiceField(choices=FILL_TYPES, required=False)
+        fillType = serializers.ChoiceField(choices=list(FILL_TYPES), required=False)
 
     class Output(serializers.Serializer[Any]):
         clientId = serializers.CharField(source="client_id", allow_null=True)
@@ -160,13 +180,86 @@ class SettlementHistoryView(SignedView):
         return paged(rows, page=page, output=self.Output)
 
 
+class PositionHistoryView(SignedView):
+    """Return the account's perpetual positions, open and closed, the latest opened first."""
+
+    instructions: ClassVar = {"GET": "positionHistoryQueryAll"}
+
+    class Input(SortedPageInput):
+        marketType = serializers.ListField(
+            child=serializers.ChoiceField(choices=MARKET_KINDS), default=[]
+        )
+        state = serializers.ChoiceField(
+            choices=(position_history.OPEN, position_history.CLOSED), required=False
+        )
+        symbol = serializers.CharField(required=False)
+
+    class Output(serializers.Serializer[Any]):
+        accountLeverage = DecimalText(source="leverage", allow_null=True)
+        closedAt = UtcText(source="closed_at", allow_null=True)
+        closedVolume = DecimalText(source="closed_volume")
+        closingPrice = DecimalText(source="closing_price", allow_null=True)
+        cumulativePnlRealized = DecimalText(source="realized")
+        entryPrice = DecimalText(source="entry_price")
+        fees = DecimalText()
+        fundingQuantity = DecimalText(source="funding")
+        id = serializers.CharField()
+        imf = DecimalText()
+        interest = DecimalText()
+        liquidated = DecimalText()
+        liquidationFees = DecimalText(source="liquidation_fees")
+        markPrice = DecimalText(source="mark_price")
+        netCost = DecimalText(source="net_cost")
+        netExposureNotional = DecimalText(source="net_exposure_notional")
+        netExposureQuantity = DecimalText(source="net_exposure_quantity")
+        netQuantity = DecimalText(source="net_quantity")
+        openedAt = UtcText(source="opened_at")
+        state = serializers.CharField()
+        symbol = serializers.CharField()
+        unrealizedPnl = DecimalText(source="unrealized")
+
+    @extend_schema(
+        operation_id="getPositionHistory", parameters=[Input], responses=Output(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        query = validated(self.Input, request)
+        page = page_of(query)
+        rows = position_history.position_history(
+            access_from(request).account,
+            page=page,
+            symbol=query.get("symbol"),
+            kinds=query["marketType"],
+            state=query.get("state"),
+        )
+        return paged(rows, page=page, output=self.Output)
+
+
+class ProfitHistoryView(SignedView):
+    """Return an empty page: the contract has given this row up, an old client still asks."""
+
+    instructions: ClassVar = {"GET": "pnlHistoryQueryAll"}
+
+    class Input(SortedPageInput):
+        subaccountId = serializers.IntegerField(required=False)
+        symbol = serializers.CharField(required=False)
+
+    class Output(serializers.Serializer[Any]):
+        pass
+
+    @extend_schema(operation_id="getPnlHistory", parameters=[Input], responses=Output(many=True))
+    def get(self, request: Request) -> Response:
+        query = validated(self.Input, request)
+        require_subaccount(access_from(request), query.get("subaccountId"))
+        return paged(Listed([], 0), page=page_of(query), output=self.Output)
+
+
 def _wanted(query: dict[str, Any]) -> selectors.Wanted:
-    """Return the filter of orders or fills; none come from a strategy."""
+    """Return the filter of orders or fills."""
     fill_type = query.get("fillType")
     return selectors.Wanted(
         order_id=query.get("orderId"),
+        strategy_id=query.get("strategyId"),
         symbol=query.get("symbol"),
         kinds=tuple(query["marketType"]),
-        by_house=None if fill_type is None else fill_type != "User",
-        nothing="strategyId" in query or fill_type not in (None, "User", *CONVERSIONS),
+        systems=None if fill_type is None else FILL_TYPES[fill_type],
     )

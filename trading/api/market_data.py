@@ -1,11 +1,10 @@
 """The hot public endpoints: what the markets show, from memory where it is live.
 
-Candles and older trades come from PostgreSQL. Every number is text, prices in whole units.
+Older trades come from PostgreSQL. Every number is text, prices in whole units.
 """
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from engine.catalog import MarketKind, MarketState
@@ -22,31 +21,35 @@ from trading.refusals import (
     Refusal,
     Refused,
     invalid_request,
-    not_implemented,
 )
 
 Words = Mapping[str, str]
 
 DEPTH_LIMITS: Final = {str(limit): limit for limit in (5, 10, 20, 50, 100, 500, 1000)}
 MAX_ROWS: Final = 1_000
-MAX_KLINES: Final = 1_500
+# How long a shared cache on the way may keep an answer, in seconds.
+TICKER_CACHE: Final = 20
+TRADES_CACHE: Final = 5
 MAX_OFFSET: Final = 10**9
 _WEEK_SECONDS: Final = 7 * klines.DAY
 _HOUR_MS: Final = 3_600_000
 _CHANGE_DECIMALS: Final = 6
-# The latest year that a time stamp can mean; later ones are a mistake of unit.
-_MAX_SECONDS: Final = 253_402_300_799
 _NOT_FOUND: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Not Found")
+# Clients know the first sentence; the second says what to do.
+_WRONG_LIMIT: Final = invalid_request(
+    'failed to parse parameter `limit`: failed to parse "DepthLimit": Expect a valid enumeration '
+    f"value. It must be one of {', '.join(DEPTH_LIMITS)}"
+)
 _NO_SYMBOL: Final = invalid_request("Symbol not found")
 _weeks: dict[str, tuple[int, Candle | None]] = {}
 
 
 async def get_depth(words: Words) -> Answer:
     """Show a book: both sides by ascending price, so the best bid stands last."""
-    market = _market(words)
+    market = market_named(words)
     limit = DEPTH_LIMITS.get(words.get("limit", "1000"))
     if limit is None:
-        raise Refused(invalid_request(f"`limit` must be one of {', '.join(DEPTH_LIMITS)}"))
+        raise Refused(_WRONG_LIMIT)
     listed, book = market.listed, market.book
     if listed.state is MarketState.CLOSED:
         return refused(_NOT_FOUND)
@@ -63,8 +66,8 @@ async def get_depth(words: Words) -> Answer:
 
 async def get_trades(words: Words) -> Answer:
     """Show the latest trades, newest first."""
-    market = _market(words)
-    limit = _whole(words, "limit", default=100, most=MAX_ROWS)
+    market = market_named(words)
+    limit = whole_number(words, "limit", default=100, least=1, most=MAX_ROWS)
     found = [
         trade_fields(
             market.listed,
@@ -75,21 +78,25 @@ async def get_trades(words: Words) -> Answer:
         )
         for _, trade in zip(range(limit), reversed(market.trades), strict=False)
     ]
-    return answer(found)
+    return answer(found, cache_seconds=TRADES_CACHE)
 
 
 async def get_trades_history(words: Words) -> Answer:
     """Show older trades, newest first, from `offset`."""
-    market = _market(words)
-    limit = _whole(words, "limit", default=100, most=MAX_ROWS)
-    offset = _whole(words, "offset", default=0, most=MAX_OFFSET)
+    market = market_named(words)
+    limit = whole_number(words, "limit", default=100, least=1, most=MAX_ROWS)
+    offset = whole_number(words, "offset", default=0, most=MAX_OFFSET)
+    # Trades are numbered without a gap: nothing has to be walked over to come to the offset.
     found = await rows(
         "SELECT trade_id, price_ticks, lots, quote_atoms, buyer_is_maker,"
         " floor(extract(epoch FROM at) * 1000)::bigint"
-        " FROM trading_trade WHERE market = %s ORDER BY trade_id DESC LIMIT %s OFFSET %s",
+        " FROM trading_trade WHERE market = %s AND trade_id <="
+        " (SELECT max(trade_id) FROM trading_trade WHERE market = %s) - %s"
+        " ORDER BY trade_id DESC LIMIT %s",
         market.listed.symbol,
-        limit,
+        market.listed.symbol,
         offset,
+        limit,
     )
     return answer(
         [
@@ -101,47 +108,26 @@ async def get_trades_history(words: Words) -> Answer:
                 buyer_is_maker=row[4],
             )
             for row in found
-        ]
+        ],
+        cache_seconds=TRADES_CACHE,
     )
 
 
 async def get_ticker(words: Words) -> Answer:
     """Show the rolling statistics of one market; 204 if it has never traded."""
-    market = _market(words)
+    market = market_named(words)
     stats = await _statistics(market, _ticker_interval(words))
-    return Answer(204, b"") if stats is None else answer(ticker_fields(market.listed, stats))
+    if stats is None:
+        return Answer(204, b"")
+    return answer(ticker_fields(market.listed, stats), cache_seconds=TICKER_CACHE)
 
 
 async def get_tickers(words: Words) -> Answer:
     """Show the rolling statistics of every market that has traded."""
     interval = _ticker_interval(words)
     found = [(market.listed, await _statistics(market, interval)) for market in _markets().values()]
-    return answer([ticker_fields(listed, stats) for listed, stats in found if stats is not None])
-
-
-async def get_klines(words: Words) -> Answer:
-    """Show candles from `startTime` (seconds) on, at most 1,500; empty buckets carry nulls."""
-    market = _market(words)
-    interval = words.get("interval")
-    if interval not in klines.INTERVALS:
-        message = f"`interval` must be one of {', '.join(klines.INTERVALS)}"
-        raise Refused(invalid_request(message))
-    if words.get("priceType", "Last") != "Last":
-        message = "Only `priceType=Last` is served: candles of mark and index prices are not kept"
-        raise Refused(not_implemented(message))
-    if "startTime" not in words:
-        raise Refused(invalid_request("`startTime` is required, in Unix seconds"))
-    now = int(time.time())
-    start = _whole(words, "startTime", default=0, most=_MAX_SECONDS)
-    end = min(_whole(words, "endTime", default=now, most=_MAX_SECONDS), now)
-    if start > end:
-        raise Refused(Refusal(400, "INVALID_RANGE", "`startTime` must not be after `endTime`"))
-    starts = _buckets(interval, start, end)
-    last = klines.bucket_end(interval, starts[-1])
-    found = await klines.history(
-        market=market.listed.symbol, interval=interval, start=starts[0], end=last
-    )
-    return answer([_kline(market.listed, interval, at, found.get(at)) for at in starts])
+    told = [ticker_fields(listed, stats) for listed, stats in found if stats is not None]
+    return answer(told, cache_seconds=TICKER_CACHE)
 
 
 async def get_mark_prices(words: Words) -> Answer:
@@ -258,37 +244,8 @@ async def _statistics(market: LiveMarket, interval: str) -> Candle | None:
     return merge(now - _WEEK_SECONDS, parts) if parts else day
 
 
-def _buckets(interval: str, start: int, end: int) -> list[int]:
-    """Return the starts of the buckets which touch [start, end], the first 1,500 of them."""
-    at = klines.bucket_start(interval, start)
-    starts: list[int] = []
-    while at <= end and len(starts) < MAX_KLINES:
-        starts.append(at)
-        at = klines.bucket_end(interval, at)
-    return starts
-
-
-def _kline(
-    listed: ListedMarket, interval: str, start: int, candle: Candle | None
-) -> dict[str, object]:
-    return {
-        "close": listed.price_text(candle.close_ticks) if candle else None,
-        "end": _moment(klines.bucket_end(interval, start)),
-        "high": listed.price_text(candle.high_ticks) if candle else None,
-        "low": listed.price_text(candle.low_ticks) if candle else None,
-        "open": listed.price_text(candle.open_ticks) if candle else None,
-        "quoteVolume": listed.quote_text(candle.quote_atoms if candle else 0),
-        "start": _moment(start),
-        "trades": str(candle.trades if candle else 0),
-        "volume": listed.quantity_text(candle.lots if candle else 0),
-    }
-
-
-def _moment(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _market(words: Words) -> LiveMarket:
+def market_named(words: Words) -> LiveMarket:
+    """Return the market which `symbol` names. Raises Refused."""
     symbol = words.get("symbol")
     if not symbol:
         raise Refused(invalid_request("`symbol` is required"))
@@ -312,13 +269,14 @@ def _ticker_interval(words: Words) -> str:
     return interval
 
 
-def _whole(words: Words, name: str, *, default: int, most: int) -> int:
+def whole_number(words: Words, name: str, *, default: int, most: int, least: int = 0) -> int:
+    """Return a whole number from `least` to `most`. Raises Refused."""
     value = words.get(name)
     if value is None:
         return default
     if not (value.isascii() and value.isdigit() and len(value) <= 19):
         raise Refused(invalid_request(f"`{name}` must be a whole number"))
     number = int(value)
-    if number > most:
-        raise Refused(invalid_request(f"`{name}` must be at most {most}"))
+    if not least <= number <= most:
+        raise Refused(invalid_request(f"`{name}` must be at least {least} and at most {most}"))
     return number

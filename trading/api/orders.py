@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
+import msgspec
+
 from accounts.access import Access
-from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
-from engine.events import OrderPlaced
+from engine.commands import (
+    CancelKind,
+    Conditions,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+from engine.events import TriggerPlaced
 from engine.kinds import OrderStatus, OrderTerms
 from engine.units import AccountId, OrderId
 from gateway.errors import GatewayError
-from trading import services
+from trading import conditions, services
 from trading.api.answers import Answer, answer, encode_sorted, refused
 from trading.catalog import catalog
 from trading.reads import Row, rows
@@ -23,36 +32,22 @@ from trading.refusals import (
     Refusal,
     Refused,
     invalid_request,
-    not_implemented,
 )
-from trading.services import CancelRequest, OrderRequest
+from trading.services import CancelRequest, OrderRequest, Placed
 
 # The parameters of a request by name, as text; a null is the same as nothing.
 Words = Mapping[str, str]
 
 MAX_CLIENT_ID: Final = 2**32 - 1
-_NOT_SERVED: Final = (
-    "triggerPrice",
-    "triggerQuantity",
-    "triggerBy",
-    "takeProfitTriggerPrice",
-    "takeProfitLimitPrice",
-    "takeProfitTriggerBy",
-    "stopLossTriggerPrice",
-    "stopLossLimitPrice",
-    "stopLossTriggerBy",
-    "slippageTolerance",
-    "slippageToleranceType",
-)
-_NOT_SERVED_NAMES: Final = frozenset(_NOT_SERVED)
-_CANCEL_TYPES: Final = ("RestingLimitOrder", "ConditionalOrder")
+_CANCEL_KINDS: Final = {kind.value: kind for kind in CancelKind}
 _MARKET_TYPES: Final = ("SPOT", "PERP", "IPERP", "DATED", "PREDICTION", "RFQ")
 _LIVE_ORDERS: Final = (
     "SELECT id, account_id, market, side, type, price_ticks, lots, quote_atoms, time_in_force,"
     " self_trade_prevention, post_only, reduce_only, client_id,"
     " floor(extract(epoch FROM created_at) * 1000)::bigint, status, executed_lots,"
-    " executed_quote_atoms FROM trading_order"
-    " WHERE account_id = %s AND status IN ('New', 'PartiallyFilled')"
+    " executed_quote_atoms, lots_open, conditions, related_id, strategy_id,"
+    " floor(extract(epoch FROM triggered_at) * 1000)::bigint FROM trading_order"
+    " WHERE account_id = %s AND status IN ('New', 'PartiallyFilled', 'TriggerPending')"
 )
 _MILLISECOND_NS: Final = 1_000_000
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -103,7 +98,7 @@ async def get_order(access: Access, words: Words) -> Answer:
 
 
 async def delete_order(access: Access, words: Words) -> Answer:
-    """Cancel one resting order by `orderId` or `clientId`."""
+    """Cancel one open order by `orderId` or `clientId`."""
     try:
         request = _cancel_request(words)
     except Refused as error:
@@ -148,14 +143,12 @@ async def delete_orders(access: Access, words: Words) -> Answer:
     symbol, kind = words.get("symbol"), words.get("orderType")
     if symbol is None:
         return refused(invalid_request("`symbol` is required"))
-    if kind is not None and kind not in _CANCEL_TYPES:
-        return refused(invalid_request(f"`orderType` must be one of {', '.join(_CANCEL_TYPES)}"))
+    if kind is not None and kind not in _CANCEL_KINDS:
+        return refused(invalid_request(f"`orderType` must be one of {', '.join(_CANCEL_KINDS)}"))
     if symbol not in catalog().markets:
         return refused(INVALID_MARKET)
-    if kind == "ConditionalOrder":
-        # Conditional orders are refused when they are placed, so there are none to cancel.
-        return answer([])
-    cancelled = await services.cancel_all_orders_async(access, symbol)
+    chosen = None if kind is None else _CANCEL_KINDS[kind]
+    cancelled = await services.cancel_all_orders_async(access, symbol, chosen)
     if isinstance(cancelled, Refusal):
         return refused(cancelled)
     return answer(
@@ -172,11 +165,23 @@ async def delete_orders(access: Access, words: Words) -> Answer:
 
 
 def order_fields(
-    terms: OrderTerms, *, status: OrderStatus, executed_lots: int, executed_quote_atoms: int
+    terms: OrderTerms,
+    *,
+    status: OrderStatus,
+    executed_lots: int = 0,
+    executed_quote_atoms: int = 0,
+    waiting_lots: int | None = None,
+    triggered_ms: int | None = None,
 ) -> dict[str, object]:
-    """Return an order as REST shows it: every key, in alphabetical order, null where empty."""
+    """Return an order as REST shows it: every key, in alphabetical order, null where empty.
+
+    Args:
+        waiting_lots: what a conditional order will place; for a share, what it came to at first.
+    """
     listed = catalog().markets[terms.market]
     limit = terms.type is OrderType.LIMIT
+    told = conditions.texts(listed, terms.conditions)
+    waits = status is OrderStatus.TRIGGER_PENDING
     fields: dict[str, object] = {
         "clientId": terms.client_id,
         "createdAt": terms.created_at_ns // _MILLISECOND_NS,
@@ -185,41 +190,48 @@ def order_fields(
         "id": str(terms.order_id),
         "orderType": terms.type,
     }
-    quantity = None if terms.lots is None else listed.quantity_text(terms.lots)
+    quantity = None if terms.lots is None or waits else listed.quantity_text(terms.lots)
     if limit:
         assert terms.price_ticks is not None
         fields["postOnly"] = terms.post_only
         fields["price"] = listed.price_text(terms.price_ticks)
-        fields["quantity"] = quantity
+        # Clients read a limit order's quantity as a number in any case.
+        fields["quantity"] = quantity or listed.quantity_text(waiting_lots or 0)
     else:
         quote = executed_quote_atoms if terms.quote_atoms is None else terms.quote_atoms
         fields["quantity"] = quantity
-        fields["quoteQuantity"] = listed.quote_text(quote)
+        fields["quoteQuantity"] = None if waits else listed.quote_text(quote)
     fields["reduceOnly"] = terms.reduce_only if listed.is_perp else None
-    fields["relatedOrderId"] = None
+    fields["relatedOrderId"] = None if terms.related is None else str(terms.related)
     fields["selfTradePrevention"] = terms.self_trade_prevention
     fields["side"] = terms.side
     if not limit:
-        fields["slippageTolerance"] = None
-        fields["slippageToleranceType"] = None
+        fields["slippageTolerance"] = told["slippageTolerance"]
+        fields["slippageToleranceType"] = told["slippageToleranceType"]
     fields["status"] = status
-    fields["stopLossLimitPrice"] = None
-    fields["stopLossTriggerBy"] = None
-    fields["stopLossTriggerPrice"] = None
-    fields["strategyId"] = None
+    fields["stopLossLimitPrice"] = told["stopLossLimitPrice"]
+    fields["stopLossTriggerBy"] = told["stopLossTriggerBy"]
+    fields["stopLossTriggerPrice"] = told["stopLossTriggerPrice"]
+    fields["strategyId"] = None if terms.strategy is None else str(terms.strategy)
     fields["symbol"] = terms.market
-    fields["takeProfitLimitPrice"] = None
-    fields["takeProfitTriggerBy"] = None
-    fields["takeProfitTriggerPrice"] = None
+    fields["takeProfitLimitPrice"] = told["takeProfitLimitPrice"]
+    fields["takeProfitTriggerBy"] = told["takeProfitTriggerBy"]
+    fields["takeProfitTriggerPrice"] = told["takeProfitTriggerPrice"]
     fields["timeInForce"] = terms.time_in_force
-    fields["triggerBy"] = None
-    fields["triggerPrice"] = None
-    fields["triggerQuantity"] = None
-    fields["triggeredAt"] = None
+    fields["triggerBy"] = told["triggerBy"]
+    fields["triggerPrice"] = told["triggerPrice"]
+    trigger_lots = waiting_lots if waits else terms.lots
+    has_trigger = told["triggerPrice"] is not None
+    fields["triggerQuantity"] = listed.quantity_text(trigger_lots or 0) if has_trigger else None
+    fields["triggeredAt"] = triggered_ms
     return fields
 
 
-def _placed_fields(placed: OrderPlaced) -> dict[str, object]:
+def _placed_fields(placed: Placed) -> dict[str, object]:
+    if isinstance(placed, TriggerPlaced):
+        return order_fields(
+            placed.terms, status=OrderStatus.TRIGGER_PENDING, waiting_lots=placed.lots_open
+        )
     return order_fields(
         placed.terms,
         status=placed.status,
@@ -228,7 +240,7 @@ def _placed_fields(placed: OrderPlaced) -> dict[str, object]:
     )
 
 
-def _batch_item(result: OrderPlaced | Refusal) -> dict[str, object]:
+def _batch_item(result: Placed | Refusal) -> dict[str, object]:
     if isinstance(result, Refusal):
         return {"code": result.code, "message": result.message, "operation": "Err"}
     return {**_placed_fields(result), "operation": "Ok"}
@@ -250,19 +262,22 @@ def _row_fields(row: Row) -> dict[str, object]:
         reduce_only=row[11],
         client_id=row[12],
         created_at_ns=row[13] * _MILLISECOND_NS,
+        conditions=None if row[18] is None else msgspec.convert(row[18], Conditions),
+        related=row[19],
+        strategy=row[20],
     )
     return order_fields(
         terms,
         status=OrderStatus(row[14]),
         executed_lots=row[15],
         executed_quote_atoms=int(row[16]),
+        waiting_lots=row[17],
+        triggered_ms=row[21],
     )
 
 
 def _order_request(words: Words) -> OrderRequest | Refusal:
-    if not _NOT_SERVED_NAMES.isdisjoint(words):
-        named = next(name for name in _NOT_SERVED if name in words)
-        return not_implemented(f"`{named}` is not served yet: send the order without it")
+    asked = {} if conditions.NAMES.isdisjoint(words) else words
     try:
         return OrderRequest(
             symbol=_required(words, "symbol"),
@@ -282,6 +297,7 @@ def _order_request(words: Words) -> OrderRequest | Refusal:
             auto_lend_redeem=_flag(words, "autoLendRedeem"),
             auto_borrow=_flag(words, "autoBorrow"),
             auto_borrow_repay=_flag(words, "autoBorrowRepay"),
+            conditions=asked,
         )
     except Refused as error:
         return error.refusal

@@ -1,5 +1,6 @@
 """Unmodified backpack-exchange-sdk with nothing but its base URL changed, on a live exchange."""
 
+import time
 from typing import Any
 
 import pytest
@@ -176,3 +177,22 @@ def test_an_order_without_a_price_is_refused(alice: SdkTrader) -> None:
     with pytest.raises(BackpackAPIError) as refusal:
         alice.account.execute_order(orderType="Limit", side="Bid", symbol=SPOT, quantity="1")
     assert refusal.value.code in ("INVALID_ORDER", "INVALID_PRICE", "INVALID_CLIENT_REQUEST")
+
+
+def test_prices_and_positions_are_read_over_time(alice: SdkTrader, bob: SdkTrader) -> None:
+    for price_type in ("Index", "Mark"):
+        for interval, back in (("1m", 120), ("1s", 10)):
+            start = int(time.time()) - back
+            rows: Any = alice.public.get_klines(PERP, interval, start, priceType=price_type)
+            priced = [row for row in rows if row["close"] is not None]
+            assert priced, f"no {interval} candle of the {price_type} price"
+            assert {row["trades"] for row in rows} == {"0"}
+            assert all(float(row["low"]) <= float(row["high"]) for row in priced)
+    for trader in (alice, bob):
+        rows = trader.account.get_position_history(symbol=PERP, limit=10)
+        fills = trader.account.get_fill_history(symbol=PERP)
+        assert bool(rows) == bool(fills)
+        assert all(row["symbol"] == PERP for row in rows)
+    assert alice.account.get_funding_payments(symbol=PERP) == []
+    assert alice.public.get_funding_interval_rates(PERP) == []
+    assert alice.public.get_prediction_markets() == alice.public.get_prediction_tags() == []
