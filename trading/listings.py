@@ -12,6 +12,8 @@ from engine.catalog import Market as Listing
 from trading.catalog import ListedMarket, listed_market
 from trading.models import Market
 
+RFQ = "RFQ"
+
 
 class HaircutText(NamedTuple):
     weight: str
@@ -73,12 +75,25 @@ def collateral_terms() -> list[CollateralRow]:
 
 
 def market_rows(kinds: Sequence[str] = ()) -> list[MarketRow]:
-    """Return the listed markets in the order of listing; of the given kinds only, if any are."""
-    rows = Market.objects.order_by("listed_at", "symbol")
-    if kinds:
-        rows = rows.filter(kind__in=kinds)
+    """Return the listed markets in the order of listing; of the given kinds only, if any are.
+
+    Where quotes may be asked for in a spot market, that is of a kind of its own (RFQ), which is
+    returned only if it is among `kinds`.
+    """
+    rows = list(Market.objects.order_by("listed_at", "symbol"))
     known = assets()
-    return [_market_row(_listed(row, known), row.listed_at) for row in rows]
+    found = [
+        _market_row(_listed(row, known), row.listed_at)
+        for row in rows
+        if not kinds or row.kind in kinds
+    ]
+    if RFQ in kinds:
+        for row in rows:
+            listed = _listed(row, known)
+            if not listed.is_perp:
+                market = _market_row(listed, row.listed_at)
+                found.append(market._replace(symbol=listed.rfq_symbol, kind=RFQ))
+    return found
 
 
 def listed_markets() -> dict[str, ListedMarket]:

@@ -51,7 +51,20 @@ def not_implemented(message: str) -> Refusal:
 INVALID_SIGNATURE: Final = invalid_request("Invalid signature")
 INVALID_MARKET: Final = invalid_request("Invalid market symbol")
 ORDER_NOT_FOUND: Final = invalid_request("Order not found")
+NO_RUNNING_STRATEGY: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Strategy not found")
 NO_LIVE_ORDER: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Order not found")
+RFQ_NOT_FOUND: Final = Refusal(
+    400,
+    "INVALID_CLIENT_REQUEST",
+    "there is no such open request for quote: it may have ended",
+    Reject.UNKNOWN_RFQ.value,
+)
+QUOTE_NOT_COVERED: Final = Refusal(
+    409,
+    "PRECONDITION_FAILED",
+    "the maker can no longer pay: its quote has ended and nothing was traded; accept another",
+    "QUOTE_NOT_COVERED",
+)
 UNAUTHORIZED: Final = Refusal(401, "UNAUTHORIZED", "Unauthorized: sign the request with an API key")
 TOO_MANY_REQUESTS: Final = Refusal(
     429, "TOO_MANY_REQUESTS", "Too many requests: slow down and try again in a minute"
@@ -103,6 +116,18 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.OPEN_INTEREST_LIMIT: (400, "POSITION_LIMIT", ""),
     Reject.INVALID_TRIGGER: (400, "INVALID_ORDER", "Invalid order"),
     Reject.TRIGGER_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.UNKNOWN_STRATEGY: (404, "RESOURCE_NOT_FOUND", "Strategy not found"),
+    Reject.INVALID_STRATEGY: (400, "INVALID_CLIENT_REQUEST", "Invalid strategy"),
+    Reject.STRATEGY_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.UNKNOWN_RFQ: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.UNKNOWN_QUOTE: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.INVALID_RFQ: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.INVALID_QUOTE: (400, "INVALID_PRICE", ""),
+    Reject.RFQ_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.QUOTE_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.OWN_RFQ: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.QUOTES_CLOSED: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.QUOTE_WORSE_THAN_PRICE: (400, "INVALID_PRICE", ""),
     Reject.INVALID_AMOUNT: (400, "INVALID_QUANTITY", ""),
     Reject.INSUFFICIENT_FUNDS: (400, "INSUFFICIENT_FUNDS", ""),
     Reject.INSUFFICIENT_MARGIN: (400, "INSUFFICIENT_MARGIN", ""),
@@ -124,7 +149,14 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.LEND_REQUIRES_BORROW_REPAY: (400, "LEND_REQUIRES_BORROW_REPAY", ""),
 }
 # Clients compare these answers letter by letter, or the caller adds the numbers.
-_EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER, Reject.PRICE_OUT_OF_BAND})
+_EXACT: Final = frozenset(
+    {
+        Reject.UNKNOWN_MARKET,
+        Reject.UNKNOWN_ORDER,
+        Reject.UNKNOWN_STRATEGY,
+        Reject.PRICE_OUT_OF_BAND,
+    }
+)
 
 # Details of a refusal which are atoms of its asset.
 _AMOUNTS: Final = frozenset(

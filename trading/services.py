@@ -14,6 +14,7 @@ from engine.commands import (
     CancelKind,
     CancelOrder,
     Command,
+    CreateStrategy,
     OrderType,
     PlaceOrder,
     SelfTradePrevention,
@@ -49,6 +50,8 @@ from trading.refusals import (
 )
 
 BATCH_LIMIT = 50
+# Commands whose price the engine may refuse with a band in ticks.
+_AT_A_PRICE = (PlaceOrder, CreateStrategy)
 
 # What became of an order that was accepted: it was placed, or it waits for its price.
 Placed = OrderPlaced | TriggerPlaced
@@ -93,7 +96,7 @@ def place_order(access: Access, request: OrderRequest) -> Placed | Refusal:
     command = order_command(access, request)
     if isinstance(command, Refusal):
         return command
-    return _placed(_submit(command))
+    return _placed(submit_command(command))
 
 
 async def place_order_async(access: Access, request: OrderRequest) -> Placed | Refusal:
@@ -135,7 +138,7 @@ def max_order(access: Access, request: OrderRequest) -> str:
     if listed is None:
         raise Refused(INVALID_MARKET)
     price = None if request.price is None else listed.parse_price(request.price)
-    if _forbids(access, request, is_perp=listed.is_perp) is not None:
+    if forbids(access, request, is_perp=listed.is_perp) is not None:
         return "0"
     answer = ask(
         MaxOrder(
@@ -150,7 +153,7 @@ def max_order(access: Access, request: OrderRequest) -> str:
         )
     )
     if isinstance(answer, Unanswerable):
-        raise Refused(_in_words(answer.why, listed))
+        raise Refused(in_words(answer.why, listed))
     assert isinstance(answer, MaxLots)
     return listed.quantity_text(answer.lots)
 
@@ -160,7 +163,7 @@ def cancel_order(access: Access, request: CancelRequest) -> OrderCancelled | Ref
     command = cancel_command(access, request)
     if isinstance(command, Refusal):
         return command
-    return _cancelled(_submit(command))
+    return _cancelled(submit_command(command))
 
 
 async def cancel_order_async(access: Access, request: CancelRequest) -> OrderCancelled | Refusal:
@@ -176,7 +179,7 @@ def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | R
     command = cancel_all_command(access, symbol)
     if isinstance(command, Refusal):
         return command
-    return _all_cancelled(_submit(command))
+    return _all_cancelled(submit_command(command))
 
 
 async def cancel_all_orders_async(
@@ -194,9 +197,9 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     listed = catalog().markets.get(request.symbol)
     if listed is None:
         return INVALID_MARKET
-    forbids = _forbids(access, request, is_perp=listed.is_perp)
-    if forbids is not None:
-        return forbidden(forbids)
+    forbidden_by = forbids(access, request, is_perp=listed.is_perp)
+    if forbidden_by is not None:
+        return forbidden(forbidden_by)
     try:
         asked = None
         if request.conditions:
@@ -229,14 +232,25 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     )
 
 
-def _forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
+def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
     """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
+    if is_perp and request.reduce_only:
+        return None
+    return forbids_trade(
+        access, is_perp=is_perp, auto_borrow=request.auto_borrow, auto_lend=request.auto_lend
+    )
+
+
+def forbids_trade(
+    access: Access, *, is_perp: bool, auto_borrow: bool | None, auto_lend: bool | None
+) -> str | None:
+    """Say why compliance refuses a trade which may open a position, borrow or lend."""
     if is_perp:
-        return None if request.reduce_only else access.refusal("trade_perp")
+        return access.refusal("trade_perp")
     refused = access.refusal("trade_spot")
-    if refused is None and request.auto_borrow is True:
+    if refused is None and auto_borrow is True:
         refused = access.refusal("borrow")
-    if refused is None and request.auto_lend is True:
+    if refused is None and auto_lend is True:
         refused = access.refusal("lend")
     return refused
 
@@ -312,7 +326,8 @@ def _amounts(
     return None, None, listed.parse_quote(request.quote_quantity)
 
 
-def _submit(command: Command) -> Event | Refusal:
+def submit_command(command: Command) -> Event | Refusal:
+    """Submit a command, and return the event which answers it."""
     try:
         return _outcome(command, submit(command).answer)
     except GatewayError as error:
@@ -334,11 +349,12 @@ def refusal_without_answer(error: GatewayError) -> Refusal:
 def _outcome(command: Command, answer: Event) -> Event | Refusal:
     if not isinstance(answer, CommandRejected):
         return answer
-    listed = catalog().markets[command.market] if isinstance(command, PlaceOrder) else None
-    return _in_words(answer, listed)
+    listed = catalog().markets[command.market] if isinstance(command, _AT_A_PRICE) else None
+    return in_words(answer, listed)
 
 
-def _in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+def in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+    """Return what the engine refused, with the prices that it would have taken."""
     refused = refusal_of(rejected, catalog().decimals)
     lowest, highest = rejected.details.get("lowest_ticks"), rejected.details.get("highest_ticks")
     if listed is not None and isinstance(lowest, int) and isinstance(highest, int):

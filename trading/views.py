@@ -21,7 +21,7 @@ from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AccountSettings
 from engine.events import TriggerPlaced
 from engine.kinds import OrderStatus
-from trading import screens
+from trading import screens, strategies
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.forms import EXECUTIONS, OrderForm
 from trading.refusals import Refusal, forbidden, invalid_request
@@ -57,6 +57,15 @@ TABLES: tuple[dict[str, Any], ...] = (
         "label": "Open orders",
         "headings": ("Time (UTC)", "Market", "Side", "Price", "Quantity", "Filled", "Good for", ""),
         "empty": "No open order.",
+    },
+    {
+        "name": "strategies",
+        "label": "Strategies",
+        "headings": (
+            *("Time (UTC)", "Market", "Side", "Price"),
+            *("Quantity", "Filled", "Progress", "Every", ""),
+        ),
+        "empty": "No running strategy. They are created through the API.",
     },
     {
         "name": "history",
@@ -113,6 +122,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
             "interest": reverse("trading:interest"),
             "cancel": reverse("trading:cancel"),
             "cancelAll": reverse("trading:cancel_all"),
+            "cancelStrategy": reverse("trading:cancel_strategy"),
         },
     }
     context = {
@@ -128,6 +138,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         if account is None
         else AccountSettings.objects.filter(account_id=account.pk).first(),
         "open_orders": [] if account is None else screens.order_rows(account),
+        "strategies": [] if account is None else screens.strategy_rows(account),
         "tables": TABLES,
         "intervals": INTERVALS,
         "shares": SHARES,
@@ -209,6 +220,23 @@ def cancel_all(request: HttpRequest, account: Account) -> HttpResponse:
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(request, f"{len(cancelled.orders)} orders are cancelled.")
+
+
+@require_POST
+@with_account
+def cancel_strategy(request: HttpRequest, account: Account) -> HttpResponse:
+    """Cancel one running strategy, with its order in the book."""
+    asked = strategies.StrategyName(
+        symbol=request.POST.get("symbol", ""), strategy_id=request.POST.get("strategyId", "")
+    )
+    cancelled = strategies.cancel_strategy(access_of(account), asked)
+    if isinstance(cancelled, Refusal):
+        return _answer(request, cancelled)
+    return _answer(
+        request,
+        f"Strategy {cancelled.id} is cancelled: {cancelled.executed_quantity} "
+        f"of {cancelled.quantity} had been filled.",
+    )
 
 
 def _market(symbol: str | None) -> ListedMarket | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from edge import private
+from edge import private, rfq_streams
 from edge.topics import (
     BALANCES,
     BORROW_LEND,
@@ -236,6 +236,9 @@ class Streams:
 
     def _account(self, event: Event, at_ns: int) -> None:
         """Send an event to the account it belongs to."""
+        if isinstance(event, rfq_streams.EVENTS):
+            rfq_streams.publish(self.topics, event, at_ns)
+            return
         names: tuple[str, ...]
         if isinstance(event, _ORDER_EVENTS):
             account, symbol = event.terms.account, event.terms.market

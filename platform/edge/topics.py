@@ -20,6 +20,7 @@ LIQUIDATION: Final = "liquidation"
 ORDERS: Final = "account.orderUpdate"
 POSITIONS: Final = "account.positionUpdate"
 BALANCES: Final = "account.balanceUpdate"
+RFQS: Final = "account.rfqUpdate"
 # Additions of this exchange, under names which no client knows.
 BORROW_LEND: Final = "account.x.borrowLend"
 MARGIN: Final = "account.x.margin"
@@ -27,7 +28,7 @@ _PLAIN_KINDS: Final = frozenset(
     {"bookTicker", "depth", LIQUIDATION, "markPrice", "openInterest", "ticker", "trade"}
 )
 # Of one market or of all; the others are of the whole account.
-_KINDS_OF_MARKETS: Final = frozenset({ORDERS, POSITIONS})
+_KINDS_OF_MARKETS: Final = frozenset({ORDERS, POSITIONS, RFQS})
 _KINDS_OF_ACCOUNTS: Final = frozenset({BALANCES, BORROW_LEND, MARGIN})
 _encode = msgspec.json.Encoder(order="sorted").encode
 

@@ -23,7 +23,7 @@ def intake_refusal(
     return (
         _state_refusal(listed, command)
         or shape_refusal(listed, command)
-        or _price_refusal(listed, command, band)
+        or price_refusal(listed, command, band)
         or account_refusal(account, command)
     )
 
@@ -162,9 +162,10 @@ def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
     return band
 
 
-def _price_refusal(
+def price_refusal(
     listed: ListedMarket, command: PlaceOrder, band: tuple[int, int] | None
 ) -> Events:
+    """Refuse a price outside the band; without an index a perpetual takes none."""
     if band is None:
         if listed.is_perp:
             return rejected(Reject.NO_PRICE, f"{listed.market.symbol} has no index price yet")

@@ -18,6 +18,7 @@ from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
 from engine.resting import paying_asset
+from engine.snapshot_rfqs import dump_rfqs, load_rfqs
 from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
@@ -100,6 +101,7 @@ def load_state(data: bytes) -> State:
         state.withdrawals[withdrawal] = Withdrawal(withdrawal, account_id, symbol, amount)
     _load_orders(state, content["orders"])
     load_waiting(state, content)
+    load_rfqs(state, content["rfqs"])
     state.record.clear()
     return state
 
@@ -134,6 +136,7 @@ def _content(state: State) -> dict[str, Any]:
             for order in level
         ],
         **dump_waiting(state),
+        "rfqs": dump_rfqs(state),
     }
 
 

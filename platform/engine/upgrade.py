@@ -64,8 +64,8 @@ def _account(item: list[Any]) -> list[Any]:
 def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
     """Return a snapshot of version 2 as version 3.
 
-    Nothing waits, no order has a tolerance; since when something is lent or owed, and what was
-    closed of a position, is not known.
+    Nothing waits or runs, no order has a tolerance; since when something is lent or owed, and what
+    was closed of a position, is not known.
     """
     return {
         **content,
@@ -75,6 +75,8 @@ def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
         "triggers": [],
         "links": [],
         "schedule": [0, []],
+        "strategies": [],
+        "rfqs": [],
     }
 
 

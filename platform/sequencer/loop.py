@@ -15,7 +15,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.commands import AdvanceTime, Command, ListAsset, ListMarket, PlaceOrder
+from engine.commands import (
+    AdvanceTime,
+    Command,
+    CreateStrategy,
+    ListAsset,
+    ListMarket,
+    PlaceOrder,
+)
 from engine.engine import Engine
 from engine.questions import AnyQuestion
 from gateway import codec
@@ -30,6 +37,8 @@ MAX_PENDING = 20_000
 MAX_QUERIES = 1_000
 _log = logging.getLogger(__name__)
 _LISTING = (ListAsset, ListMarket)
+# The first order of a strategy is placed at once.
+_MAY_TAKE = (PlaceOrder, CreateStrategy)
 BUSY = "the exchange is busy: nothing was done, try again in a moment"
 
 
@@ -94,7 +103,7 @@ class Sequencer:
             # Unanswered: the caller will ask the next engine.
             return None
         command = asked.command
-        if type(command) is PlaceOrder and (delay := self._taker_delay_ms(command)):
+        if isinstance(command, _MAY_TAKE) and (delay := self._taker_delay_ms(command)):
             return self._hold(asked, delay / 1_000)
         return self._take_in(asked)
 
@@ -155,14 +164,15 @@ class Sequencer:
         self._pending.clear()
         self._queries.clear()
 
-    def _taker_delay_ms(self, command: PlaceOrder) -> int:
+    def _taker_delay_ms(self, command: PlaceOrder | CreateStrategy) -> int:
         """Return how long an order is held back; what cannot take is not."""
         listed = self.engine.state.markets.get(command.market)
         if listed is None or command.post_only:
             return 0
-        conditions = command.conditions
-        if conditions is not None and conditions.trigger is not None:
-            return 0
+        if isinstance(command, PlaceOrder):
+            conditions = command.conditions
+            if conditions is not None and conditions.trigger is not None:
+                return 0
         return listed.market.taker_delay_ms
 
     def _hold(self, asked: Asked, seconds: float) -> str | None:

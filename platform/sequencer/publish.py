@@ -22,6 +22,15 @@ from engine.events import (
     OrderTriggered,
     PositionChanged,
     PricesUpdated,
+    QuoteCancelled,
+    QuoteFilled,
+    QuoteSubmitted,
+    RfqAnnounced,
+    RfqCancelled,
+    RfqExpired,
+    RfqFilled,
+    RfqRefreshed,
+    RfqSubmitted,
     TradeExecuted,
     TriggerFailed,
     TriggerPlaced,
@@ -39,13 +48,17 @@ _PUBLIC: Final = frozenset(
         MarketListed,
         MarketStateChanged,
         PricesUpdated,
+        RfqAnnounced,
         TradeExecuted,
     }
 )
+# What concerns the account of their terms.
 _OF_ORDERS: Final = frozenset(
     {
         *(OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced),
         *(OrderTriggered, TriggerFailed, TriggerPlaced),
+        *(RfqCancelled, RfqExpired, RfqFilled, RfqRefreshed, RfqSubmitted),
+        *(QuoteCancelled, QuoteFilled, QuoteSubmitted),
     }
 )
 _OF_ACCOUNTS: Final = frozenset({BalanceChanged, BorrowLendMoved, PositionChanged})
@@ -125,6 +138,8 @@ def feed_item(entry: Entry) -> codec.FeedItem:
             accounts[event.terms.account] = None
             if event.terms.system is not None and kind is OrderFilled:
                 _note_liquidation(liquidations, event)
+            if kind is QuoteSubmitted:
+                accounts[event.rfq.account] = None
         elif kind in _OF_ACCOUNTS:
             private.append(event)
             accounts[event.account] = None

@@ -19,19 +19,23 @@ from accounts.services import create_sub_account
 from compliance.models import AuditRecord
 from config.schedule import BEAT_SCHEDULE
 from engine.commands import (
+    AcceptQuote,
     AccrueInterest,
     AutoRealize,
     Borrow,
     ConvertDust,
+    CreateStrategy,
     CreditDeposit,
     FundInsurance,
     Lend,
     PlaceOrder,
+    RequestQuote,
     SetLendTerms,
     Side,
+    SubmitQuote,
     TransferFunds,
 )
-from engine.events import CommandRejected
+from engine.events import CommandRejected, QuoteSubmitted, RfqSubmitted
 from engine.pools import HOUR_NS
 from engine.units import AccountId
 from gateway.client import submit
@@ -71,6 +75,16 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_100, lots=1_000)
     bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_100, lots=1_000)
     accepted(AutoRealize(market="SOL_USDC_PERP"))
+    accepted(
+        CreateStrategy(
+            account=alice.id,
+            market="SOL_USDC",
+            side=Side.ASK,
+            lots=10,
+            duration_ms=60_000,
+            interval_ms=10_000,
+        )
+    )
     alice.deposit("BTC", 1)
     accepted(Lend(account=alice.id, asset="BTC", amount_atoms=100_000_000))
     accepted(Borrow(account=bob.id, asset="BTC", amount_atoms=10_000_000))
@@ -82,6 +96,12 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     accepted(FundInsurance(asset="USDC", amount_atoms=10**6))
     accepted(CreditDeposit(account=savings, asset="BTC", amount_atoms=10))
     accepted(ConvertDust(account=savings, asset="BTC"))
+    asked = accepted(RequestQuote(account=alice.id, market="SOL_USDC", side=Side.BID, lots=100))
+    assert isinstance(asked, RfqSubmitted)
+    rfq = asked.terms.rfq
+    quoted = accepted(SubmitQuote(account=bob.id, rfq=rfq, bid_ticks=9_990, ask_ticks=10_010))
+    assert isinstance(quoted, QuoteSubmitted)
+    accepted(AcceptQuote(account=alice.id, rfq=rfq, quote=quoted.terms.quote))
     assert alice.send("POST", OUT, "withdraw", WITHDRAWAL).status_code == 200
     _write_rare_rows(alice)
     Snapshot.objects.create(sequence=1, at_ns=1, digest="00", chain=b"\0", state=b"\0")

@@ -17,6 +17,8 @@ from edge.open_interest import OpenInterest
 from edge.private import ORIGINS
 from edge.wire import WIRE
 from engine.commands import (
+    AdvanceTime,
+    CreateStrategy,
     Lend,
     OrderType,
     PlaceOrder,
@@ -25,7 +27,7 @@ from engine.commands import (
     TimeInForce,
     UpdatePrices,
 )
-from engine.events import BorrowLendMoved, Event, OrderFilled
+from engine.events import BorrowLendMoved, Event, OrderFilled, StrategyCreated
 from engine.kinds import BorrowLendKind, MovementSource, OrderStatus, OrderTerms, SystemOrder
 from engine.units import AccountId, OrderId
 from gateway.feed import FeedBatch, decode_events
@@ -222,6 +224,26 @@ def test_a_private_order_is_told_from_its_entry_to_its_end(front: Front) -> None
         "Cancelled",
         "0.50",
     )
+
+
+def test_an_order_of_a_strategy_names_it(front: Front) -> None:
+    front.order(front.bob, side="Ask", price="100", quantity="1")
+    socket = front.socket()
+    socket.subscribe("account.orderUpdate", user=front.alice)
+    plan = CreateStrategy(
+        account=front.alice.account,
+        market=SOL,
+        side=Side.BID,
+        lots=100,
+        duration_ms=2_000,
+        interval_ms=1_000,
+    )
+    created = front.accepted(plan).answer
+    assert isinstance(created, StrategyCreated)
+    front.accepted(AdvanceTime())
+    told = [(data["e"], data["q"], data["H"]) for data in socket.data()]
+    strategy_id = created.terms.strategy_id
+    assert told == [("orderAccepted", "0.50", strategy_id), ("orderFill", "0.50", strategy_id)]
 
 
 def test_an_order_that_expires_says_why(front: Front) -> None:

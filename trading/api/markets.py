@@ -107,7 +107,7 @@ class MarketOutput(serializers.Serializer[Any]):
 
 
 class MarketsView(PublicView):
-    """Return every listed market, in the order of listing."""
+    """Return every listed market, in the order of listing; those of kind RFQ only if asked for."""
 
     cache_control: ClassVar = "s-maxage=300"
 
@@ -132,7 +132,7 @@ class MarketView(PublicView):
     @extend_schema(operation_id="getMarket", parameters=[Input], responses={200: MarketOutput})
     def get(self, request: Request) -> Response:
         symbol = validated(self.Input, request)["symbol"]
-        for row in listings.market_rows():
+        for row in (*listings.market_rows(), *listings.market_rows([listings.RFQ])):
             if row.symbol == symbol:
                 return Response(MarketOutput(row).data)
         raise invalid_request("Invalid market symbol")
