@@ -16,7 +16,7 @@ def main() -> int:
         exchange.start()
         try:
             exchange.wait_until_alive()
-            found = survey(exchange)
+            found = survey(exchange).findings
         finally:
             exchange.stop()
     troubles = [finding for finding in found if finding.trouble]

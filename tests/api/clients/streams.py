@@ -10,11 +10,11 @@ from typing import Any
 from backpack_exchange_sdk.websocket import WebSocketClient
 
 from tests.api.clients.unified import COIN, SWAP, number
-from tests.api.clients.world import PERP, SPOT, World
+from tests.api.clients.world import PERP, RFQ, SPOT, World
 
 Begin = Callable[..., "Future[Any]"]
 Case = Callable[[Begin, World], None]
-SECONDS = 60.0
+SECONDS = 30.0
 
 
 def last_price(begin: Begin, world: World) -> None:
@@ -51,6 +51,7 @@ def book(method: str, symbols: Any) -> Case:
             while not watching.done() and time.monotonic() < deadline:
                 said = world.read("/api/v1/depth", symbol=PERP)
                 sides = [said["bids"][:-6:-1], said["asks"][:5]]
+                time.sleep(0.05)
                 read[said["lastUpdateId"]] = [
                     [[float(p), float(q)] for p, q in side] for side in sides
                 ]
@@ -202,9 +203,7 @@ class Socket:
 
 
 def _rfq(world: World) -> Any:
-    made = world.write(
-        "POST", "/api/v1/rfq", who=world.bob, symbol="SOL_USDC_RFQ", side="Bid", quantity="1"
-    )
+    made = world.request(world.bob)
     return world.write("POST", "/api/v1/rfq/cancel", who=world.bob, rfqId=made["rfqId"])
 
 
@@ -233,7 +232,7 @@ STREAMS: dict[str, Stream] = {
     "account.positionUpdate": (None, {"s": PERP}),
     f"account.positionUpdate.{PERP}": (None, {"s": PERP}),
     "account.balanceUpdate": (lambda world: world.take(SPOT), {"e": "balanceUpdate"}),
-    "account.rfqUpdate": (_rfq, {"e": "rfqActive", "s": "SOL_USDC_RFQ"}),
+    "account.rfqUpdate": (_rfq, {"e": "rfqActive", "s": RFQ}),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import bpx.async_.account
@@ -40,6 +41,7 @@ CCXT = {"ccxt": "Python", "ccxt async": "asynchronous", "ccxt js": "JavaScript"}
 PRO = {"ccxt.pro": "Python", "ccxt.pro js": "JavaScript"}
 BPX = {"bpx-py": "synchronous", "bpx-py async": "asynchronous"}
 SDK, SOCKET = "sdk", "sdk socket"
+CLIENTS = (*CCXT, *PRO, *BPX, SDK, SOCKET)
 # What the exchange says to what it does not know yet.
 UNSERVED = ("NOT_IMPLEMENTED", "is no path of this API")
 
@@ -58,7 +60,15 @@ class Finding:
     trouble: str | None = None
 
 
-def survey(exchange: LiveExchange) -> list[Finding]:
+@dataclass(frozen=True)
+class Survey:
+    """What was found, and by client all that it says it can do."""
+
+    findings: list[Finding]
+    methods: dict[str, list[str]]
+
+
+def survey(exchange: LiveExchange) -> Survey:
     """Ask each client everything it can ask, one after the other."""
     with ExitStack() as stack:
         world = World(exchange)
@@ -73,7 +83,8 @@ def survey(exchange: LiveExchange) -> list[Finding]:
         for name in BPX:
             found += _of_bindings(callers[name], name, bindings.BPX, bindings.bpx_name, world)
         found += _of_bindings(callers[SDK], SDK, bindings.SDK, bindings.sdk_name, world)
-        return found + _of_socket(world)
+        found += _of_socket(world)
+        return Survey(found, methods() | methods_in_javascript(callers))
 
 
 @contextmanager
@@ -174,14 +185,16 @@ def _of_ccxt(caller: Caller, client: str, world: World) -> Iterator[Finding]:
         return wait(caller.begin(method, *args))
 
     for method, case in unified.CASES.items():
-        yield _judge(client, method, "", lambda case=case: case(call, world))
-    for method, operation in implicit(ccxt.backpack().describe()["api"]).items():
+        yield _judge(world, client, method, "", partial(case, call, world))
+    # What is written comes before what is read.
+    asked = implicit(ccxt.backpack().describe()["api"]).items()
+    for method, operation in sorted(asked, key=lambda pair: pair[1].startswith("GET")):
 
         def ask(method: str = method, **params: Any) -> Any:
             return call(method, params.get("orders", params))
 
         check = OPERATIONS[operation]
-        yield _judge(client, method, operation, lambda check=check, ask=ask: check(ask, world))
+        yield _judge(world, client, method, operation, partial(check, ask, world))
 
 
 def _of_pro(caller: Caller, client: str, world: World) -> Iterator[Finding]:
@@ -189,7 +202,7 @@ def _of_pro(caller: Caller, client: str, world: World) -> Iterator[Finding]:
         return caller.begin(method, *args)
 
     for method, case in streams.CASES.items():
-        yield _judge(client, method, "", lambda case=case: case(begin, world))
+        yield _judge(world, client, method, "", partial(case, begin, world))
 
 
 def _of_bindings(
@@ -209,23 +222,24 @@ def _of_bindings(
 
         for operation in operations:
             check = OPERATIONS[operation]
-            yield _judge(client, method, operation, lambda check=check, ask=ask: check(ask, world))
+            yield _judge(world, client, method, operation, partial(check, ask, world))
 
 
 def _of_socket(world: World) -> Iterator[Finding]:
     socket = streams.Socket(world)
     for stream in streams.STREAMS:
-        case = streams.hear
-        yield _judge(
-            SOCKET, "subscribe", stream, lambda stream=stream: case(socket, world, stream)
-        )
+        heard = partial(streams.hear, socket, world, stream)
+        yield _judge(world, SOCKET, "subscribe", stream, heard)
     for method, end in streams.SOCKET_METHODS.items():
-        yield _judge(SOCKET, method, "", lambda end=end: end(socket, world))
+        yield _judge(world, SOCKET, method, "", partial(end, socket, world))
 
 
-def _judge(client: str, method: str, asks: str, run: Callable[[], None]) -> Finding:
+def _judge(world: World, client: str, method: str, asks: str, run: Callable[[], None]) -> Finding:
     """Run one case, and tell what came of it and whether that was to be expected."""
     result, why = _outcome(run)
+    if result != PASS:
+        # What a case left behind is nobody else's.
+        world.tidy()
     key = asks or method
     expected = PASS
     if key in AWAITED:

@@ -11,8 +11,8 @@ import psycopg
 from tests.api.signed import SignedClient
 from tests.live import LiveExchange
 
-SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
-TRIES = 60
+SPOT, PERP, RFQ = "SOL_USDC", "SOL_USDC_PERP", "SOL_USDC_RFQ"
+TRIES = 40
 # No account of this exchange receives there.
 OUTSIDE = "0xfb6916095ca1df60bb79ce92ce3ea74c37c5d359"
 
@@ -71,6 +71,12 @@ class World:
         """End alice's orders in a market."""
         self.write("DELETE", "/api/v1/orders", symbol=symbol)
 
+    def tidy(self) -> None:
+        """End whatever alice has left open."""
+        for symbol in (SPOT, PERP):
+            self.cancel_all(symbol)
+            self.write("DELETE", "/api/v1/strategies", symbol=symbol)
+
     def row(self, query: str, *values: Any) -> tuple[Any, ...]:
         """Return the one row which the database has."""
         (found,) = self._database.execute(query, values).fetchall()
@@ -80,12 +86,34 @@ class World:
         """Let alice have some of everything which can be read."""
         for symbol in (SPOT, PERP):
             self.take(symbol)
+        self._ask_for_quotes()
+        plan = {"side": "Bid", "strategyType": "Scheduled", "quantity": "0.4"}
+        plan |= {"price": self.away(), "duration": "60000", "interval": "15000"}
+        self.write("POST", "/api/v1/strategy", symbol=SPOT, **plan)
+        self.write("DELETE", "/api/v1/strategies", symbol=SPOT)
         for side, quantity in (("Lend", "20"), ("Borrow", "2")):
-            self.write(
-                "POST", "/api/v1/borrowLend", side=side, quantity=quantity, symbol="USDC"
-            )
+            terms = {"side": side, "quantity": quantity, "symbol": "USDC"}
+            self.write("POST", "/api/v1/borrowLend", **terms)
         withdrawal = {"address": OUTSIDE, "blockchain": "Ethereum", "symbol": "USDC"}
         self.write("POST", "/wapi/v1/capital/withdrawals", quantity="20", **withdrawal)
+
+    def quote(self, who: SignedClient, rfq: str) -> Any:
+        """Quote the best prices of the book."""
+        bid, ask = self.best(SPOT)
+        prices = {"bidPrice": str(bid), "askPrice": str(ask)}
+        return self.write("POST", "/api/v1/rfq/quote", who=who, rfqId=rfq, **prices)
+
+    def request(self, who: SignedClient) -> Any:
+        """Ask for quotes."""
+        terms = {"symbol": RFQ, "side": "Bid", "quantity": "1"}
+        return self.write("POST", "/api/v1/rfq", who=who, **terms)
+
+    def _ask_for_quotes(self) -> None:
+        """Let alice and bob each take the other's quote."""
+        for taker, maker in ((self.alice, self.bob), (self.bob, self.alice)):
+            made = self.request(taker)
+            ids = {"rfqId": made["rfqId"], "quoteId": self.quote(maker, made["rfqId"])["quoteId"]}
+            self.write("POST", "/api/v1/rfq/accept", who=taker, **ids)
 
 
 class Unserved(AssertionError):
@@ -108,6 +136,11 @@ def plain(value: Any, *, but: tuple[str, ...] = ()) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     return str(value)
+
+
+def pause(attempt: int) -> None:
+    """Wait before asking again: not at first, then longer, as answers are rationed."""
+    time.sleep(0 if attempt < 5 else 0.1)
 
 
 def shown(value: Any) -> str:
