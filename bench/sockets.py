@@ -95,8 +95,8 @@ class Link(asyncio.Protocol):
 async def open_link(ws: str, link: Link) -> None:
     """Connect and shake hands."""
     address = urlsplit(ws)
-    assert address.hostname is not None, ws
-    assert address.port is not None, ws
+    assert address.hostname is not None
+    assert address.port is not None
     await asyncio.get_running_loop().create_connection(lambda: link, address.hostname, address.port)
     await link.opened
 

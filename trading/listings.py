@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from accounts.assets import SqrtText, assets, ppb_text, sqrt_text
+from accounts.custody import TokenRow, token_rows
 from engine.catalog import Asset, Haircut, MarketState
 from engine.catalog import Market as Listing
 from trading.catalog import ListedMarket, listed_market
@@ -23,8 +24,8 @@ class HaircutText(NamedTuple):
 class AssetRow(NamedTuple):
     symbol: str
     name: str
-    # Where the asset can come from and go to: nowhere until a chain is connected.
-    chains: tuple[dict[str, object], ...] = ()
+    # Where the asset can come from and go to, as staff keep it.
+    chains: list[TokenRow]
 
 
 class CollateralRow(NamedTuple):
@@ -58,7 +59,11 @@ class MarketRow(NamedTuple):
 
 def asset_rows() -> list[AssetRow]:
     """Return the listed assets in the order of listing."""
-    return [AssetRow(asset.symbol, asset.name) for asset in assets().values()]
+    chains = token_rows()
+    return [
+        AssetRow(asset.symbol, asset.name, chains.get(asset.symbol, []))
+        for asset in assets().values()
+    ]
 
 
 def collateral_terms() -> list[CollateralRow]:

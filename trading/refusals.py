@@ -17,7 +17,10 @@ REJECT_HEADER: Final = "X-Reject-Code"
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An answer which says no. `reject` is the engine's own code, where the engine decided."""
+    """An answer which says no.
+
+    `reject` is the engine's own code where the engine decided, or REQUEST_REPEATED.
+    """
 
     status: int
     code: str
@@ -77,6 +80,14 @@ OUTCOME_UNKNOWN: Final = Refusal(
     "TIMEOUT",
     "The exchange has not answered in time and the request may have been carried out: "
     "look at your orders before you send it again",
+)
+# Clients must not take it for a passing fault: ccxt would sign the order anew and place it again.
+REQUEST_REPEATED: Final = Refusal(
+    400,
+    "INVALID_CLIENT_REQUEST",
+    "This signed request was answered before, and what it asks for is done once: "
+    "look at your account, and sign it anew to have it done again",
+    "REQUEST_REPEATED",
 )
 SERVER_ERROR: Final = Refusal(500, "SERVER_ERROR", "Something went wrong on our side: try again")
 

@@ -32,8 +32,8 @@ from engine.events import (
 from engine.questions import MaxLots, MaxOrder, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
-from gateway.client import ask, submit, submit_async, submit_many
-from gateway.errors import EngineUnavailable, GatewayError
+from gateway.client import Outcome, ask, submit, submit_async, submit_many
+from gateway.errors import EngineUnavailable, GatewayError, RequestRepeated
 from trading import conditions
 from trading.catalog import MAX_INTEGER, ListedMarket, catalog
 from trading.refusals import (
@@ -41,6 +41,7 @@ from trading.refusals import (
     INVALID_MARKET,
     ORDER_NOT_FOUND,
     OUTCOME_UNKNOWN,
+    REQUEST_REPEATED,
     Refusal,
     Refused,
     forbidden,
@@ -119,13 +120,17 @@ async def place_orders_async(
         request if isinstance(request, Refusal) else order_command(access, request)
         for request in requests
     ]
-    outcomes = iter(await submit_many([one for one in commands if isinstance(one, PlaceOrder)]))
+    places = [at for at, one in enumerate(commands) if isinstance(one, PlaceOrder)]
+    submitted = [one for one in commands if isinstance(one, PlaceOrder)]
+    outcomes = iter(await submit_many(submitted, places=places))
     return [
-        command
-        if isinstance(command, Refusal)
-        else _placed(_outcome(command, next(outcomes).answer))
+        command if isinstance(command, Refusal) else _batch_placed(command, next(outcomes))
         for command in commands
     ]
+
+
+def _batch_placed(command: PlaceOrder, outcome: Outcome) -> Placed | Refusal:
+    return REQUEST_REPEATED if outcome.repeated else _placed(_outcome(command, outcome.answer))
 
 
 def max_order(access: Access, request: OrderRequest) -> str:
@@ -342,7 +347,9 @@ async def _submit_async(command: Command) -> Event | Refusal:
 
 
 def refusal_without_answer(error: GatewayError) -> Refusal:
-    """Return what to say when the engine has not answered."""
+    """Return what to say when the engine has not answered, or had answered before."""
+    if isinstance(error, RequestRepeated):
+        return REQUEST_REPEATED
     return ENGINE_AWAY if isinstance(error, EngineUnavailable) else OUTCOME_UNKNOWN
 
 

@@ -160,6 +160,9 @@ def _view(fast: FastPath) -> Callable[..., Any]:
         responses={200: fast.answer},
     )(described)
     parent = SignedView if fast.instruction else PublicView
-    view: Any = type(f"Fast_{fast.name}", (parent,), {fast.method.lower(): method})
+    members: dict[str, Any] = {fast.method.lower(): method}
+    if fast.instruction:
+        members["instructions"] = {fast.method: fast.instruction}
+    view: Any = type(f"Fast_{fast.name}", (parent,), members)
     callback: Callable[..., Any] = view.as_view()
     return callback

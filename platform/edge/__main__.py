@@ -1,12 +1,16 @@
 """Run the front: `python -m edge --port 8000`. How it serves is said here, once for every host."""
 
 import argparse
+import os
 from typing import Any, Final
 
 import uvicorn
+from django.conf import settings
 
 from edge.protocol import Protocol
 from edge.wire import SHUTDOWN_SECONDS, Wire
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 OPTIONS: Final[dict[str, Any]] = {
     "loop": "uvloop",
@@ -32,7 +36,15 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
-    uvicorn.run("edge.app:application", host=given.host, port=given.port, **OPTIONS)
+    uvicorn.run(
+        "edge.app:application",
+        host=given.host,
+        port=given.port,
+        # Anybody can send these headers: only what our own proxies say is an address.
+        proxy_headers=bool(settings.TRUSTED_PROXIES),
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        **OPTIONS,
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import msgspec
 from accounts import signature
 from accounts.access import Access
 from accounts.pace import MinuteLimit
+from accounts.scopes import TRADE
 from edge import auth
 from edge.auth import Keys, Signed
 from edge.clients import Client
@@ -143,10 +144,15 @@ class Entry:
     def drop_revoked(self, client: Client) -> None:
         """End a login whose key is no longer valid."""
         login = self._logins.get(client)
-        if login is not None:
-            access = self.keys.find(login.public_key)
-            if access is None or access.account != login.access.account:
-                self._end_login(client)
+        if login is None:
+            return
+        access = self.keys.find(login.public_key)
+        if (
+            access is None
+            or access.account != login.access.account
+            or access.objection(scope=TRADE, address=client.address, now=time.time()) is not None
+        ):
+            self._end_login(client)
 
     async def ended(self, client: Client) -> None:
         """Finish what a socket that has ended left behind."""
@@ -162,9 +168,10 @@ class Entry:
             return refused(_UNSIGNED)
         found = auth.authenticate(
             self.keys,
-            Signed(*sealed),
+            Signed.of(sealed, client.address),
             instruction=INSTRUCTION,
             segments=[()],
+            scope=TRADE,
             now_ms=now_ns // 1_000_000,
         )
         if isinstance(found, Refusal):
@@ -178,7 +185,13 @@ class Entry:
 
     def _access(self, client: Client, login: Login) -> Access | Refusal:
         """Return what the login may do now."""
-        found = auth.admitted(self.keys, login.public_key)
+        found = auth.admitted(
+            self.keys,
+            login.public_key,
+            scope=TRADE,
+            address=client.address,
+            now=time.time(),
+        )
         if isinstance(found, Access) and found.account == login.access.account:
             return found
         self._end_login(client)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from accounts.access import Access
+from accounts.scopes import READ
 from edge.auth import Keys, Signed, authenticate
 from edge.clients import Client, Sender
 from edge.entry import METHOD_PREFIX, Entry, Frame
@@ -74,16 +75,19 @@ class Feeds:
             await self.entry.ended(client)
 
     def drop_revoked(self) -> None:
-        """End private subscriptions and logins whose key is no longer valid."""
+        """End private subscriptions and logins whose key is revoked, expired or limited."""
+        now = time.time()
         for client in list(self.clients):
             for (account, name), public_key in list(client.subscriptions.items()):
-                if public_key and not self._still_speaks(public_key, account):
+                if public_key and not self._may_listen(public_key, account, client.address, now):
                     self._leave(client, name, account)
             self.entry.drop_revoked(client)
 
-    def _still_speaks(self, public_key: str, account: int) -> bool:
+    def _may_listen(self, public_key: str, account: int, address: str, now: float) -> bool:
         access = self.keys.find(public_key)
-        return access is not None and access.account == account and not access.refusal("view")
+        if access is None or access.account != account:
+            return False
+        return access.objection(scope=READ, address=address, now=now) is None
 
     def hear(self, client: Client, text: str | None) -> None:
         """Do what one message of a client says; text is None for what is no text."""
@@ -117,11 +121,14 @@ class Feeds:
     def _subscribe(self, client: Client, names: list[str], signature: list[str] | None) -> None:
         access, public_key = None, ""
         if any(name.startswith(PRIVATE_PREFIX) for name in names):
-            access = self._signer(signature)
-            if access is None or signature is None:
+            if signature is None or len(signature) != 4:
                 client.push_error(INVALID_SIGNATURE)
                 return
-            public_key = signature[0]
+            found = self._signer(signature, client.address)
+            if isinstance(found, Refusal):
+                client.push_error(_told(found))
+                return
+            access, public_key = found, signature[0]
         for name in names:
             private = name.startswith(PRIVATE_PREFIX) and access is not None
             account = access.account if private and access is not None else 0
@@ -137,18 +144,16 @@ class Feeds:
             if joined:
                 self.welcome(client, name, account)
 
-    def _signer(self, signature: list[str] | None) -> Access | None:
+    def _signer(self, signature: list[str], address: str) -> Access | Refusal:
         """Return whose key signed a subscription."""
-        if signature is None or len(signature) != 4:
-            return None
-        found = authenticate(
+        return authenticate(
             self.keys,
-            Signed(*signature),
+            Signed.of(signature, address),
             instruction=INSTRUCTION,
             segments=[()],
+            scope=READ,
             now_ms=time.time_ns() // 1_000_000,
         )
-        return None if isinstance(found, Refusal) else found
 
     def _leave(self, client: Client, name: str, account: int) -> None:
         client.subscriptions.pop((account, name), None)
@@ -158,3 +163,9 @@ class Feeds:
         self.clients.pop(client, None)
         for account, name in list(client.subscriptions):
             self._leave(client, name, account)
+
+
+def _told(refusal: Refusal) -> tuple[int, str]:
+    """Return the protocol's error, which has one code for all; a limit of the key is named."""
+    is_limit = refusal.code in ("FORBIDDEN", "UNAUTHORIZED")
+    return INVALID_SIGNATURE[0], refusal.message if is_limit else INVALID_SIGNATURE[1]

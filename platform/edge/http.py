@@ -12,8 +12,11 @@ from django.conf import settings
 from accounts import signature
 from accounts.access import Access
 from accounts.pace import MinuteLimit
+from accounts.scopes import READ
 from edge import auth
 from edge.routes import METHODS, BatchRoute, Route, SignedRoute
+from edge.twins import MAX_TWINS, Twins
+from gateway import signed_request
 from trading.api.answers import Answer, refused
 from trading.refusals import (
     ENGINE_AWAY,
@@ -48,6 +51,7 @@ class HotPath:
         self.keys = keys
         self.signed = MinuteLimit(settings.SIGNED_REQUESTS_PER_MINUTE)
         self.unsigned = MinuteLimit(settings.UNSIGNED_REQUESTS_PER_MINUTE)
+        self.twins = Twins()
 
     async def serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of `route`."""
@@ -76,7 +80,7 @@ class HotPath:
         body = await read_body(receive) if scope["method"] != "GET" else b""
         if body is None:
             return refused(_TOO_LONG)
-        signed = auth.signed_headers(scope["headers"])
+        signed = auth.signed_headers(scope["headers"], address)
         if signed is None:
             self.unsigned.allows(address, now_ns)
             return refused(auth.UNSIGNED)
@@ -90,6 +94,7 @@ class HotPath:
             signed,
             instruction=route.instruction,
             segments=segments,
+            scope=READ if scope["method"] == "GET" else route.scope,
             now_ms=now_ns // 1_000_000,
         )
         if isinstance(access, Refusal):
@@ -97,7 +102,20 @@ class HotPath:
             return refused(access)
         if not self.signed.allows(access.account, now_ns):
             return refused(TOO_MANY_REQUESTS)
-        return await _call(route, access, segments)
+        if scope["method"] == "GET":
+            return await _call(route, access, segments)
+        request = signed_request.begin(
+            public_key=signed.public_key, signature=signed.signature, timestamp=signed.timestamp
+        )
+        first, number = self.twins.meet(signed.signature, address, time.monotonic_ns())
+        if number:
+            if await first.was_carried_out():
+                request.twins = min(number, MAX_TWINS)
+            return await _call(route, access, segments)
+        try:
+            return await _call(route, access, segments)
+        finally:
+            first.answered(carried_out=request.carried_out)
 
 
 async def answer_of(work: Awaitable[Answer], what: str) -> Answer:

@@ -141,15 +141,22 @@ class UpdateAccount(Command, frozen=True, kw_only=True):
 
 
 class CreditDeposit(Command, frozen=True, kw_only=True):
-    """Credit money that has arrived outside. The command id makes it happen once."""
+    """Credit money that has arrived outside. The command id makes it happen once.
+
+    `arrival` is the number under which the caller keeps where it came from; 0: nowhere.
+    """
 
     account: AccountId
     asset: str
     amount_atoms: int
+    arrival: int = 0
 
 
 class RequestWithdrawal(Command, frozen=True, kw_only=True):
-    """Take money out of an account into flight, until it is settled or returned."""
+    """Take money out of an account into flight, until it is settled or returned.
+
+    The fee is a part of the amount: what arrives outside is the rest.
+    """
 
     account: AccountId
     asset: str
@@ -157,6 +164,7 @@ class RequestWithdrawal(Command, frozen=True, kw_only=True):
     withdrawal: int
     auto_lend_redeem: bool = True
     auto_borrow: bool = False
+    fee_atoms: int = 0
 
 
 class SettleWithdrawal(Command, frozen=True, kw_only=True):

@@ -98,6 +98,7 @@ class DepositCredited(Event, frozen=True, kw_only=True):
     account: AccountId
     asset: str
     amount_atoms: int
+    arrival: int = 0
 
 
 class WithdrawalRequested(Event, frozen=True, kw_only=True):
@@ -105,6 +106,7 @@ class WithdrawalRequested(Event, frozen=True, kw_only=True):
     account: AccountId
     asset: str
     amount_atoms: int
+    fee_atoms: int = 0
 
 
 class WithdrawalSettled(Event, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ class WithdrawalSettled(Event, frozen=True, kw_only=True):
     asset: str
     amount_atoms: int
     returned: bool
+    fee_atoms: int = 0
 
 
 class FundsTransferred(Event, frozen=True, kw_only=True):

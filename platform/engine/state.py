@@ -163,15 +163,18 @@ class ListedMarket:
 
 
 class Withdrawal:
-    """Money in flight out of the exchange."""
+    """Money in flight out of the exchange; the fee is a part of the amount."""
 
-    __slots__ = ("account_id", "amount_atoms", "asset", "withdrawal")
+    __slots__ = ("account_id", "amount_atoms", "asset", "fee_atoms", "withdrawal")
 
-    def __init__(self, withdrawal: int, account_id: AccountId, asset: str, amount: int) -> None:
+    def __init__(
+        self, withdrawal: int, account_id: AccountId, asset: str, amount: int, fee: int
+    ) -> None:
         self.withdrawal = withdrawal
         self.account_id = account_id
         self.asset = asset
         self.amount_atoms = amount
+        self.fee_atoms = fee
 
 
 class State:

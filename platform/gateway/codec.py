@@ -55,13 +55,15 @@ class Follow(msgspec.Struct, frozen=True, array_like=True, tag="f"):
 class Reply(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     """The committed outcome of a command, or the answer to a question.
 
-    An answer shows what is committed up to `sequence`.
+    An answer shows what is committed up to `sequence`. `repeated` says that the command id was
+    known: the outcome is that of the first.
     """
 
     correlation: int
     sequence: int
     at_ns: int
     answer: msgspec.Raw
+    repeated: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="x"):

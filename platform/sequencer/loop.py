@@ -238,7 +238,7 @@ class Sequencer:
             stop_process(f"{asked.command!r} broke an invariant ({error!r})")
         if isinstance(outcome, Entry):
             if asked.caller is not None:
-                outcome.callers.append((asked.caller, asked.correlation, None))
+                outcome.callers.append((asked.caller, asked.correlation, None, False))
             self._uncommitted[outcome.sequence] = outcome
             if is_first:
                 self._loop.call_soon(self._wake_committer)
@@ -249,7 +249,7 @@ class Sequencer:
         if first is None:
             self._repeated(asked, outcome)
         elif asked.caller is not None:
-            first.callers.append((asked.caller, asked.correlation, outcome.answer))
+            first.callers.append((asked.caller, asked.correlation, outcome.answer, True))
 
     def _wake_committer(self) -> None:
         # Not at the first command: all that came in with it, in one turn, is one commit.
@@ -277,7 +277,7 @@ class Sequencer:
         last = self._uncommitted.get(self.applied)
         if last is not None:
             # It may show what the last command did: it waits for that to be committed.
-            last.callers.append((caller, correlation, answer))
+            last.callers.append((caller, correlation, answer, False))
             return
         caller.reply(correlation, sequence=self.applied, at_ns=at_ns, answer=answer)
         caller.flush()
@@ -285,9 +285,14 @@ class Sequencer:
     def _answer(self, batch: Batch) -> None:
         for entry in batch.entries:
             del self._uncommitted[entry.sequence]
-            for caller, correlation, own in entry.callers:
-                answer = entry.answer if own is None else own
-                caller.reply(correlation, sequence=entry.sequence, at_ns=entry.at_ns, answer=answer)
+            for caller, correlation, own, repeated in entry.callers:
+                caller.reply(
+                    correlation,
+                    sequence=entry.sequence,
+                    at_ns=entry.at_ns,
+                    answer=entry.answer if own is None else own,
+                    repeated=repeated,
+                )
         self._committed(batch)
 
 

@@ -68,7 +68,7 @@ class Keys:
     def find(self, public_key: str) -> Access | None:
         return self.users.get(public_key)
 
-    def used(self, public_key: str) -> None:
+    def used(self, public_key: str, address: str) -> None:
         """Nothing keeps the time of last use here."""
 
 
@@ -241,7 +241,7 @@ class Front:
     async def _submit(self, command: Command) -> Outcome:
         return self.command(command)
 
-    async def _submit_many(self, commands: Sequence[Command]) -> list[Outcome]:
+    async def _submit_many(self, commands: Sequence[Command], **places: object) -> list[Outcome]:
         return [self.command(command) for command in commands]
 
     @staticmethod

@@ -216,7 +216,7 @@ def test_answers_come_as_they_are_done_and_only_so_many_are_worked_on(
 ) -> None:
     monkeypatch.setattr(entry, "MAX_IN_FLIGHT", 2)
     gates: list[asyncio.Event] = []
-    submit: Any = vars(services)["submit_async"]
+    submit = front._submit
 
     async def slowly(command: Any) -> Any:
         gate = asyncio.Event()
@@ -276,7 +276,7 @@ def test_orders_on_their_way_end_with_the_socket_too(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entry, "RETRY_SECONDS", 0)
-    submit: Any = vars(services)["submit_async"]
+    submit = front._submit
     calls: list[str] = []
 
     async def slowly(command: Any) -> Any:
@@ -297,8 +297,8 @@ def test_orders_on_their_way_end_with_the_socket_too(
     asyncio.run(say_and_leave())
     assert calls == ["PlaceOrder", "CancelAllOrders", "CancelAllOrders"]
     assert open_orders(front, front.alice) == []
-    assert front.entry._working == {}
-    assert front.entry._logins == {}
+    assert not front.entry._working
+    assert not front.entry._logins
 
 
 def test_the_switch_is_the_logins(front: Front) -> None:

@@ -140,6 +140,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         self, account: AccountId, asset: str, amount: int, redeem: bool, borrow: bool
     ) -> None:
         self.withdrawals += 1
+        # Every other one pays a fee, at times as much as it takes out: refused.
+        fee = self.withdrawals % 2 * min(amount, 3) * UNIT[asset]
         self.do(
             c.RequestWithdrawal(
                 account=account,
@@ -148,6 +150,7 @@ class ExchangeMachine(RuleBasedStateMachine):
                 withdrawal=self.withdrawals,
                 auto_lend_redeem=redeem,
                 auto_borrow=borrow,
+                fee_atoms=fee,
             )
         )
 

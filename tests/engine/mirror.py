@@ -125,7 +125,7 @@ class Mirror:
 
     def _withdrawal_settled(self, event: e.WithdrawalSettled) -> None:
         if not event.returned:
-            self.withdrawn[event.asset] += event.amount_atoms
+            self.withdrawn[event.asset] += event.amount_atoms - event.fee_atoms
 
     def _placed(self, event: e.OrderPlaced) -> None:
         if event.status in LIVE:

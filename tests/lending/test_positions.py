@@ -109,6 +109,7 @@ def _as_before(data: bytes) -> bytes:
             position[1] = position[1][:-2]
     for order in content["orders"]:
         order[2] = order[2][:-1]
+    content["withdrawals"] = [withdrawal[:-1] for withdrawal in content["withdrawals"]]
     return msgspec.msgpack.encode(content)
 
 
