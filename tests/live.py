@@ -9,8 +9,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
+
+from launcher.environment import open_site
+from launcher.postgres import NAME
 
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCHER = (sys.executable, "-m", "launcher")
@@ -76,6 +80,12 @@ class LiveExchange:
         answer = requests.get(self["rest"] + path, timeout=10)
         answer.raise_for_status()
         return answer.json()
+
+    def database_url(self) -> str:
+        """Return where its PostgreSQL listens."""
+        site = open_site(self.data)
+        password, sockets = quote(site.postgres_password), quote(str(site.sockets / "postgres"))
+        return f"postgresql://{NAME}:{password}@/{NAME}?host={sockets}"
 
     def stop(self) -> int:
         """Stop as Ctrl-C does and return the exit code."""

@@ -11,15 +11,69 @@ from nacl.signing import SigningKey
 
 from tests.live import LiveExchange
 
+# By method and path; what is not here is public.
 INSTRUCTIONS = {
+    ("GET", "/api/v1/account"): "accountQuery",
+    ("PATCH", "/api/v1/account"): "accountUpdate",
+    ("POST", "/api/v1/account/convertDust"): "convertDust",
+    ("GET", "/api/v1/account/limits/borrow"): "maxBorrowQuantity",
+    ("GET", "/api/v1/account/limits/order"): "maxOrderQuantity",
+    ("GET", "/api/v1/account/limits/withdrawal"): "maxWithdrawalQuantity",
+    ("POST", "/api/v1/borrowLend"): "borrowLendExecute",
+    ("GET", "/api/v1/borrowLend/position/liquidationPrice"): "borrowLendPositionLiquidationPrice",
+    ("GET", "/api/v1/borrowLend/positions"): "borrowLendPositionQuery",
+    ("GET", "/api/v1/capital"): "balanceQuery",
+    ("GET", "/api/v1/capital/collateral"): "collateralQuery",
     ("POST", "/api/v1/order"): "orderExecute",
     ("GET", "/api/v1/order"): "orderQuery",
     ("DELETE", "/api/v1/order"): "orderCancel",
+    ("POST", "/api/v1/orders"): "orderExecute",
     ("GET", "/api/v1/orders"): "orderQueryAll",
     ("DELETE", "/api/v1/orders"): "orderCancelAll",
-    ("GET", "/api/v1/capital"): "balanceQuery",
-    ("GET", "/wapi/v1/history/orders"): "orderHistoryQueryAll",
+    ("GET", "/api/v1/position"): "positionQuery",
+    ("POST", "/api/v1/rfq"): "rfqSubmit",
+    ("POST", "/api/v1/rfq/accept"): "quoteAccept",
+    ("POST", "/api/v1/rfq/cancel"): "rfqCancel",
+    ("POST", "/api/v1/rfq/quote"): "quoteSubmit",
+    ("POST", "/api/v1/rfq/refresh"): "rfqRefresh",
+    ("GET", "/api/v1/rfqs"): "rfqQuery",
+    ("GET", "/api/v1/strategies"): "strategyQueryAll",
+    ("DELETE", "/api/v1/strategies"): "strategyCancelAll",
+    ("POST", "/api/v1/strategy"): "strategyCreate",
+    ("GET", "/api/v1/strategy"): "strategyQuery",
+    ("DELETE", "/api/v1/strategy"): "strategyCancel",
+    ("POST", "/api/v1/vault/mint"): "vaultMint",
+    ("GET", "/api/v1/vault/nav"): "vaultNavQuery",
+    ("POST", "/api/v1/vault/redeem"): "vaultRedeemRequest",
+    ("DELETE", "/api/v1/vault/redeem"): "vaultRedeemCancel",
+    ("GET", "/api/v1/vault/redeems/pending"): "vaultPendingRedeemsQuery",
+    ("GET", "/api/v1/x/lendTerms"): "xLendTermsQuery",
+    ("PUT", "/api/v1/x/lendTerms"): "xLendTermsUpdate",
+    ("GET", "/wapi/v1/capital/deposit/address"): "depositAddressQuery",
+    ("GET", "/wapi/v1/capital/deposits"): "depositQueryAll",
+    ("GET", "/wapi/v1/capital/withdrawals"): "withdrawalQueryAll",
+    ("POST", "/wapi/v1/capital/withdrawals"): "withdraw",
+    ("GET", "/wapi/v1/capital/withdrawals/delay"): "withdrawalDelayQuery",
+    ("POST", "/wapi/v1/capital/withdrawals/delay"): "withdrawalDelayCreate",
+    ("PATCH", "/wapi/v1/capital/withdrawals/delay"): "withdrawalDelayUpdate",
+    ("GET", "/wapi/v1/history/borrowLend"): "borrowHistoryQueryAll",
+    ("GET", "/wapi/v1/history/borrowLend/positions"): "borrowPositionHistoryQueryAll",
+    ("GET", "/wapi/v1/history/dust"): "dustHistoryQueryAll",
     ("GET", "/wapi/v1/history/fills"): "fillHistoryQueryAll",
+    ("GET", "/wapi/v1/history/funding"): "fundingHistoryQueryAll",
+    ("GET", "/wapi/v1/history/interest"): "interestHistoryQueryAll",
+    ("GET", "/wapi/v1/history/orders"): "orderHistoryQueryAll",
+    ("GET", "/wapi/v1/history/pnl"): "pnlHistoryQueryAll",
+    ("GET", "/wapi/v1/history/position"): "positionHistoryQueryAll",
+    ("GET", "/wapi/v1/history/quote"): "quoteHistoryQueryAll",
+    ("GET", "/wapi/v1/history/quote/fill"): "quoteFillHistoryQueryAll",
+    ("GET", "/wapi/v1/history/rfq"): "rfqHistoryQueryAll",
+    ("GET", "/wapi/v1/history/rfq/fill"): "rfqFillHistoryQueryAll",
+    ("GET", "/wapi/v1/history/settlement"): "settlementHistoryQueryAll",
+    ("GET", "/wapi/v1/history/strategies"): "strategyHistoryQueryAll",
+    ("GET", "/wapi/v1/history/vault/mint"): "vaultMintHistoryQueryAll",
+    ("GET", "/wapi/v1/history/vault/redeem"): "vaultRedeemHistoryQueryAll",
+    ("POST", "/wapi/v1/user/2fa"): "issueTwoFactorToken",
 }
 
 
@@ -52,15 +106,17 @@ class SignedClient:
     def call(
         self, method: str, path: str, params: dict[str, Any] | None = None, **when: Any
     ) -> Any:
-        """Sign and send; return the parsed body, or its text where it is not JSON."""
+        """Sign what is signed, send, and return the parsed body, or its text if it is not JSON."""
         params = params or {}
         pairs = [f"{name}={_text(value)}" for name, value in sorted(params.items())]
-        signed = "&".join([f"instruction={INSTRUCTIONS[method, path]}", *pairs])
+        instruction = INSTRUCTIONS.get((method, path))
+        signed = "&".join([f"instruction={instruction}", *pairs])
+        headers = {} if instruction is None else self.headers(signed, **when)
         if method == "GET":
             query = f"?{urlencode(params)}" if params else ""
-            return self.send(method, path + query, self.headers(signed, **when))
+            return self.send(method, path + query, headers)
         body = json.dumps(params).encode()
-        return self.send(method, path, self.headers(signed, **when), body)
+        return self.send(method, path, headers, body)
 
     def send(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None = None

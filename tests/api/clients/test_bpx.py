@@ -9,7 +9,7 @@ from bpx.base.base_account import BaseAccount
 from bpx.base.base_public import BasePublic
 from bpx.public import Public
 
-from tests.api import conversation
+from tests.api.clients import conversation
 from tests.live import LiveExchange
 
 pytestmark = pytest.mark.live

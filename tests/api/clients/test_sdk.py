@@ -9,7 +9,7 @@ import pytest
 from backpack_exchange_sdk import AuthenticationClient, PublicClient
 from backpack_exchange_sdk._base.errors import BackpackAPIError
 
-from tests.api import conversation
+from tests.api.clients import conversation
 from tests.live import LiveExchange
 
 pytestmark = pytest.mark.live

@@ -9,7 +9,7 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from tests.api import conversation
+from tests.api.clients import conversation
 from tests.live import LiveExchange
 
 pytestmark = pytest.mark.live

@@ -1,0 +1,59 @@
+"""What is known to be otherwise than "pass": awaited, refused, the client's own fault, not covered."""
+
+# Served soon: each of these cases fails as long as the exchange refuses it as unknown. A case that
+# passes must be taken out of this list: the tests say so. By endpoint, variant, method or stream.
+AWAITED: frozenset[str] = frozenset(
+    {
+        "GET /wapi/v1/capital/deposit/address",
+        "fetchDepositAddress",
+        "GET /wapi/v1/capital/withdrawals/delay",
+        "POST /wapi/v1/capital/withdrawals/delay",
+        "PATCH /wapi/v1/capital/withdrawals/delay",
+    }
+)
+
+# The exchange refuses, and should: by endpoint, with its code.
+REFUSED: dict[str, str] = {}
+
+_FLAG = "it says that it has this, and has not"
+_ORDERS = "it looks for a cache which it has not made"
+# The client itself cannot: by client and method, what it raises and what is wrong with it.
+CLIENT_FAULTS: dict[tuple[str, str], tuple[str, str]] = {
+    ("ccxt", "fetchTime"): ("AssertionError", "it reads the first digit only"),
+    ("ccxt async", "fetchTime"): ("AssertionError", "it reads the first digit only"),
+    ("ccxt.pro", "unWatchOrders"): ("TypeError", _ORDERS),
+    ("ccxt.pro", "unWatchPositions"): ("TypeError", _ORDERS),
+    ("ccxt.pro js", "unWatchPositions"): ("TypeError", _ORDERS),
+    **{
+        (client, method): ("NotSupported", _FLAG)
+        for client in ("ccxt", "ccxt async", "ccxt js")
+        for method in ("fetchOpenInterestHistory", "createMarketOrderWs")
+    },
+    **{
+        (client, f"createMarket{side}OrderWithCost"): ("KeyError", "it lacks an option of its own")
+        for client in ("ccxt", "ccxt async")
+        for side in ("Buy", "Sell")
+    },
+}
+
+_FEATURE = "no method: it says what kind of venue this is"
+_ADDRESS = "asks nothing: it makes the address for the method of that name"
+_URLS = (
+    *("all_mark_prices", "assets", "borrow_lend_market_history", "borrow_lend_markets"),
+    *("collateral", "depth", "funding_interval_rates", "historical_trades", "klines", "market"),
+    *("markets", "open_interest", "ping", "recent_trades", "status", "ticker", "tickers", "time"),
+)
+# No case, and why: by client and method.
+NOT_COVERED: dict[tuple[str, str], str] = {
+    **{
+        (client, feature): _FEATURE
+        for client in ("ccxt", "ccxt async", "ccxt js")
+        for feature in ("publicAPI", "privateAPI", "spot", "margin", "swap")
+    },
+    **{
+        (client, f"Public.get_{name}_url"): _ADDRESS
+        for client in ("bpx-py", "bpx-py async")
+        for name in _URLS
+    },
+    ("bpx-py async", "Public.get_market"): "the asynchronous client has no such method",
+}
