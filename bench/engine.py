@@ -11,6 +11,8 @@ from bench.report import line, timed
 from bench.workload import FIRST_ACCOUNT, Fill, Workload, build, checksum
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.engine import Engine
 from engine.units import AccountId, OrderId
 
@@ -93,7 +95,7 @@ def fills_of(outcomes: list[tuple[e.Event, ...]]) -> list[Fill]:
         else (event.buyer_order, event.seller_order, event.price_ticks, event.lots)
         for outcome in outcomes
         for event in outcome
-        if isinstance(event, e.TradeExecuted)
+        if isinstance(event, oe.TradeExecuted)
     ]
 
 
@@ -118,7 +120,7 @@ def _placing_cost(open_orders: int) -> float:
         return c.PlaceOrder(
             account=account,
             market="A0_USDC_PERP",
-            side=c.Side.BID,
+            side=v.Side.BID,
             price_ticks=9_000 + number % 900,
             lots=1,
         )
@@ -126,7 +128,7 @@ def _placing_cost(open_orders: int) -> float:
     placed = run.feed([bid(number) for number in range(open_orders)])
     assert not any(_refused(outcome) for outcome in placed)
     last = placed[-1][0]
-    assert isinstance(last, e.OrderPlaced)
+    assert isinstance(last, oe.OrderPlaced)
     first = last.terms.order_id + 1
     pairs: list[c.AnyCommand] = []
     for number in range(4_000):

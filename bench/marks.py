@@ -5,6 +5,7 @@ from bench.report import line, timed
 from bench.workload import FIRST_ACCOUNT, MID_TICKS, setup
 from engine import commands as c
 from engine import events as e
+from engine import vocabulary as v
 from engine.margin import standing
 from engine.units import AccountId
 
@@ -58,7 +59,7 @@ def _order(number: int) -> c.PlaceOrder:
     return c.PlaceOrder(
         account=AccountId(FIRST_ACCOUNT + number),
         market=PERP,
-        side=c.Side.ASK if number % 2 else c.Side.BID,
+        side=v.Side.ASK if number % 2 else v.Side.BID,
         price_ticks=MID_TICKS,
         lots=1,
     )

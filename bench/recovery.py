@@ -9,7 +9,8 @@ from bench.engine import Run
 from bench.report import line, timed
 from bench.workload import FIRST_ACCOUNT, MID_TICKS, listings, setup
 from engine import commands as c
-from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.snapshot import digest
 from engine.units import AccountId
 from sequencer import snapshots
@@ -32,7 +33,7 @@ def measure() -> None:
     symbols = [market.symbol for market in listings(MARKETS)]
     for start in range(0, ORDERS, PORTION):
         outcomes = run.feed([_order(rng, symbols, start + n) for n in range(PORTION)])
-        assert all(isinstance(outcome[0], e.OrderPlaced) for outcome in outcomes)
+        assert all(isinstance(outcome[0], oe.OrderPlaced) for outcome in outcomes)
     written = digest(run.engine.state)
     with connect("bench") as connection:
         assert snapshots.write(connection, Replica(run.engine))
@@ -66,7 +67,7 @@ def _order(rng: random.Random, symbols: list[str], number: int) -> c.PlaceOrder:
     return c.PlaceOrder(
         account=AccountId(FIRST_ACCOUNT + number % ACCOUNTS),
         market=rng.choice(symbols),
-        side=c.Side.BID if is_bid else c.Side.ASK,
+        side=v.Side.BID if is_bid else v.Side.ASK,
         price_ticks=MID_TICKS - away if is_bid else MID_TICKS + away,
         lots=rng.randint(1, 100),
     )

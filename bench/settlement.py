@@ -13,6 +13,7 @@ from bench.database import empty
 from bench.report import line, percentiles
 from engine import commands as c
 from engine import events as e
+from engine import vocabulary as v
 from engine.units import PRICE_SCALE, AccountId
 from launcher.demo_listing import ASSETS, MARKETS
 from sequencer.batch import Batch, Entry
@@ -98,10 +99,10 @@ class _Watched(Feeder):
             order = c.PlaceOrder(
                 account=MAKER,
                 market="BTC_USDC",
-                side=c.Side.BID,
+                side=v.Side.BID,
                 price_ticks=400_000 + number % 1_000,
                 lots=10,
-                time_in_force=c.IOC,
+                time_in_force=v.IOC,
             )
             self._apply("order", order, asked=due)
             number += 1
@@ -152,7 +153,7 @@ def _setup() -> list[c.AnyCommand]:
             c.PlaceOrder(
                 account=AccountId(FIRST + number),
                 market=PERP,
-                side=c.Side.ASK if number % 2 else c.Side.BID,
+                side=v.Side.ASK if number % 2 else v.Side.BID,
                 price_ticks=PRICE * 100,
                 lots=1_000,
             )

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from engine import commands as c
+from engine import vocabulary as v
 from engine.catalog import Asset, Fraction, Haircut, Market, MarketKind, RateCurve
 from engine.state import FIRST_ORDER_ID
 from engine.units import PPB, AccountId, OrderId
@@ -148,7 +149,7 @@ def build(
             c.PlaceOrder(
                 account=AccountId(order.account),
                 market=symbol,
-                side=c.Side.BID if order.is_bid else c.Side.ASK,
+                side=v.Side.BID if order.is_bid else v.Side.ASK,
                 price_ticks=order.price,
                 lots=order.lots,
             )

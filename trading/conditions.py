@@ -8,15 +8,8 @@ from typing import Final
 
 import msgspec
 
-from engine.commands import (
-    Conditions,
-    Exit,
-    OrderType,
-    Slippage,
-    Trigger,
-    TriggerBy,
-)
 from engine.rejects import Reject
+from engine.vocabulary import Conditions, Exit, OrderType, Slippage, Trigger, TriggerBy
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
 from trading.catalog import ListedMarket
 from trading.refusals import Refusal, Refused, invalid_request, refusal

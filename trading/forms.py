@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from engine.commands import OrderType, Side, TimeInForce, TriggerBy
+from engine.vocabulary import OrderType, Side, TimeInForce, TriggerBy
 from trading.conditions import PERCENT
 from trading.services import OrderRequest
 

@@ -7,7 +7,7 @@ Other processes have none; what must be right everywhere is read from PostgreSQL
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 
-from engine.events import BookChanged, TradeExecuted
+from engine.order_events import BookChanged, TradeExecuted
 from gateway.feed import MarketSnapshot
 from trading.catalog import ListedMarket
 from trading.klines import DAY, INTERVALS, MINUTE, Candle, bucket_start, first_of

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine import events
+from engine import order_events
 from engine.kinds import OrderStatus, OrderTerms
 from gateway.tables import Handlers, Rows, Table
 from trading.models import OPEN_STATUSES, Fill, Order
@@ -56,7 +56,7 @@ FILLS = Table(
 )
 
 
-def order_placed(rows: Rows, event: events.OrderPlaced, sequence: int, at_ns: int) -> None:
+def order_placed(rows: Rows, event: order_events.OrderPlaced, sequence: int, at_ns: int) -> None:
     """Add the order as it stands after the whole command."""
     terms = event.terms
     open_lots = 0
@@ -75,14 +75,18 @@ def order_placed(rows: Rows, event: events.OrderPlaced, sequence: int, at_ns: in
     rows.put(ORDERS, terms.order_id, (*_terms(terms), *progress))
 
 
-def trigger_placed(rows: Rows, event: events.TriggerPlaced, sequence: int, at_ns: int) -> None:
+def trigger_placed(
+    rows: Rows, event: order_events.TriggerPlaced, sequence: int, at_ns: int
+) -> None:
     """Add the order, which waits."""
     progress = (OrderStatus.TRIGGER_PENDING, event.lots_open, 0, 0, None, sequence)
     told = _terms(event.terms, fires_above=event.fires_above)
     rows.put(ORDERS, event.terms.order_id, (*told, *progress))
 
 
-def order_triggered(rows: Rows, event: events.OrderTriggered, sequence: int, at_ns: int) -> None:
+def order_triggered(
+    rows: Rows, event: order_events.OrderTriggered, sequence: int, at_ns: int
+) -> None:
     """Bring the order up to what it is after the whole command."""
     terms = event.terms
     assert terms.lots is not None, "an order is placed with a quantity"
@@ -99,7 +103,9 @@ def order_triggered(rows: Rows, event: events.OrderTriggered, sequence: int, at_
     _trigger(rows, terms, at_ns=event.at_ns, progress=progress)
 
 
-def trigger_failed(rows: Rows, event: events.TriggerFailed, sequence: int, at_ns: int) -> None:
+def trigger_failed(
+    rows: Rows, event: order_events.TriggerFailed, sequence: int, at_ns: int
+) -> None:
     """Close the order and say why it could not be placed."""
     progress = (OrderStatus.TRIGGER_FAILED, 0, 0, 0, event.reason, sequence)
     _trigger(rows, event.terms, at_ns=event.at_ns, progress=progress)
@@ -144,7 +150,7 @@ def _terms(terms: OrderTerms, *, fires_above: bool | None = None) -> tuple[objec
     )
 
 
-def order_filled(rows: Rows, event: events.OrderFilled, sequence: int, at_ns: int) -> None:
+def order_filled(rows: Rows, event: order_events.OrderFilled, sequence: int, at_ns: int) -> None:
     """Append the fill, and bring its order up to it."""
     terms = event.terms
     rows.add(
@@ -183,19 +189,23 @@ def order_filled(rows: Rows, event: events.OrderFilled, sequence: int, at_ns: in
     _change_order(rows, terms, progress)
 
 
-def order_cancelled(rows: Rows, event: events.OrderCancelled, sequence: int, at_ns: int) -> None:
+def order_cancelled(
+    rows: Rows, event: order_events.OrderCancelled, sequence: int, at_ns: int
+) -> None:
     """Close the order."""
     done = (event.executed_lots, event.executed_quote_atoms)
     _change_order(rows, event.terms, (OrderStatus.CANCELLED, 0, *done, None, sequence))
 
 
-def order_expired(rows: Rows, event: events.OrderExpired, sequence: int, at_ns: int) -> None:
+def order_expired(rows: Rows, event: order_events.OrderExpired, sequence: int, at_ns: int) -> None:
     """Close the order and say why the engine ended it."""
     done = (event.executed_lots, event.executed_quote_atoms)
     _change_order(rows, event.terms, (OrderStatus.EXPIRED, 0, *done, event.reason, sequence))
 
 
-def order_modified(rows: Rows, event: events.OrderModified, sequence: int, at_ns: int) -> None:
+def order_modified(
+    rows: Rows, event: order_events.OrderModified, sequence: int, at_ns: int
+) -> None:
     """Resize the order to what it can still reduce, or to what it is to close."""
     done = (event.executed_lots, event.executed_quote_atoms)
     _change_order(rows, event.terms, (event.status, event.lots_open, *done, None, sequence))
@@ -214,12 +224,12 @@ def _change_order(rows: Rows, terms: OrderTerms, progress: tuple[object, ...]) -
 
 
 HANDLERS: Handlers = {
-    events.OrderPlaced: order_placed,
-    events.TriggerPlaced: trigger_placed,
-    events.OrderTriggered: order_triggered,
-    events.TriggerFailed: trigger_failed,
-    events.OrderFilled: order_filled,
-    events.OrderCancelled: order_cancelled,
-    events.OrderExpired: order_expired,
-    events.OrderModified: order_modified,
+    order_events.OrderPlaced: order_placed,
+    order_events.TriggerPlaced: trigger_placed,
+    order_events.OrderTriggered: order_triggered,
+    order_events.TriggerFailed: trigger_failed,
+    order_events.OrderFilled: order_filled,
+    order_events.OrderCancelled: order_cancelled,
+    order_events.OrderExpired: order_expired,
+    order_events.OrderModified: order_modified,
 }

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine import events
+from engine import events, order_events
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
 from trading import history_projections, rfq_projections
@@ -128,7 +128,9 @@ def market_state_changed(
         rows.put(MARKETS, event.market, (*listed[:4], event.state, *listed[5:]))
 
 
-def trade_executed(rows: Rows, event: events.TradeExecuted, sequence: int, at_ns: int) -> None:
+def trade_executed(
+    rows: Rows, event: order_events.TradeExecuted, sequence: int, at_ns: int
+) -> None:
     """Append the trade, and take it into its minute's candle."""
     price, lots, quote = event.price_ticks, event.lots, event.quote_atoms
     rows.add(
@@ -230,7 +232,7 @@ HANDLERS: Handlers = {
     events.AssetListed: asset_listed,
     events.MarketListed: market_listed,
     events.MarketStateChanged: market_state_changed,
-    events.TradeExecuted: trade_executed,
+    order_events.TradeExecuted: trade_executed,
     events.PositionChanged: position_changed,
     events.PositionClosed: history_projections.position_closed,
     events.PricesUpdated: prices_updated,

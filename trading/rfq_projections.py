@@ -1,6 +1,6 @@
 """Requests for quote, quotes and their fills, as rows from the engine's events."""
 
-from engine import events
+from engine import order_events
 from engine.kinds import OrderStatus, QuoteEnd, QuoteTerms, RfqTerms
 from gateway.tables import Handlers, Rows, Table
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
@@ -29,10 +29,15 @@ FILLS = Table(
     ),
 )
 
-Told = events.RfqRefreshed | events.RfqCancelled | events.RfqExpired | events.RfqFilled
+Told = (
+    order_events.RfqRefreshed
+    | order_events.RfqCancelled
+    | order_events.RfqExpired
+    | order_events.RfqFilled
+)
 
 
-def rfq_submitted(rows: Rows, event: events.RfqSubmitted, sequence: int, at_ns: int) -> None:
+def rfq_submitted(rows: Rows, event: order_events.RfqSubmitted, sequence: int, at_ns: int) -> None:
     """Add the request, open."""
     terms = event.terms
     rows.put(
@@ -47,29 +52,31 @@ def rfq_submitted(rows: Rows, event: events.RfqSubmitted, sequence: int, at_ns: 
     )
 
 
-def rfq_refreshed(rows: Rows, event: events.RfqRefreshed, sequence: int, at_ns: int) -> None:
+def rfq_refreshed(rows: Rows, event: order_events.RfqRefreshed, sequence: int, at_ns: int) -> None:
     """Set its new times."""
     _change_rfq(rows, event, OrderStatus.NEW, None, sequence)
 
 
-def rfq_cancelled(rows: Rows, event: events.RfqCancelled, sequence: int, at_ns: int) -> None:
+def rfq_cancelled(rows: Rows, event: order_events.RfqCancelled, sequence: int, at_ns: int) -> None:
     """Close the request."""
     _change_rfq(rows, event, OrderStatus.CANCELLED, None, sequence)
 
 
-def rfq_expired(rows: Rows, event: events.RfqExpired, sequence: int, at_ns: int) -> None:
+def rfq_expired(rows: Rows, event: order_events.RfqExpired, sequence: int, at_ns: int) -> None:
     """Close the request and say why, if it was before its time."""
     _change_rfq(rows, event, OrderStatus.EXPIRED, event.reason, sequence)
 
 
-def rfq_filled(rows: Rows, event: events.RfqFilled, sequence: int, at_ns: int) -> None:
+def rfq_filled(rows: Rows, event: order_events.RfqFilled, sequence: int, at_ns: int) -> None:
     """Append the requester's fill, and close the request."""
     terms = event.terms
     _add_fill(rows, event, sequence, quote=event.quote, side=terms.side)
     _change_rfq(rows, event, OrderStatus.FILLED, None, sequence)
 
 
-def quote_submitted(rows: Rows, event: events.QuoteSubmitted, sequence: int, at_ns: int) -> None:
+def quote_submitted(
+    rows: Rows, event: order_events.QuoteSubmitted, sequence: int, at_ns: int
+) -> None:
     """Add the quote; what has become of it at once follows."""
     terms = event.terms
     rows.put(
@@ -83,13 +90,15 @@ def quote_submitted(rows: Rows, event: events.QuoteSubmitted, sequence: int, at_
     )
 
 
-def quote_filled(rows: Rows, event: events.QuoteFilled, sequence: int, at_ns: int) -> None:
+def quote_filled(rows: Rows, event: order_events.QuoteFilled, sequence: int, at_ns: int) -> None:
     """Append the maker's fill, and close the quote."""
     _add_fill(rows, event, sequence, quote=event.terms.quote, side=event.side)
     _change_quote(rows, event.terms, (OrderStatus.FILLED, None, sequence))
 
 
-def quote_cancelled(rows: Rows, event: events.QuoteCancelled, sequence: int, at_ns: int) -> None:
+def quote_cancelled(
+    rows: Rows, event: order_events.QuoteCancelled, sequence: int, at_ns: int
+) -> None:
     """Close the quote and say why."""
     over = event.reason in (QuoteEnd.EXPIRED, QuoteEnd.RFQ_EXPIRED)
     status = OrderStatus.EXPIRED if over else OrderStatus.CANCELLED
@@ -118,7 +127,7 @@ def _change_quote(rows: Rows, terms: QuoteTerms, progress: tuple[object, ...]) -
 
 def _add_fill(
     rows: Rows,
-    event: events.RfqFilled | events.QuoteFilled,
+    event: order_events.RfqFilled | order_events.QuoteFilled,
     sequence: int,
     *,
     quote: int,
@@ -129,7 +138,7 @@ def _add_fill(
         FILLS,
         (
             *(sequence, event.at_ns, terms.rfq, quote, terms.account, terms.market),
-            *(side, isinstance(event, events.QuoteFilled)),
+            *(side, isinstance(event, order_events.QuoteFilled)),
             *(event.price_ticks, event.lots, event.quote_atoms),
             *(event.fee_atoms, event.fee_asset, event.fee_owed_atoms),
             *(terms.client_id, terms.created_at_ns),
@@ -138,12 +147,12 @@ def _add_fill(
 
 
 HANDLERS: Handlers = {
-    events.RfqSubmitted: rfq_submitted,
-    events.RfqRefreshed: rfq_refreshed,
-    events.RfqCancelled: rfq_cancelled,
-    events.RfqExpired: rfq_expired,
-    events.RfqFilled: rfq_filled,
-    events.QuoteSubmitted: quote_submitted,
-    events.QuoteFilled: quote_filled,
-    events.QuoteCancelled: quote_cancelled,
+    order_events.RfqSubmitted: rfq_submitted,
+    order_events.RfqRefreshed: rfq_refreshed,
+    order_events.RfqCancelled: rfq_cancelled,
+    order_events.RfqExpired: rfq_expired,
+    order_events.RfqFilled: rfq_filled,
+    order_events.QuoteSubmitted: quote_submitted,
+    order_events.QuoteFilled: quote_filled,
+    order_events.QuoteCancelled: quote_cancelled,
 }

@@ -12,20 +12,15 @@ from engine.commands import (
     AcceptQuote,
     AnyCommand,
     CancelQuoteRequest,
-    ExecutionMode,
     RefreshQuoteRequest,
     RequestQuote,
-    Side,
     SubmitQuote,
 )
-from engine.events import (
-    CommandRejected,
-    QuoteCancelled,
-    QuoteSubmitted,
-    RfqSubmitted,
-)
+from engine.events import CommandRejected
+from engine.order_events import QuoteCancelled, QuoteSubmitted, RfqSubmitted
 from engine.rejects import Reject
 from engine.units import AccountId
+from engine.vocabulary import ExecutionMode, Side
 from gateway.client import submit
 from trading.catalog import ListedMarket, catalog, market_of_rfq, refresh
 from trading.refusals import (

@@ -12,7 +12,7 @@ from accounts.api.paging import Listed, Page, listed
 from accounts.assets import assets
 from accounts.selectors import account_settings, subaccount_number
 from engine.catalog import Asset
-from engine.commands import Conditions
+from engine.vocabulary import Conditions
 from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket
 from trading.conditions import texts as condition_texts

@@ -9,29 +9,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from accounts.access import Access
-from engine.commands import (
-    CancelAllOrders,
-    CancelKind,
-    CancelOrder,
-    Command,
-    CreateStrategy,
-    OrderType,
-    PlaceOrder,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
-)
-from engine.events import (
-    CommandRejected,
-    Event,
-    OrderCancelled,
-    OrderPlaced,
-    OrdersCancelled,
-    TriggerPlaced,
-)
+from engine.commands import CancelAllOrders, CancelOrder, Command, CreateStrategy, PlaceOrder
+from engine.events import CommandRejected, Event
+from engine.order_events import OrderCancelled, OrderPlaced, OrdersCancelled, TriggerPlaced
 from engine.questions import MaxLots, MaxOrder, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
+from engine.vocabulary import CancelKind, OrderType, SelfTradePrevention, Side, TimeInForce
 from gateway.client import Outcome, ask, submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, GatewayError, RequestRepeated
 from trading import conditions

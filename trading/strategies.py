@@ -12,17 +12,10 @@ from django.db.models import QuerySet
 
 from accounts.access import Access
 from accounts.api.paging import Listed, Page, listed
-from engine.commands import (
-    CancelAllStrategies,
-    CancelStrategy,
-    Command,
-    Conditions,
-    CreateStrategy,
-    OrderType,
-    Slippage,
-)
-from engine.events import StrategiesCancelled, StrategyChanged, StrategyCreated
+from engine.commands import CancelAllStrategies, CancelStrategy, Command, CreateStrategy
+from engine.order_events import StrategiesCancelled, StrategyChanged, StrategyCreated
 from engine.units import AccountId, OrderId
+from engine.vocabulary import Conditions, OrderType, Slippage
 from trading import conditions
 from trading.catalog import ListedMarket, catalog
 from trading.listings import listed_markets

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine import events
+from engine import order_events
 from engine.kinds import StrategyStatus, StrategyTerms
 from gateway.tables import Handlers, Rows, Table
 from trading.models import Strategy
@@ -17,13 +17,17 @@ _PROGRESS = ("status", "executed_lots", "executed_quote_atoms", "reason", "updat
 STRATEGIES = Table(Strategy, (*_TERMS, *_PROGRESS), key=("id",), keep=_TERMS)
 
 
-def strategy_created(rows: Rows, event: events.StrategyCreated, sequence: int, at_ns: int) -> None:
+def strategy_created(
+    rows: Rows, event: order_events.StrategyCreated, sequence: int, at_ns: int
+) -> None:
     """Add the strategy; nothing of it is executed yet."""
     progress = (StrategyStatus.RUNNING, 0, 0, None, at_ns)
     rows.put(STRATEGIES, event.terms.strategy_id, (*_terms(event.terms), *progress))
 
 
-def strategy_changed(rows: Rows, event: events.StrategyChanged, sequence: int, at_ns: int) -> None:
+def strategy_changed(
+    rows: Rows, event: order_events.StrategyChanged, sequence: int, at_ns: int
+) -> None:
     """Set how far the strategy has come."""
     done = (event.executed_lots, event.executed_quote_atoms)
     progress = (event.status, *done, event.reason, at_ns)
@@ -54,6 +58,6 @@ def _terms(terms: StrategyTerms) -> tuple[object, ...]:
 
 
 HANDLERS: Handlers = {
-    events.StrategyCreated: strategy_created,
-    events.StrategyChanged: strategy_changed,
+    order_events.StrategyCreated: strategy_created,
+    order_events.StrategyChanged: strategy_changed,
 }

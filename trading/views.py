@@ -20,9 +20,9 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Access, access_of
 from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AccountSettings
-from engine.commands import Side, TriggerBy
-from engine.events import OrderPlaced, TriggerPlaced
 from engine.kinds import OrderStatus
+from engine.order_events import OrderPlaced, TriggerPlaced
+from engine.vocabulary import Side, TriggerBy
 from gateway.decimals import format_decimal
 from trading import screens, strategies
 from trading.catalog import ListedMarket, catalog, refresh

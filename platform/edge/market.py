@@ -11,15 +11,8 @@ import psycopg
 
 from edge.streams import Streams
 from engine.catalog import Asset
-from engine.events import (
-    AssetListed,
-    BookChanged,
-    Event,
-    MarketListed,
-    MarketStateChanged,
-    PricesUpdated,
-    TradeExecuted,
-)
+from engine.events import AssetListed, Event, MarketListed, MarketStateChanged, PricesUpdated
+from engine.order_events import BookChanged, TradeExecuted
 from engine.units import OrderId
 from gateway import feed
 from gateway.feed import FeedBatch, FeedItem, FeedSnapshot

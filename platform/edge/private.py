@@ -6,23 +6,21 @@ Absent values are left out, except `t` (the trade), which is null. `E` and `T` a
 from typing import Final
 
 from engine.catalog import Fraction
-from engine.commands import OrderType
-from engine.events import (
-    BalanceChanged,
-    BorrowLendMoved,
+from engine.events import BalanceChanged, BorrowLendMoved, PositionChanged
+from engine.kinds import OrderStatus
+from engine.margin import fraction_ppb
+from engine.order_events import (
     OrderCancelled,
     OrderExpired,
     OrderFilled,
     OrderModified,
     OrderPlaced,
     OrderTriggered,
-    PositionChanged,
     TriggerFailed,
     TriggerPlaced,
 )
-from engine.kinds import OrderStatus
-from engine.margin import fraction_ppb
 from engine.units import PRICE_SCALE, div_floor
+from engine.vocabulary import OrderType
 from gateway.decimals import format_decimal, format_padded, format_ratio
 from lending.history import WIRE_SOURCES
 from lending.selectors import position_id

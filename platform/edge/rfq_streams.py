@@ -7,7 +7,8 @@ import time
 from typing import Final
 
 from edge.topics import Topic, Topics
-from engine.events import (
+from engine.kinds import OrderStatus, QuoteEnd, RfqTerms
+from engine.order_events import (
     QuoteCancelled,
     QuoteFilled,
     QuoteSubmitted,
@@ -18,7 +19,6 @@ from engine.events import (
     RfqRefreshed,
     RfqSubmitted,
 )
-from engine.kinds import OrderStatus, QuoteEnd, RfqTerms
 from trading.catalog import ListedMarket, catalog
 
 NAME: Final = "account.rfqUpdate"

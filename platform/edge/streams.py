@@ -21,18 +21,15 @@ from edge.topics import (
     Topics,
     message,
 )
-from engine.events import (
-    BalanceChanged,
+from engine.events import BalanceChanged, BorrowLendMoved, Event, PositionChanged
+from engine.order_events import (
     BookChanged,
-    BorrowLendMoved,
-    Event,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
     OrderModified,
     OrderPlaced,
     OrderTriggered,
-    PositionChanged,
     TradeExecuted,
     TriggerFailed,
     TriggerPlaced,

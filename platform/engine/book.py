@@ -3,10 +3,11 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from engine.commands import BID, LIMIT, PlaceOrder, Trigger
+from engine.commands import PlaceOrder
 from engine.kinds import OrderTerms
 from engine.record import Record
 from engine.units import AccountId, OrderId
+from engine.vocabulary import BID, LIMIT, Trigger
 
 
 class Order:

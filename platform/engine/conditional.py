@@ -4,11 +4,12 @@ from engine import pending
 from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, terms_of
 from engine.catalog import MarketState
-from engine.commands import BID, LIMIT, Exit, PlaceOrder, Trigger, TriggerBy
+from engine.commands import PlaceOrder
 from engine.intake import account_refusal, shape_refusal, slippage_refusal
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import PPB, OrderId
+from engine.vocabulary import BID, LIMIT, Exit, Trigger, TriggerBy
 
 # One account's waiting orders, and those of them that close one position.
 MAX_TRIGGERS = 500

@@ -3,7 +3,7 @@
 from engine import funds, orders
 from engine.answers import Events, rejected
 from engine.catalog import OPEN
-from engine.commands import ASK, ConvertDust
+from engine.commands import ConvertDust
 from engine.events import DustConverted, DustSold
 from engine.intake import impact_price
 from engine.kinds import MovementSource
@@ -12,6 +12,7 @@ from engine.margin import value_ceil, value_floor
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import div_ceil
+from engine.vocabulary import ASK
 
 # Less than that is not worth a trade.
 MIN_CONVERTED_MICROS = 1_000_000

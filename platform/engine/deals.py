@@ -10,7 +10,7 @@ import msgspec
 
 from engine.answers import Events
 from engine.book import Order, terms_of
-from engine.commands import ASK, BID, FOK, PlaceOrder, RequestQuote, SubmitQuote
+from engine.commands import PlaceOrder, RequestQuote, SubmitQuote
 from engine.cover import forget_position, hold, perp_refusal, spot_refusal, uncount
 from engine.matching import Sweep, follow
 from engine.quotes import Quote, Rfq
@@ -18,6 +18,7 @@ from engine.resting import paying_asset, shrink_reduce_only
 from engine.state import ListedMarket, State
 from engine.trades import Party, settle_perp, settle_spot
 from engine.units import OrderId
+from engine.vocabulary import ASK, BID, FOK
 
 
 class Deal(NamedTuple):

@@ -31,7 +31,6 @@ from engine.answers import rejected
 from engine.book import Level
 from engine.events import (
     BalanceChanged,
-    BookChanged,
     CommandRejected,
     CommandRepeated,
     Event,
@@ -39,6 +38,7 @@ from engine.events import (
     PositionChanged,
 )
 from engine.ledger import Holding
+from engine.order_events import BookChanged
 from engine.pools import Pool
 from engine.positions import Position
 from engine.record import Record

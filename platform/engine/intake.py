@@ -2,10 +2,11 @@
 
 from engine.answers import Events, rejected
 from engine.catalog import OPEN, MarketState
-from engine.commands import BID, GTC, LIMIT, OrderType, PlaceOrder, Side
+from engine.commands import PlaceOrder
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import MAX_ATOMS, PPB, div_ceil
+from engine.vocabulary import BID, GTC, LIMIT, OrderType, Side
 
 # One account's live orders; it bounds memory and the length of a cancel-all.
 MAX_OPEN_ORDERS = 5_000

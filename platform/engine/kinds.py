@@ -4,16 +4,16 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.commands import (
+from engine.commands import CreateStrategy
+from engine.units import AccountId, OrderId
+from engine.vocabulary import (
     Conditions,
-    CreateStrategy,
     ExecutionMode,
     OrderType,
     SelfTradePrevention,
     Side,
     TimeInForce,
 )
-from engine.units import AccountId, OrderId
 
 
 class OrderStatus(StrEnum):

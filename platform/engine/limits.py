@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine import funds
 from engine.answers import Events, rejected
 from engine.book import Order
-from engine.commands import BID, LIMIT, OrderType, PlaceOrder
+from engine.commands import PlaceOrder
 from engine.copies import Supposed, suppose
 from engine.cover import perp_refusal, spot_refusal, uncount
 from engine.events import CommandRejected
@@ -31,6 +31,7 @@ from engine.resting import paying_asset
 from engine.state import ListedMarket, State
 from engine.treasury import take_out_refusal
 from engine.units import MAX_ATOMS
+from engine.vocabulary import BID, LIMIT, OrderType
 
 
 def max_borrow(state: State, question: MaxBorrow, at_ns: int) -> AnyAnswer:

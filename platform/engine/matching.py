@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from engine import funds, pending
 from engine.book import Order
-from engine.commands import REJECT_MAKER, REJECT_TAKER
-from engine.events import OrderFilled, TradeExecuted
 from engine.kinds import FILLED, PARTIALLY_FILLED
+from engine.order_events import OrderFilled, TradeExecuted
 from engine.rejects import ExpiryReason
 from engine.resting import cost_of, expire, forget, paying_asset, shrink_reduce_only
 from engine.schedule import Work
 from engine.state import Account, ListedMarket, State
 from engine.trades import Party, settle_perp, settle_spot
 from engine.units import OrderId
+from engine.vocabulary import REJECT_MAKER, REJECT_TAKER
 
 
 class Sweep(NamedTuple):

@@ -7,28 +7,10 @@ import msgspec
 from engine import funds, matching, pending, resting
 from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, Order, terms_of
-from engine.commands import (
-    ASK,
-    FOK,
-    GTC,
-    IOC,
-    LIMIT,
-    REJECT_MAKER,
-    CancelAllOrders,
-    CancelKind,
-    CancelOrder,
-    PlaceOrder,
-)
+from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder
 from engine.conditional import exits_refusal, place_trigger
 from engine.cover import perp_refusal, reserve
-from engine.events import (
-    CommandRejected,
-    Event,
-    OrderCancelled,
-    OrderExpired,
-    OrderPlaced,
-    OrdersCancelled,
-)
+from engine.events import CommandRejected, Event
 from engine.intake import intake_refusal, lots_bound, market_price, too_small
 from engine.kinds import (
     FILLED,
@@ -40,9 +22,11 @@ from engine.kinds import (
     SystemOrder,
 )
 from engine.matching import Sweep
+from engine.order_events import OrderCancelled, OrderExpired, OrderPlaced, OrdersCancelled
 from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import OrderId
+from engine.vocabulary import ASK, FOK, GTC, IOC, LIMIT, REJECT_MAKER, CancelKind
 
 
 class Origin(NamedTuple):

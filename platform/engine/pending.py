@@ -8,22 +8,14 @@ import msgspec
 
 from engine import resting
 from engine.book import ConditionalOrder, Links, Order, terms_of
-from engine.commands import (
-    REJECT_MAKER,
-    Conditions,
-    Exit,
-    OrderType,
-    PlaceOrder,
-    Side,
-    Trigger,
-    TriggerBy,
-)
-from engine.events import OrderCancelled, OrderExpired, OrderModified, TriggerPlaced
+from engine.commands import PlaceOrder
 from engine.kinds import OrderStatus, OrderTerms
+from engine.order_events import OrderCancelled, OrderExpired, OrderModified, TriggerPlaced
 from engine.rejects import ExpiryReason
 from engine.schedule import Work
 from engine.state import Account, ListedMarket, State
 from engine.units import PPB, OrderId, div_ceil
+from engine.vocabulary import REJECT_MAKER, Conditions, Exit, OrderType, Side, Trigger, TriggerBy
 
 
 def wait(

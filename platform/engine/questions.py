@@ -5,9 +5,9 @@ A question is answered from all commands applied so far; it has no number and le
 
 import msgspec
 
-from engine.commands import Side
 from engine.events import CommandRejected
 from engine.units import AccountId
+from engine.vocabulary import Side
 
 
 class Question(

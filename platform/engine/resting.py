@@ -2,8 +2,8 @@
 
 from engine import funds
 from engine.book import Order
-from engine.events import OrderCancelled, OrderExpired, OrderModified
 from engine.kinds import OrderStatus
+from engine.order_events import OrderCancelled, OrderExpired, OrderModified
 from engine.rejects import ExpiryReason
 from engine.state import Account, ListedMarket, State
 

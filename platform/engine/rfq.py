@@ -13,8 +13,9 @@ from engine.commands import (
     SubmitQuote,
 )
 from engine.deals import Deal
-from engine.events import (
-    CommandRejected,
+from engine.events import CommandRejected
+from engine.kinds import OrderStatus, QuoteEnd, QuoteTerms, RfqTerms
+from engine.order_events import (
     QuoteCancelled,
     QuoteFilled,
     QuoteSubmitted,
@@ -25,7 +26,6 @@ from engine.events import (
     RfqRefreshed,
     RfqSubmitted,
 )
-from engine.kinds import OrderStatus, QuoteEnd, QuoteTerms, RfqTerms
 from engine.quotes import Quote, Rfq
 from engine.reasons import reason_of
 from engine.rejects import Reject

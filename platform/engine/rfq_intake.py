@@ -3,11 +3,12 @@
 from engine import deals
 from engine.answers import Events, rejected
 from engine.catalog import OPEN, MarketState
-from engine.commands import BID, ExecutionMode, PlaceOrder, RequestQuote, SubmitQuote
+from engine.commands import PlaceOrder, RequestQuote, SubmitQuote
 from engine.intake import MAX_CLIENT_ID, price_band, price_refusal, quantity_refusal, too_small
 from engine.quotes import MAX_QUOTES, MAX_RFQS, Rfq
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
+from engine.vocabulary import BID, ExecutionMode
 
 _SHUT = {
     MarketState.CLOSED: Reject.MARKET_CLOSED,

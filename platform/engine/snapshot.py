@@ -11,7 +11,6 @@ import msgspec
 from engine.book import Order
 from engine.catalog import Asset, Market, MarketState, PoolState
 from engine.clearing import Clearing, Cycle, Phase
-from engine.commands import Side
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
 from engine.pools import Pool
@@ -23,6 +22,7 @@ from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
 from engine.upgrade import upgrade_from_1, upgrade_from_2
+from engine.vocabulary import Side
 
 VERSION = 3
 

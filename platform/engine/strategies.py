@@ -11,17 +11,11 @@ from hashlib import blake2b
 from engine import orders, resting
 from engine.answers import Events, rejected
 from engine.catalog import Market
-from engine.commands import (
-    CancelAllStrategies,
-    CancelStrategy,
-    Conditions,
-    CreateStrategy,
-    OrderType,
-    PlaceOrder,
-)
-from engine.events import CommandRejected, OrderPlaced, StrategiesCancelled, StrategyCreated
+from engine.commands import CancelAllStrategies, CancelStrategy, CreateStrategy, PlaceOrder
+from engine.events import CommandRejected
 from engine.intake import MAX_CLIENT_ID, intake_refusal
 from engine.kinds import StrategyStatus, StrategyTerms
+from engine.order_events import OrderPlaced, StrategiesCancelled, StrategyCreated
 from engine.orders import Origin
 from engine.reasons import reason_of
 from engine.rejects import Reject
@@ -29,6 +23,7 @@ from engine.schedule import Work
 from engine.state import Account, State
 from engine.strategy import Strategy
 from engine.units import MAX_ATOMS, PPM, OrderId
+from engine.vocabulary import Conditions, OrderType
 
 # One account's running strategies.
 MAX_STRATEGIES = 50

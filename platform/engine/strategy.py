@@ -1,7 +1,7 @@
 """A strategy while it runs: what was asked for, and how far it has come."""
 
-from engine.events import StrategyChanged
 from engine.kinds import StrategyStatus, StrategyTerms
+from engine.order_events import StrategyChanged
 from engine.rejects import ExpiryReason
 from engine.units import OrderId
 

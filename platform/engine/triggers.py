@@ -8,8 +8,9 @@ from engine.book import ConditionalOrder, Order
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder
 from engine.conditional import share_of
-from engine.events import CommandRejected, OrderPlaced, OrderTriggered, TriggerFailed
+from engine.events import CommandRejected
 from engine.intake import intake_refusal
+from engine.order_events import OrderPlaced, OrderTriggered, TriggerFailed
 from engine.orders import Origin
 from engine.reasons import reason_of
 from engine.rejects import ExpiryReason, Reject

@@ -3,8 +3,8 @@
 from bisect import bisect_left, insort
 
 from engine.book import ConditionalOrder
-from engine.commands import TriggerBy
 from engine.units import OrderId
+from engine.vocabulary import TriggerBy
 
 
 class _Ladder:

@@ -12,7 +12,8 @@ import msgspec
 from engine.any_event import AnyEvent
 from engine.catalog import MarketState
 from engine.commands import AnyCommand, Command
-from engine.events import AssetListed, Event, MarketListed, OrderFilled
+from engine.events import AssetListed, Event, MarketListed
+from engine.order_events import OrderFilled
 from engine.questions import AnyAnswer, AnyQuestion, Question
 from engine.units import AccountId
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.engine import Engine
 from engine.margin import MarginType, health, unrealized
 from engine.units import MICROS, PRICE_SCALE, SECOND_NS, AccountId
@@ -61,12 +63,12 @@ class _Hour:
         self._holds("SOL")
 
     def _trade(self) -> None:
-        self._order(LENDER, PERP, c.Side.ASK, price=10_000, lots=5_000)
-        self._order(TRADER, PERP, c.Side.BID, price=10_000, lots=5_000)
+        self._order(LENDER, PERP, v.Side.ASK, price=10_000, lots=5_000)
+        self._order(TRADER, PERP, v.Side.BID, price=10_000, lots=5_000)
         self._line("Ann buys 50 SOL of SOL_USDC_PERP at 100: the lent SOL is its margin")
         self._holds("USDC", "SOL")
-        self._order(BUYER, SPOT, c.Side.ASK, price=500_000, lots=800)
-        self._order(TRADER, SPOT, c.Side.BID, price=500_000, lots=800, auto_borrow=True)
+        self._order(BUYER, SPOT, v.Side.ASK, price=500_000, lots=800)
+        self._order(TRADER, SPOT, v.Side.BID, price=500_000, lots=800, auto_borrow=True)
         self._line("Ann buys 0.008 BTC for 400 USDC she does not have: the order borrows them")
         self._holds("USDC", "BTC")
         self._margin()
@@ -144,10 +146,10 @@ class _Hour:
             self.moved[event.asset]["realized"] += event.amount_atoms
         elif isinstance(event, e.DepositCredited) and event.account == TRADER:
             self.moved[event.asset]["deposited"] += event.amount_atoms
-        elif isinstance(event, e.OrderFilled) and event.terms.account == TRADER:
+        elif isinstance(event, oe.OrderFilled) and event.terms.account == TRADER:
             self._note_fill(event)
 
-    def _note_fill(self, fill: e.OrderFilled) -> None:
+    def _note_fill(self, fill: oe.OrderFilled) -> None:
         listed = self.engine.state.markets[fill.terms.market]
         self.moved[fill.fee_asset]["fees"] -= fill.fee_atoms - fill.fee_owed_atoms
         if not listed.is_perp:
@@ -159,7 +161,7 @@ class _Hour:
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         *,
         price: int,
         lots: int,

@@ -20,7 +20,8 @@ FOLDER = ROOT / ".build" / "compiled"
 # msgspec makes these classes itself, and enums are Python's: compiling them gains nothing.
 INTERPRETED = frozenset(
     {
-        *("__init__", "catalog", "commands", "kinds", "events", "any_event"),
+        *("__init__", "vocabulary", "catalog", "commands", "kinds"),
+        *("events", "order_events", "any_event"),
         *("rejects", "questions"),
     }
 )

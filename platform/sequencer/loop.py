@@ -15,14 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.commands import (
-    AdvanceTime,
-    Command,
-    CreateStrategy,
-    ListAsset,
-    ListMarket,
-    PlaceOrder,
-)
+from engine.commands import AdvanceTime, Command, CreateStrategy, ListAsset, ListMarket, PlaceOrder
 from engine.engine import Engine
 from engine.questions import AnyQuestion
 from gateway import codec

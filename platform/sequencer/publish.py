@@ -10,18 +10,20 @@ from engine.engine import Engine
 from engine.events import (
     AssetListed,
     BalanceChanged,
-    BookChanged,
     BorrowLendMoved,
     MarketListed,
     MarketStateChanged,
+    PositionChanged,
+    PricesUpdated,
+)
+from engine.order_events import (
+    BookChanged,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
     OrderModified,
     OrderPlaced,
     OrderTriggered,
-    PositionChanged,
-    PricesUpdated,
     QuoteCancelled,
     QuoteFilled,
     QuoteSubmitted,

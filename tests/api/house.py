@@ -14,18 +14,10 @@ from accounts import services as accounts
 from accounts.models import Account, TokenTerms
 from compliance import services as compliance
 from compliance.models import Customer
-from engine.commands import (
-    CreditDeposit,
-    ListAsset,
-    ListMarket,
-    OrderType,
-    PlaceOrder,
-    Side,
-    TimeInForce,
-    UpdatePrices,
-)
+from engine.commands import CreditDeposit, ListAsset, ListMarket, PlaceOrder, UpdatePrices
 from engine.events import CommandRejected, Event
 from engine.units import AccountId
+from engine.vocabulary import OrderType, Side, TimeInForce
 from gateway.client import submit
 from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
 from trading.catalog import refresh

@@ -5,22 +5,20 @@ from typing import Any, cast
 import pytest
 from django.db import connection
 
-from engine.commands import (
+from engine.commands import CancelAllOrders, PlaceOrder, UpdatePrices
+from engine.events import CommandRejected
+from engine.units import AccountId
+from engine.vocabulary import (
     BID,
-    CancelAllOrders,
     CancelKind,
     Conditions,
     Exit,
     OrderType,
-    PlaceOrder,
     Side,
     Slippage,
     Trigger,
     TriggerBy,
-    UpdatePrices,
 )
-from engine.events import CommandRejected
-from engine.units import AccountId
 from gateway.client import submit
 from sequencer.database import Connection
 from sequencer.inline import InlineEngine

@@ -34,13 +34,14 @@ from engine.commands import (
     PlaceOrder,
     RequestQuote,
     SetLendTerms,
-    Side,
     SubmitQuote,
     TransferFunds,
 )
-from engine.events import CommandRejected, QuoteSubmitted, RfqSubmitted
+from engine.events import CommandRejected
+from engine.order_events import QuoteSubmitted, RfqSubmitted
 from engine.pools import HOUR_NS
 from engine.units import AccountId
+from engine.vocabulary import Side
 from gateway.client import submit
 from gateway.period import Round
 from lending.models import DebtWriteOff, InterestHour, InterestPayment

@@ -29,7 +29,7 @@ from compliance import defaults
 from compliance.models import BookingEntity, Licence, Rule
 from edge.http import HotPath
 from edge.routes import ROUTES, BatchRoute, SignedRoute
-from engine.commands import Side
+from engine.vocabulary import Side
 from tests.api.front import Keys, Reply
 from tests.api.house import Trader, open_house
 from tests.sequencer.conftest import StartEngine, start_engine

@@ -8,8 +8,9 @@ import pytest
 from accounts.api import errors
 from accounts.pace import MinuteLimit
 from engine.catalog import MarketState
-from engine.commands import PlaceOrder, SetMarketState, Side
+from engine.commands import PlaceOrder, SetMarketState
 from engine.events import CommandRejected
+from engine.vocabulary import Side
 from gateway.client import submit
 from gateway.errors import EngineUnavailable
 from sequencer.inline import InlineEngine

@@ -7,7 +7,7 @@ import pytest
 
 from engine.catalog import MarketState
 from engine.commands import SetMarketState
-from engine.events import TradeExecuted
+from engine.order_events import TradeExecuted
 from engine.units import OrderId
 from tests.api.front import Front, front
 from tests.api.test_candles import store_trade

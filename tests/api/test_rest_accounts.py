@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from accounts import services as account_services
 from accounts.models import AccountSettings, ApiKey, Balance, Withdrawal, WithdrawalInstruction
-from engine.commands import AutoRealize, CancelOrder, Side, TransferFunds
-from engine.events import OrderPlaced
+from engine.commands import AutoRealize, CancelOrder, TransferFunds
+from engine.order_events import OrderPlaced
 from engine.units import AccountId
+from engine.vocabulary import Side
 from tests.api.house import Trader, accepted
 
 OUT = "/wapi/v1/capital/withdrawals"

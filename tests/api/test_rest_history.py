@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from engine.commands import AutoRealize, Side, UpdatePrices
-from engine.events import OrderPlaced
+from engine.commands import AutoRealize, UpdatePrices
+from engine.order_events import OrderPlaced
+from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import refusal

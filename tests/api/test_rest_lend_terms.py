@@ -25,12 +25,12 @@ from engine.commands import (
     SetLendTerms,
     SetPoolState,
     SettleWithdrawal,
-    Side,
     UpdateAccount,
     UpdatePrices,
 )
 from engine.pools import HOUR_NS
 from engine.units import MAX_ATOMS, SECOND_NS
+from engine.vocabulary import Side
 from lending.models import DebtWriteOff, InterestPayment, LendTerms, Pool, PoolRate
 from sequencer.dashboard import ledger_proof
 from sequencer.inline import InlineEngine

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from engine.catalog import MarketState
-from engine.commands import AccrueInterest, Borrow, Lend, SetMarketState, Side
+from engine.commands import AccrueInterest, Borrow, Lend, SetMarketState
+from engine.vocabulary import Side
 from tests.api.house import Trader, accepted
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from compliance import services as compliance
 from compliance.models import Customer, Status
-from engine.commands import AdvanceTime, Side
+from engine.commands import AdvanceTime
 from engine.units import SECOND_NS
+from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from trading.models import Order, Strategy

@@ -6,7 +6,8 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine.commands import ExecutionMode, Side
+from engine import order_events as oe
+from engine.vocabulary import ExecutionMode, Side
 from tests.api.front import Front, Socket, User, front
 from tests.api.test_streams import without_times
 
@@ -29,21 +30,21 @@ def do(front: Front, command: c.Command) -> Any:
     return answer
 
 
-def ask_for(front: Front, **terms: Any) -> e.RfqSubmitted:
+def ask_for(front: Front, **terms: Any) -> oe.RfqSubmitted:
     usual: dict[str, Any] = {"market": SPOT, "side": Side.BID, "lots": 100, "client_id": 7}
     asked = do(front, c.RequestQuote(account=front.alice.account, **(usual | terms)))
-    assert isinstance(asked, e.RfqSubmitted)
+    assert isinstance(asked, oe.RfqSubmitted)
     return asked
 
 
-def quote(front: Front, rfq: int) -> e.QuoteSubmitted:
+def quote(front: Front, rfq: int) -> oe.QuoteSubmitted:
     quoted = do(
         front,
         c.SubmitQuote(
             account=front.bob.account, rfq=rfq, bid_ticks=9_990, ask_ticks=10_010, client_id=9
         ),
     )
-    assert isinstance(quoted, e.QuoteSubmitted)
+    assert isinstance(quoted, oe.QuoteSubmitted)
     return quoted
 
 

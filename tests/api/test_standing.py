@@ -13,7 +13,8 @@ from edge import standing
 from edge.clients import Client
 from edge.standing import ACCOUNTS_A_ROUND, Standing
 from edge.topics import BORROW_LEND, MARGIN, Topics
-from engine.commands import Lend, Side
+from engine.commands import Lend
+from engine.vocabulary import Side
 from lending.models import InterestPayment
 from tests.api.house import Trader, accepted
 

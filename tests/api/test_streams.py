@@ -16,20 +16,12 @@ from edge.frames import Message
 from edge.open_interest import OpenInterest
 from edge.private import ORIGINS
 from edge.wire import WIRE
-from engine.commands import (
-    AdvanceTime,
-    CreateStrategy,
-    Lend,
-    OrderType,
-    PlaceOrder,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
-    UpdatePrices,
-)
-from engine.events import BorrowLendMoved, Event, OrderFilled, StrategyCreated
+from engine.commands import AdvanceTime, CreateStrategy, Lend, PlaceOrder, UpdatePrices
+from engine.events import BorrowLendMoved, Event
 from engine.kinds import BorrowLendKind, MovementSource, OrderStatus, OrderTerms, SystemOrder
+from engine.order_events import OrderFilled, StrategyCreated
 from engine.units import AccountId, OrderId
+from engine.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
 from gateway.feed import FeedBatch, decode_events
 from sequencer.batch import Entry
 from sequencer.publish import feed_item

@@ -4,11 +4,12 @@ from typing import Any
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
 from engine.catalog import Asset, Market
-from engine.commands import OrderType, Side
 from engine.engine import Engine
 from engine.rejects import Reject
 from engine.units import RAY, SECOND_NS, AccountId, OrderId, div_ceil
+from engine.vocabulary import OrderType, Side
 from tests.engine import listings
 from tests.engine.mirror import Mirror
 
@@ -101,30 +102,30 @@ class Exchange:
         price_ticks: int,
         market: str = "SOL_USDC",
         **terms: Any,
-    ) -> e.OrderPlaced:
+    ) -> oe.OrderPlaced:
         """Place a limit order that must be accepted."""
         placed = self.accept(
             limit(account, side, lots=lots, price_ticks=price_ticks, market=market, **terms)
         )
-        assert isinstance(placed, e.OrderPlaced)
+        assert isinstance(placed, oe.OrderPlaced)
         return placed
 
     def market(
         self, account: AccountId, side: Side, market: str = "SOL_USDC", **terms: Any
-    ) -> e.OrderPlaced:
+    ) -> oe.OrderPlaced:
         """Place a market order (by `lots` or `quote_atoms`) that must be accepted."""
         placed = self.accept(
             c.PlaceOrder(account=account, market=market, side=side, type=OrderType.MARKET, **terms)
         )
-        assert isinstance(placed, e.OrderPlaced)
+        assert isinstance(placed, oe.OrderPlaced)
         return placed
 
     def cancel(
         self, account: AccountId, order_id: OrderId, market: str = "SOL_USDC"
-    ) -> e.OrderCancelled:
+    ) -> oe.OrderCancelled:
         """Cancel an order that must be there."""
         cancelled = self.accept(c.CancelOrder(account=account, market=market, order_id=order_id))
-        assert isinstance(cancelled, e.OrderCancelled)
+        assert isinstance(cancelled, oe.OrderCancelled)
         return cancelled
 
     def available(self, account: AccountId, asset: str) -> int:

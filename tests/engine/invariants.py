@@ -6,11 +6,11 @@ which drifts from what it sums, and an event which does not tell what happened, 
 
 from collections import defaultdict
 
-from engine.commands import Side
 from engine.invariants import check_clearing, check_rfqs, check_strategies, check_triggers
 from engine.margin import MarginType, health, standing
 from engine.state import State
 from engine.units import RAY, div_ceil
+from engine.vocabulary import Side
 from tests.engine.mirror import Mirror, OpenOrder
 
 

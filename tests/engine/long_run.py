@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.book import ConditionalOrder, Order
 from engine.catalog import LEND_RATES_PPB, PoolState, RealizeLimits
 from engine.engine import Engine
@@ -162,11 +164,11 @@ class LongRun:
         return c.PlaceOrder(
             account=self._trader(),
             market=market,
-            side=random.choice(tuple(c.Side)),
+            side=random.choice(tuple(v.Side)),
             price_ticks=mid + offset,
             lots=max(1, SIZES[asset] * random.choice((1, 5, 10, 20, 100)) // 10),
-            time_in_force=random.choice((c.GTC, c.GTC, c.GTC, c.IOC)),
-            self_trade_prevention=random.choice(tuple(c.SelfTradePrevention)),
+            time_in_force=random.choice((v.GTC, v.GTC, v.GTC, v.IOC)),
+            self_trade_prevention=random.choice(tuple(v.SelfTradePrevention)),
             **terms,
         )
 
@@ -181,24 +183,24 @@ class LongRun:
         random = self.random
         order = self._order((*PERPS, *PERPS, *SPOTS))
         assert order.price_ticks is not None
-        by = random.choice(tuple(c.TriggerBy))
+        by = random.choice(tuple(v.TriggerBy))
         away = order.price_ticks * random.choice((1, 3, 10)) // 1_000 + 1
         if order.market in PERPS and random.random() < 0.5:
             gain, lose = order.price_ticks + away, order.price_ticks - away
-            if order.side is c.ASK:
+            if order.side is v.ASK:
                 gain, lose = lose, gain
             limit = random.choice((None, lose))
-            exits = c.Conditions(
-                take_profit=random.choice((None, c.Exit(gain, by))),
-                stop_loss=c.Exit(lose, by, limit),
+            exits = v.Conditions(
+                take_profit=random.choice((None, v.Exit(gain, by))),
+                stop_loss=v.Exit(lose, by, limit),
             )
-            return replace(order, time_in_force=c.GTC, conditions=exits)
+            return replace(order, time_in_force=v.GTC, conditions=exits)
         share = random.choice((None, None, 10**9, 10**8)) if order.market in PERPS else None
-        trigger = c.Trigger(order.price_ticks + random.choice((-away, away)), by, share)
-        waits = replace(order, conditions=c.Conditions(trigger=trigger), time_in_force=c.GTC)
+        trigger = v.Trigger(order.price_ticks + random.choice((-away, away)), by, share)
+        waits = replace(order, conditions=v.Conditions(trigger=trigger), time_in_force=v.GTC)
         if share is not None or random.random() < 0.5:
             lots = None if share is not None else order.lots
-            waits = replace(waits, type=c.OrderType.MARKET, price_ticks=None, lots=lots)
+            waits = replace(waits, type=v.OrderType.MARKET, price_ticks=None, lots=lots)
         return replace(waits, reduce_only=order.market in PERPS and random.random() < 0.5)
 
     def _cancel(self) -> c.Command:
@@ -287,14 +289,14 @@ class LongRun:
         return c.WriteOffDebt(account=gambler, asset="USDC")
 
     def _closing(self, position: Position) -> c.Command:
-        side = c.ASK if position.lots > 0 else c.BID
-        if self.engine.state.markets[position.market].book.side(side is c.ASK).best() is None:
+        side = v.ASK if position.lots > 0 else v.BID
+        if self.engine.state.markets[position.market].book.side(side is v.ASK).best() is None:
             return self._order((position.market,))
         return c.PlaceOrder(
             account=position.account_id,
             market=position.market,
             side=side,
-            type=c.OrderType.MARKET,
+            type=v.OrderType.MARKET,
             lots=abs(position.lots),
             reduce_only=True,
         )
@@ -371,12 +373,12 @@ def _kind(event: e.Event) -> str:
 
 def _kind_of_order(event: e.Event, name: str) -> str:
     match event:
-        case e.TriggerPlaced() | e.OrderTriggered():
+        case oe.TriggerPlaced() | oe.OrderTriggered():
             return f"{name} exit" if event.terms.related else name
-        case e.TriggerFailed() | e.OrderExpired():
+        case oe.TriggerFailed() | oe.OrderExpired():
             return f"{name} {event.reason.value}"
-        case e.OrderModified():
+        case oe.OrderModified():
             return f"{name} {event.status.value}"
-        case e.OrderPlaced():
+        case oe.OrderPlaced():
             return f"{name} {event.terms.system.value}" if event.terms.system else name
     return name

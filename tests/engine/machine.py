@@ -7,6 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.catalog import LEND_RATES_PPB, MarketState, PoolState
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
@@ -52,13 +54,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange = self.exchange
         for market, mid in MID.items():
             lots = LOTS[market]
-            exchange.limit(CAROL, c.Side.ASK, 4 * lots, mid + 10, market)
-            exchange.limit(CAROL, c.Side.BID, 4 * lots, mid - 10, market)
-            exchange.limit(BOB, c.Side.ASK, 3 * lots, mid, market)
-            exchange.limit(ALICE, c.Side.BID, 2 * lots, mid, market)
-            exchange.limit(BOB, c.Side.BID, lots, mid - 10, market)
-            exchange.limit(ALICE, c.Side.ASK, lots, mid - 10, market)
-        exchange.limit(ALICE, c.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
+            exchange.limit(CAROL, v.Side.ASK, 4 * lots, mid + 10, market)
+            exchange.limit(CAROL, v.Side.BID, 4 * lots, mid - 10, market)
+            exchange.limit(BOB, v.Side.ASK, 3 * lots, mid, market)
+            exchange.limit(ALICE, v.Side.BID, 2 * lots, mid, market)
+            exchange.limit(BOB, v.Side.BID, lots, mid - 10, market)
+            exchange.limit(ALICE, v.Side.ASK, lots, mid - 10, market)
+        exchange.limit(ALICE, v.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
         for asset, atoms in DEPOSITS.items():
             exchange.accept(c.Borrow(account=BOB, asset=asset, amount_atoms=atoms // 50))
         # An hour later no index is 1 any more, and rounding shows.
@@ -81,10 +83,10 @@ class ExchangeMachine(RuleBasedStateMachine):
         elif isinstance(command, RISK) and not reducing:
             account = command.source if isinstance(command, c.TransferFunds) else command.account
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
-            fills = sum(isinstance(event, e.OrderFilled) for event in events)
+            fills = sum(isinstance(event, oe.OrderFilled) for event in events)
             invariants.margin_is_met(state, account, slack_micros=2 * fills + 2)
         for event in events:
-            if isinstance(event, e.RfqFilled | e.QuoteFilled):
+            if isinstance(event, oe.RfqFilled | oe.QuoteFilled):
                 self._quoted_margin_is_met(event, held)
         sequence, at_ns, command_id, _ = exchange.journal[-1]
         after = digest(state)
@@ -108,15 +110,15 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
         size = (command.lots or 0) + same
         return command.reduce_only or (
-            0 < lots >= size if command.side is c.Side.ASK else 0 < -lots >= size
+            0 < lots >= size if command.side is v.Side.ASK else 0 < -lots >= size
         )
 
     def _quoted_margin_is_met(
-        self, event: e.RfqFilled | e.QuoteFilled, held: dict[tuple[int, str], int]
+        self, event: oe.RfqFilled | oe.QuoteFilled, held: dict[tuple[int, str], int]
     ) -> None:
         """Whoever took on risk by a quoted trade has the initial margin for it right after."""
         account, market = event.terms.account, event.terms.market
-        side = event.side if isinstance(event, e.QuoteFilled) else event.terms.side
+        side = event.side if isinstance(event, oe.QuoteFilled) else event.terms.side
         lots = held.get((account, market), 0)
         same = sum(
             order.lots_open
@@ -124,7 +126,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             if order.terms.side is side and not order.terms.reduce_only
         )
         size = event.lots + same
-        if not (0 < lots >= size if side is c.Side.ASK else 0 < -lots >= size):
+        if not (0 < lots >= size if side is v.Side.ASK else 0 < -lots >= size):
             invariants.margin_is_met(self.exchange.engine.state, account, slack_micros=4)
 
     @rule(account=ACCOUNTS, asset=ASSETS, amount=AMOUNTS)
@@ -175,12 +177,12 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         account=ACCOUNTS,
         market=MARKETS,
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         offset=st.integers(min_value=-30, max_value=30),
         size=st.integers(min_value=1, max_value=60),
         large=st.sampled_from([1, 1, 1, 20]),
-        time_in_force=st.sampled_from([c.TimeInForce.GTC] * 4 + list(c.TimeInForce)),
-        prevention=st.sampled_from(c.SelfTradePrevention),
+        time_in_force=st.sampled_from([v.TimeInForce.GTC] * 4 + list(v.TimeInForce)),
+        prevention=st.sampled_from(v.SelfTradePrevention),
         flags=st.sampled_from(
             [
                 {},
@@ -198,12 +200,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         offset: int,
         size: int,
         large: int,
-        time_in_force: c.TimeInForce,
-        prevention: c.SelfTradePrevention,
+        time_in_force: v.TimeInForce,
+        prevention: v.SelfTradePrevention,
         flags: dict[str, Any],
     ) -> None:
         self.do(
@@ -222,7 +224,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         account=ACCOUNTS,
         market=MARKETS,
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         size=st.integers(min_value=1, max_value=300),
         by_quote=st.booleans(),
         reduce_only=st.booleans(),
@@ -232,7 +234,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         size: int,
         by_quote: bool,
         reduce_only: bool,
@@ -246,7 +248,7 @@ class ExchangeMachine(RuleBasedStateMachine):
                 account=account,
                 market=market,
                 side=side,
-                type=c.OrderType.MARKET,
+                type=v.OrderType.MARKET,
                 reduce_only=reduce_only,
                 auto_borrow=borrow,
                 **amount,
@@ -256,26 +258,26 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         account=ACCOUNTS,
         market=MARKETS,
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         offset=st.integers(min_value=-5, max_value=5),
         size=st.integers(min_value=1, max_value=30),
-        by=st.sampled_from(c.TriggerBy),
+        by=st.sampled_from(v.TriggerBy),
         kind=st.sampled_from(["order", "stop", "share", "limit"]),
     )
     def conditional_order(  # noqa: PLR0917
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         offset: int,
         size: int,
-        by: c.TriggerBy,
+        by: v.TriggerBy,
         kind: str,
     ) -> None:
         price = MID[market] * (100 + offset) // 100
         share = size * 10**7 if kind == "share" else None
-        conditions = c.Conditions(trigger=c.Trigger(price, by, share))
-        terms: dict[str, Any] = {"type": c.OrderType.MARKET}
+        conditions = v.Conditions(trigger=v.Trigger(price, by, share))
+        terms: dict[str, Any] = {"type": v.OrderType.MARKET}
         if kind == "limit":
             terms = {"price_ticks": MID[market] - offset}
         self.do(
@@ -293,7 +295,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         account=ACCOUNTS,
         market=st.sampled_from([PERP, "BTC_USDC_PERP"]),
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         size=st.integers(min_value=1, max_value=30),
         away=st.integers(min_value=1, max_value=8),
         which=st.sampled_from(["profit", "loss", "both"]),
@@ -304,7 +306,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         size: int,
         away: int,
         which: str,
@@ -314,11 +316,11 @@ class ExchangeMachine(RuleBasedStateMachine):
         price = MID[market] + offset
         gain = price * (100 + away) // 100
         lose = price * (100 - away) // 100
-        if side is c.Side.ASK:
+        if side is v.Side.ASK:
             gain, lose = lose, gain
-        conditions = c.Conditions(
-            take_profit=c.Exit(gain) if which != "loss" else None,
-            stop_loss=c.Exit(lose, limit_ticks=lose if limit else None)
+        conditions = v.Conditions(
+            take_profit=v.Exit(gain) if which != "loss" else None,
+            stop_loss=v.Exit(lose, limit_ticks=lose if limit else None)
             if which != "profit"
             else None,
         )
@@ -357,17 +359,17 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         account=ACCOUNTS,
         market=st.one_of(st.none(), MARKETS),
-        kind=st.one_of(st.none(), st.sampled_from(c.CancelKind)),
+        kind=st.one_of(st.none(), st.sampled_from(v.CancelKind)),
     )
-    def cancel_all(self, account: AccountId, market: str | None, kind: c.CancelKind | None) -> None:
+    def cancel_all(self, account: AccountId, market: str | None, kind: v.CancelKind | None) -> None:
         self.do(c.CancelAllOrders(account=account, market=market, kind=kind))
-        if kind is not c.CancelKind.CONDITIONAL:
+        if kind is not v.CancelKind.CONDITIONAL:
             assert not self.exchange.mirror.orders_of(account, market)
 
     @rule(
         account=ACCOUNTS,
         market=MARKETS,
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         offset=st.one_of(st.none(), st.integers(min_value=-30, max_value=30)),
         size=st.integers(min_value=1, max_value=60),
         slices=st.integers(min_value=1, max_value=5),
@@ -378,7 +380,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         offset: int | None,
         size: int,
         slices: int,
@@ -418,7 +420,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(
         account=ACCOUNTS,
         market=MARKETS,
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         size=st.integers(min_value=1, max_value=200),
         by_quote=st.booleans(),
         limit=st.sampled_from([None, None, 0, 20]),
@@ -428,7 +430,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         size: int,
         by_quote: bool,
         limit: int | None,
@@ -438,8 +440,8 @@ class ExchangeMachine(RuleBasedStateMachine):
             {"quote_atoms": size * 1_234_567} if by_quote else {"lots": size * LOTS[market] // 10}
         )
         if limit is not None:
-            amount["price_ticks"] = MID[market] + (limit if side is c.Side.BID else -limit)
-            amount["mode"] = c.ExecutionMode.IMMEDIATE if limit else c.ExecutionMode.AWAIT_ACCEPT
+            amount["price_ticks"] = MID[market] + (limit if side is v.Side.BID else -limit)
+            amount["mode"] = v.ExecutionMode.IMMEDIATE if limit else v.ExecutionMode.AWAIT_ACCEPT
         self.do(c.RequestQuote(account=account, market=market, side=side, **amount, **flags))
 
     @precondition(lambda self: self.exchange.mirror.rfqs)
@@ -466,7 +468,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         account=ACCOUNTS,
         maker=ACCOUNTS,
         market=MARKETS,
-        side=st.sampled_from(c.Side),
+        side=st.sampled_from(v.Side),
         size=st.integers(min_value=1, max_value=3_000),
         price=st.integers(min_value=-25, max_value=25),
         flags=st.sampled_from([{}, {"auto_borrow": True}]),
@@ -476,7 +478,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         account: AccountId,
         maker: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         size: int,
         price: int,
         flags: dict[str, Any],
@@ -485,13 +487,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         asked = self.do(
             c.RequestQuote(account=account, market=market, side=side, lots=lots, **flags)
         )
-        if not isinstance(asked, e.RfqSubmitted):
+        if not isinstance(asked, oe.RfqSubmitted):
             return
         rfq = asked.terms.rfq
         quoted = self.do(
             c.SubmitQuote(account=maker, rfq=rfq, bid_ticks=ticks, ask_ticks=ticks, **flags)
         )
-        if isinstance(quoted, e.QuoteSubmitted):
+        if isinstance(quoted, oe.QuoteSubmitted):
             self.do(c.AcceptQuote(account=account, rfq=rfq, quote=quoted.terms.quote))
 
     @precondition(lambda self: self.exchange.mirror.quotes)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import events as e
+from engine import order_events as oe
 from engine.catalog import Asset, Market
-from engine.commands import Side
 from engine.kinds import OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
 from engine.units import AccountId, OrderId
+from engine.vocabulary import Side
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
@@ -40,7 +41,7 @@ class Mirror:
         self.positions: dict[tuple[int, str], e.PositionChanged] = {}
         self.orders: dict[OrderId, OpenOrder] = {}
         self.waiting: dict[OrderId, OpenOrder] = {}
-        self.trades: list[e.TradeExecuted] = []
+        self.trades: list[oe.TradeExecuted] = []
         self.books: defaultdict[str, dict[Side, dict[int, int]]] = defaultdict(
             lambda: {Side.BID: {}, Side.ASK: {}}
         )
@@ -49,7 +50,7 @@ class Mirror:
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
         self.insured: defaultdict[str, int] = defaultdict(int)
         self.clearings: dict[str, e.ClearingChanged] = {}
-        self.strategies: dict[OrderId, e.StrategyChanged | e.StrategyCreated] = {}
+        self.strategies: dict[OrderId, oe.StrategyChanged | oe.StrategyCreated] = {}
         # Executed (lots, quote atoms) of each strategy: the sum of its orders' fills.
         self.filled_for: defaultdict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
         # Open requests for quote by their number, with until when; live quotes by theirs.
@@ -127,7 +128,7 @@ class Mirror:
         if not event.returned:
             self.withdrawn[event.asset] += event.amount_atoms - event.fee_atoms
 
-    def _placed(self, event: e.OrderPlaced) -> None:
+    def _placed(self, event: oe.OrderPlaced) -> None:
         if event.status in LIVE:
             assert event.terms.lots is not None
             # Fills stand in the same batch and say what is open after them.
@@ -135,11 +136,11 @@ class Mirror:
                 event.terms, event.terms.lots - event.executed_lots
             )
 
-    def _waits(self, event: e.TriggerPlaced) -> None:
+    def _waits(self, event: oe.TriggerPlaced) -> None:
         assert event.terms.order_id not in self.waiting, event
         self.waiting[event.terms.order_id] = OpenOrder(event.terms, event.lots_open)
 
-    def _triggered(self, event: e.OrderTriggered) -> None:
+    def _triggered(self, event: oe.OrderTriggered) -> None:
         del self.waiting[event.terms.order_id]
         if event.status in LIVE:
             assert event.terms.lots is not None
@@ -147,10 +148,10 @@ class Mirror:
                 event.terms, event.terms.lots - event.executed_lots
             )
 
-    def _failed(self, event: e.TriggerFailed) -> None:
+    def _failed(self, event: oe.TriggerFailed) -> None:
         del self.waiting[event.terms.order_id]
 
-    def _filled(self, event: e.OrderFilled) -> None:
+    def _filled(self, event: oe.OrderFilled) -> None:
         if event.terms.strategy is not None:
             lots, quote = self.filled_for[event.terms.strategy]
             self.filled_for[event.terms.strategy] = (lots + event.lots, quote + event.quote_atoms)
@@ -159,41 +160,41 @@ class Mirror:
         elif event.terms.order_id in self.orders:
             self.orders[event.terms.order_id].lots_open = event.lots_open
 
-    def _ended(self, event: e.OrderCancelled | e.OrderExpired) -> None:
+    def _ended(self, event: oe.OrderCancelled | oe.OrderExpired) -> None:
         self.orders.pop(event.terms.order_id, None)
         self.waiting.pop(event.terms.order_id, None)
 
-    def _modified(self, event: e.OrderModified) -> None:
+    def _modified(self, event: oe.OrderModified) -> None:
         of = self.waiting if event.status is OrderStatus.TRIGGER_PENDING else self.orders
         of[event.terms.order_id].lots_open = event.lots_open
 
-    def _created_strategy(self, event: e.StrategyCreated) -> None:
+    def _created_strategy(self, event: oe.StrategyCreated) -> None:
         self.strategies[event.terms.strategy_id] = event
 
-    def _changed_strategy(self, event: e.StrategyChanged) -> None:
+    def _changed_strategy(self, event: oe.StrategyChanged) -> None:
         told = (event.executed_lots, event.executed_quote_atoms)
         assert told == self.filled_for[event.terms.strategy_id], event
         self.strategies[event.terms.strategy_id] = event
         if event.status is not StrategyStatus.RUNNING:
             del self.strategies[event.terms.strategy_id]
 
-    def _traded(self, event: e.TradeExecuted) -> None:
+    def _traded(self, event: oe.TradeExecuted) -> None:
         self.trades.append(event)
 
-    def _asked(self, event: e.RfqSubmitted | e.RfqRefreshed) -> None:
+    def _asked(self, event: oe.RfqSubmitted | oe.RfqRefreshed) -> None:
         self.rfqs[event.terms.rfq] = event.expires_ns
 
-    def _asks_no_more(self, event: e.RfqCancelled | e.RfqExpired | e.RfqFilled) -> None:
+    def _asks_no_more(self, event: oe.RfqCancelled | oe.RfqExpired | oe.RfqFilled) -> None:
         del self.rfqs[event.terms.rfq]
 
-    def _quoted(self, event: e.QuoteSubmitted) -> None:
+    def _quoted(self, event: oe.QuoteSubmitted) -> None:
         if event.status is OrderStatus.NEW:
             self.quotes[event.terms.quote] = event.terms
 
-    def _quotes_no_more(self, event: e.QuoteCancelled | e.QuoteFilled) -> None:
+    def _quotes_no_more(self, event: oe.QuoteCancelled | oe.QuoteFilled) -> None:
         self.quotes.pop(event.terms.quote, None)
 
-    def _book(self, event: e.BookChanged) -> None:
+    def _book(self, event: oe.BookChanged) -> None:
         assert event.update_id == self.update_ids[event.market] + 1, "a gap in the update ids"
         self.update_ids[event.market] = event.update_id
         for side, levels in ((Side.BID, event.bids), (Side.ASK, event.asks)):
@@ -219,24 +220,24 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.WithdrawalSettled: Mirror._withdrawal_settled,
     e.InsuranceFunded: Mirror._insured,
     e.ClearingChanged: Mirror._cleared,
-    e.OrderPlaced: Mirror._placed,
-    e.TriggerPlaced: Mirror._waits,
-    e.OrderTriggered: Mirror._triggered,
-    e.TriggerFailed: Mirror._failed,
-    e.OrderFilled: Mirror._filled,
-    e.OrderCancelled: Mirror._ended,
-    e.OrderExpired: Mirror._ended,
-    e.OrderModified: Mirror._modified,
-    e.StrategyCreated: Mirror._created_strategy,
-    e.StrategyChanged: Mirror._changed_strategy,
-    e.TradeExecuted: Mirror._traded,
-    e.BookChanged: Mirror._book,
-    e.RfqSubmitted: Mirror._asked,
-    e.RfqRefreshed: Mirror._asked,
-    e.RfqCancelled: Mirror._asks_no_more,
-    e.RfqExpired: Mirror._asks_no_more,
-    e.RfqFilled: Mirror._asks_no_more,
-    e.QuoteSubmitted: Mirror._quoted,
-    e.QuoteCancelled: Mirror._quotes_no_more,
-    e.QuoteFilled: Mirror._quotes_no_more,
+    oe.OrderPlaced: Mirror._placed,
+    oe.TriggerPlaced: Mirror._waits,
+    oe.OrderTriggered: Mirror._triggered,
+    oe.TriggerFailed: Mirror._failed,
+    oe.OrderFilled: Mirror._filled,
+    oe.OrderCancelled: Mirror._ended,
+    oe.OrderExpired: Mirror._ended,
+    oe.OrderModified: Mirror._modified,
+    oe.StrategyCreated: Mirror._created_strategy,
+    oe.StrategyChanged: Mirror._changed_strategy,
+    oe.TradeExecuted: Mirror._traded,
+    oe.BookChanged: Mirror._book,
+    oe.RfqSubmitted: Mirror._asked,
+    oe.RfqRefreshed: Mirror._asked,
+    oe.RfqCancelled: Mirror._asks_no_more,
+    oe.RfqExpired: Mirror._asks_no_more,
+    oe.RfqFilled: Mirror._asks_no_more,
+    oe.QuoteSubmitted: Mirror._quoted,
+    oe.QuoteCancelled: Mirror._quotes_no_more,
+    oe.QuoteFilled: Mirror._quotes_no_more,
 }

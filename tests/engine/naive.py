@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.commands import Side
+from engine.vocabulary import Side
 
 
 @dataclass

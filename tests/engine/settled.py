@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import vocabulary as v
 from engine.catalog import PoolLimits, RateCurve
 from engine.invariants import check
 from engine.units import PPB, RAY, AccountId
@@ -62,8 +63,8 @@ class Settled(Exchange):
         self.accept(c.UpdateAccount(account=account, **settings))
 
     def trade(self, buyer: AccountId, seller: AccountId, sol: int, price: int) -> None:
-        self.limit(seller, c.Side.ASK, sol * 100, price * 100, PERP.symbol)
-        self.limit(buyer, c.Side.BID, sol * 100, price * 100, PERP.symbol)
+        self.limit(seller, v.Side.ASK, sol * 100, price * 100, PERP.symbol)
+        self.limit(buyer, v.Side.BID, sol * 100, price * 100, PERP.symbol)
 
     def realize(self, most: int = 500) -> e.MarketRealized:
         """Run one cycle to its end, in steps of `most`, and return the last answer."""

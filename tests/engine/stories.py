@@ -22,9 +22,10 @@ from typing import Any
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
 from engine.catalog import MarketState
-from engine.commands import OrderType, SelfTradePrevention, Side, TimeInForce
 from engine.units import AccountId, OrderId
+from engine.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
 from tests.engine.driver import ALICE, BOB, CAROL, DAVE, Exchange
 
 ACCOUNTS = {"alice": ALICE, "bob": BOB, "carol": CAROL, "dave": DAVE}
@@ -96,7 +97,7 @@ class Story:
         label = words[words.index("as") + 1] if "as" in words else None
         events = self.exchange.apply(command)
         self.answer = events[0]
-        if isinstance(self.answer, e.OrderPlaced):
+        if isinstance(self.answer, oe.OrderPlaced):
             label = label or f"#{len(self.labels) + 1}"
             self.orders[label] = self.answer.terms.order_id
             self.labels[self.answer.terms.order_id] = label
@@ -155,7 +156,7 @@ def _numeric(cell: str) -> bool:
 def _said(story: Story, answer: e.Event) -> str:
     if isinstance(answer, e.CommandRejected):
         return f"refused {answer.code}"
-    if isinstance(answer, e.OrderPlaced):
+    if isinstance(answer, oe.OrderPlaced):
         words = [str(answer.status)]
         if answer.executed_lots:
             words.append(story.quantity_text(answer.executed_lots, answer.terms.market))

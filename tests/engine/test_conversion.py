@@ -6,6 +6,7 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine import vocabulary as v
 from engine.invariants import check
 from engine.rejects import Reject
 from engine.units import AccountId
@@ -58,7 +59,7 @@ def test_dust_is_sold_to_the_house(
 
 def _rest_order(exchange: Exchange) -> None:
     exchange.deposit(ALICE, "SOL", 10_000_000)
-    exchange.limit(ALICE, c.Side.ASK, 1, 10_000)
+    exchange.limit(ALICE, v.Side.ASK, 1, 10_000)
 
 
 def _owe(exchange: Exchange) -> None:

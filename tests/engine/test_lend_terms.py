@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import vocabulary as v
 from engine.catalog import LEND_RATES_PPB, PoolState
 from engine.invariants import check
 from engine.rejects import Reject
@@ -137,8 +138,8 @@ def test_terms_that_are_refused(command: c.SetLendTerms, code: Reject) -> None:
         exchange.deposit(account, "USDC", 1_000 * USD)
     exchange.accept(c.Lend(account=ALICE, asset="USDC", amount_atoms=900 * USD))
     # 5,000 at 20 times need 250 of margin: the lend backs it, what is left over does not.
-    exchange.limit(BOB, c.Side.ASK, 5_000, 10_000, SOL_PERP.symbol)
-    exchange.limit(ALICE, c.Side.BID, 5_000, 10_000, SOL_PERP.symbol)
+    exchange.limit(BOB, v.Side.ASK, 5_000, 10_000, SOL_PERP.symbol)
+    exchange.limit(ALICE, v.Side.BID, 5_000, 10_000, SOL_PERP.symbol)
     before = exchange.mirror.balance(ALICE, "USDC")
     assert exchange.refuse(command) is code
     assert exchange.mirror.balance(ALICE, "USDC") == before
@@ -214,7 +215,7 @@ def test_a_lend_that_is_no_collateral_backs_nothing() -> None:
     exchange.accept(c.Lend(account=ALICE, asset="USDC", amount_atoms=800 * USD))
     # 200 carry 4,000, not 20,000; and Bob's, which do count, as much as if they were not lent.
     exchange.accept(c.Lend(account=BOB, asset="USDC", amount_atoms=1_000 * USD))
-    for account, side, lots in ((ALICE, c.Side.BID, 4_200), (BOB, c.Side.ASK, 19_000)):
+    for account, side, lots in ((ALICE, v.Side.BID, 4_200), (BOB, v.Side.ASK, 19_000)):
         order = c.PlaceOrder(
             account=account, market=SOL_PERP.symbol, side=side, lots=lots, price_ticks=10_000
         )
@@ -223,7 +224,7 @@ def test_a_lend_that_is_no_collateral_backs_nothing() -> None:
         assert refused is (account == ALICE), answer
     # Lending more of what is needed as collateral is refused, by hand, and not done by itself.
     order = c.PlaceOrder(
-        account=ALICE, market=SOL_PERP.symbol, side=c.Side.BID, lots=3_000, price_ticks=10_000
+        account=ALICE, market=SOL_PERP.symbol, side=v.Side.BID, lots=3_000, price_ticks=10_000
     )
     exchange.accept(order)
     lend = c.Lend(account=ALICE, asset="USDC", amount_atoms=100 * USD)

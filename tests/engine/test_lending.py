@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine import commands as c
+from engine import vocabulary as v
 from engine.rejects import Reject
 from engine.units import RAY, AccountId
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
@@ -163,7 +164,7 @@ def test_what_has_no_price_is_not_borrowed() -> None:
         c.PlaceOrder(
             account=BOB,
             market="SOL_USDC",
-            side=c.Side.ASK,
+            side=v.Side.ASK,
             price_ticks=10_000,
             lots=100,
             auto_borrow=True,

@@ -15,7 +15,9 @@ from hypothesis.stateful import rule
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
 from engine import questions as q
+from engine import vocabulary as v
 from engine.catalog import MarketState, PoolState
 from engine.copies import suppose
 from engine.engine import Engine
@@ -32,7 +34,7 @@ from tests.engine.machine import ACCOUNTS, ASSETS, DEPOSITS, MARKETS, MID, SUB, 
 OFFSETS = st.integers(min_value=-40, max_value=40)
 # Thousandths of a maximum.
 PARTS = st.sampled_from([100, 500, 900, 990, 1_000])
-SIDES = st.sampled_from(c.Side)
+SIDES = st.sampled_from(v.Side)
 SECONDS = st.sampled_from([0, 1, 61, 3_600, 100_000])
 
 
@@ -75,7 +77,7 @@ def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
         account=question.account,
         market=question.market,
         side=question.side,
-        type=c.OrderType.LIMIT if question.price_ticks else c.OrderType.MARKET,
+        type=v.OrderType.LIMIT if question.price_ticks else v.OrderType.MARKET,
         price_ticks=question.price_ticks,
         lots=lots,
         reduce_only=question.reduce_only,
@@ -113,7 +115,7 @@ def check_order(exchange: Exchange, question: q.MaxOrder) -> int | Reject:
     market = exchange.engine.state.markets[question.market].market
     if isinstance(answer, q.Unanswerable):
         refused = attempt(exchange, order(question, market.min_lots))
-        if isinstance(refused, e.OrderPlaced):
+        if isinstance(refused, oe.OrderPlaced):
             # A market order which meets nothing is accepted, and ends at once.
             assert answer.why.code is Reject.NO_PRICE
             assert (refused.status, refused.executed_lots) == (OrderStatus.EXPIRED, 0)
@@ -125,11 +127,11 @@ def check_order(exchange: Exchange, question: q.MaxOrder) -> int | Reject:
     assert most == 0 or market.min_lots <= most <= market.max_lots
     if most:
         placed: Any = attempt(exchange, order(question, most))
-        assert isinstance(placed, e.OrderPlaced), placed
+        assert isinstance(placed, oe.OrderPlaced), placed
     more: Any = attempt(exchange, order(question, max(most + 1, market.min_lots)))
     if question.reduce_only and most:
         # It closes no more than the largest does.
-        assert isinstance(more, e.OrderPlaced)
+        assert isinstance(more, oe.OrderPlaced)
         assert (more.terms.lots, more.status) == (placed.terms.lots, placed.status)
     else:
         assert isinstance(more, e.CommandRejected), more
@@ -137,7 +139,7 @@ def check_order(exchange: Exchange, question: q.MaxOrder) -> int | Reject:
 
 
 def check_ladder(
-    exchange: Exchange, account: AccountId, *, market: str, side: c.Side, price: int
+    exchange: Exchange, account: AccountId, *, market: str, side: v.Side, price: int
 ) -> None:
     """Compare what a ladder says of many sizes with a sweep for each."""
     state = exchange.engine.state
@@ -210,7 +212,7 @@ class LimitsMachine(ExchangeMachine):
         self,
         account: AccountId,
         market: str,
-        side: c.Side,
+        side: v.Side,
         offset: int,
         part: int,
         flags: dict[str, bool],
@@ -238,7 +240,7 @@ class LimitsMachine(ExchangeMachine):
         for asset in DEPOSITS:
             check_borrow(self.exchange, account, asset)
             check_withdrawal(self.exchange, q.MaxWithdrawal(account=account, asset=asset, **flags))
-        for market, side in product(MID, c.Side):
+        for market, side in product(MID, v.Side):
             price = None if offset is None else MID[market] + offset
             question = q.MaxOrder(
                 account=account,
@@ -346,7 +348,7 @@ def test_an_account_short_of_margin_may_take_enough_to_have_it_again(exchange: E
     exchange.prices(SOL=98 * 10**8)
     taker = q.MaxOrder(account=ALICE, market="SOL_USDC_PERP", side=ASK, price_ticks=9_900)
     # As much as only closes, and enough to leave little open to either side; nothing between.
-    assert isinstance(attempt(exchange, order(taker, 4_000)), e.OrderPlaced)
+    assert isinstance(attempt(exchange, order(taker, 4_000)), oe.OrderPlaced)
     assert isinstance(attempt(exchange, order(taker, 4_001)), e.CommandRejected)
     most = check_order(exchange, taker)
     assert isinstance(most, int)

@@ -7,6 +7,8 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.catalog import MarketState, PoolState
 from engine.kinds import BorrowLendKind, SystemOrder
 from tests.engine.driver import ALICE, BOB, DAVE
@@ -44,8 +46,8 @@ def losing(
     exchange.settings(ALICE, **settings)
     exchange.prices(SOL=100 * 10**8 - due * 10**6)
     # Bids for the collateral at 50,000 and 80.
-    exchange.limit(DAVE, c.Side.BID, 100_000, 500_000, "BTC_USDC")
-    exchange.limit(DAVE, c.Side.BID, 10_000, 8_000, "SOL_USDC")
+    exchange.limit(DAVE, v.Side.BID, 100_000, 500_000, "BTC_USDC")
+    exchange.limit(DAVE, v.Side.BID, 10_000, 8_000, "SOL_USDC")
     return exchange
 
 
@@ -129,7 +131,7 @@ def test_the_order_in_which_a_loser_pays(
     assert moved.get((BorrowLendKind.REDEEM, "USDC"), 0) == paid.lend * USD
     assert moved.get((BorrowLendKind.BORROW, "USDC"), 0) == paid.loan * USD
     assert exchange.profit(ALICE) == -paid.open * USD
-    sold = [x for x in told if isinstance(x, e.OrderFilled) and x.terms.account == ALICE]
+    sold = [x for x in told if isinstance(x, oe.OrderFilled) and x.terms.account == ALICE]
     got = sum(x.quote_atoms - x.fee_atoms for x in sold)
     # So much is sold as brings it at the worst price allowed, 5 % below; a step is half a dollar.
     assert paid.converted * USD <= got <= paid.converted * USD * 100 // 95 + USD
@@ -151,7 +153,7 @@ def test_collateral_is_sold_in_the_order_of_its_weight() -> None:
     assert exchange.realize().collected_atoms == 3_000 * USD
     sold = [
         (x.terms.market, x.lots)
-        for x in exchange.told(e.OrderFilled)
+        for x in exchange.told(oe.OrderFilled)
         if x.terms.account == ALICE and x.terms.system
     ]
     assert sold == [("BTC_USDC", 4_000), ("SOL_USDC", 1_320)]
@@ -175,7 +177,7 @@ def test_a_fee_is_borrowed_only_where_a_loan_is_allowed(change: dict[str, Any], 
     exchange.settings(ALICE, **change)
     if pool:
         exchange.accept(c.SetPoolState(asset="USDC", state=pool))
-    exchange.limit(BOB, c.Side.ASK, 10_000, 10_000, PERP.symbol)
-    exchange.limit(ALICE, c.Side.BID, 10_000, 10_000, PERP.symbol)
+    exchange.limit(BOB, v.Side.ASK, 10_000, 10_000, PERP.symbol)
+    exchange.limit(ALICE, v.Side.BID, 10_000, 10_000, PERP.symbol)
     assert exchange.owed(ALICE, "USDC") == owed * USD
     assert exchange.position(ALICE)[1] == -(10_000 + 5 - owed) * USD

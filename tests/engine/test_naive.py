@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as e
-from engine.commands import CancelOrder, Side, TimeInForce
+from engine import order_events as oe
+from engine.commands import CancelOrder
 from engine.units import AccountId, OrderId
+from engine.vocabulary import Side, TimeInForce
 from tests.engine.driver import ALICE, BOB, Exchange, limit
 from tests.engine.naive import NaiveBook
 
@@ -44,7 +46,7 @@ def test_the_book_agrees_with_the_naive_book_trade_by_trade(
                 )
             )
             answer = events[0]
-            assert isinstance(answer, e.OrderPlaced), answer
+            assert isinstance(answer, oe.OrderPlaced), answer
             order_id = OrderId(answer.terms.order_id)
             placed.append((order_id, account))
             expected = naive.place(
@@ -69,5 +71,5 @@ def _trades(events: tuple[e.Event, ...]) -> list[tuple[int, int, int, int]]:
             trade.lots,
         )
         for trade in events
-        if isinstance(trade, e.TradeExecuted)
+        if isinstance(trade, oe.TradeExecuted)
     ]

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from engine import commands as c
-from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.catalog import MarketState
 from engine.rejects import Reject
 from engine.units import AccountId
@@ -17,7 +18,7 @@ NOBODY = AccountId(9_999)
 SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
 # 1 SOL at 100.00 on the perpetual.
 ORDER = c.PlaceOrder(account=ALICE, market=PERP, side=BID, price_ticks=10_000, lots=100)
-MARKET: dict[str, Any] = {"type": c.OrderType.MARKET, "price_ticks": None}
+MARKET: dict[str, Any] = {"type": v.OrderType.MARKET, "price_ticks": None}
 
 
 def funded() -> Exchange:
@@ -41,7 +42,7 @@ def funded() -> Exchange:
         ({"price_ticks": 0, "lots": 0}, Reject.INVALID_PRICE),
         ({"price_ticks": -5}, Reject.INVALID_PRICE),
         ({"price_ticks": 10**16}, Reject.INVALID_PRICE),
-        ({"post_only": True, "time_in_force": c.TimeInForce.IOC}, Reject.INVALID_ORDER),
+        ({"post_only": True, "time_in_force": v.TimeInForce.IOC}, Reject.INVALID_ORDER),
         (MARKET | {"price_ticks": 5}, Reject.INVALID_ORDER),
         (MARKET | {"post_only": True}, Reject.INVALID_ORDER),
         (MARKET | {"quote_atoms": 5}, Reject.INVALID_ORDER),
@@ -176,7 +177,7 @@ def test_a_borrowing_order_cannot_borrow_what_its_own_redemption_takes_from_the_
     exchange.accept(c.Lend(account=ALICE, asset="USDC", amount_atoms=1_000 * 10**6))
     exchange.limit(BOB, ASK, 1_000, 10_000)
     beyond = limit(ALICE, BID, lots=1_000, price_ticks=10_100, auto_borrow=True)
-    assert isinstance(exchange.apply(beyond)[0], e.OrderPlaced)
+    assert isinstance(exchange.apply(beyond)[0], oe.OrderPlaced)
     # Bob's ask filled it for exactly what Alice had; there is no one left to borrow one more from.
     exchange.deposit(BOB, "SOL", 10 * 10**9)
     exchange.limit(BOB, ASK, 1_000, 10_000)

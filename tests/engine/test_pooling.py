@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import vocabulary as v
 from engine.catalog import PoolLimits, PoolState, RateCurve
 from engine.invariants import check
 from engine.pooling import RESERVE_KEPT_ATOMS
@@ -109,16 +110,16 @@ def indebted(*, insurance: int = 0, clearing: bool = False, protected: bool = Fa
     exchange.deposit(ALICE, "USDC", 1_000 * USD)
     exchange.deposit(BOB, "USDC", 10_000 * USD)
     exchange.accept(c.UpdateAccount(account=BOB, auto_lend=True))
-    for side, account in ((c.Side.ASK, BOB), (c.Side.BID, ALICE)):
+    for side, account in ((v.Side.ASK, BOB), (v.Side.BID, ALICE)):
         exchange.limit(account, side, 10_000, 10_000, SOL_PERP.symbol)
     if clearing:
         exchange.accept(c.UpdateAccount(account=BOB, auto_realize_pnl=False))
     # Alice pays a fee of 5 and has lost 2,000: she owes 1,005; Bob buys back, and she is closed.
     exchange.prices(SOL=80 * 10**8)
     exchange.accept(c.AutoRealize(market=SOL_PERP.symbol))
-    exchange.limit(BOB, c.Side.BID, 10_000, 8_000, SOL_PERP.symbol)
+    exchange.limit(BOB, v.Side.BID, 10_000, 8_000, SOL_PERP.symbol)
     closing = limit(
-        ALICE, c.Side.ASK, lots=10_000, price_ticks=8_000, market=SOL_PERP.symbol, reduce_only=True
+        ALICE, v.Side.ASK, lots=10_000, price_ticks=8_000, market=SOL_PERP.symbol, reduce_only=True
     )
     exchange.accept(closing)
     if insurance:
@@ -175,7 +176,7 @@ def test_what_waits_for_winners_shares_the_loss_and_nothing_is_advanced_until_it
     # Bob was closed by what he bought; another pair opens, in which the winner waits.
     exchange.accept(c.UpdateAccount(account=CAROL, auto_realize_pnl=False))
     exchange.accept(c.SetLendTerms(account=CAROL, asset="USDC"))
-    for side, account in ((c.Side.BID, BOB), (c.Side.ASK, CAROL)):
+    for side, account in ((v.Side.BID, BOB), (v.Side.ASK, CAROL)):
         exchange.limit(account, side, 1_000, 8_000, SOL_PERP.symbol)
     exchange.prices(SOL=100 * 10**8)
     exchange.accept(c.UpdateAccount(account=CAROL, auto_realize_pnl=True))
@@ -222,7 +223,7 @@ def test_a_debt_is_covered_by_orders_positions_and_what_is_on_its_way_out() -> N
     out = c.RequestWithdrawal(account=ALICE, asset="SOL", amount_atoms=10**9, withdrawal=1)
     exchange.deposit(ALICE, "SOL", 30 * 10**9)
     exchange.accept(out)
-    exchange.limit(ALICE, c.Side.BID, 1, 8_000, SOL_PERP.symbol)
+    exchange.limit(ALICE, v.Side.BID, 1, 8_000, SOL_PERP.symbol)
     exchange.accept(c.CancelAllOrders(account=ALICE))
     account = state.accounts[ALICE]
     assert exchange.refuse(WRITE_OFF) is Reject.DEBT_IS_COVERED
@@ -245,14 +246,14 @@ def test_lenders_are_not_left_with_nothing(insurance: int) -> None:
     exchange.deposit(ALICE, "USDC", 1_000 * USD)
     exchange.deposit(ALICE, "BTC", 10**6)
     exchange.accept(c.AutoLend(asset="USDC"))
-    for side, account in ((c.Side.ASK, BOB), (c.Side.BID, ALICE)):
+    for side, account in ((v.Side.ASK, BOB), (v.Side.BID, ALICE)):
         exchange.limit(account, side, 10_000, 10_000, SOL_PERP.symbol)
     # Bob's gain of 9,000 is lent to him by what Alice now owes.
     exchange.prices(SOL=10 * 10**8)
     exchange.accept(c.AutoRealize(market=SOL_PERP.symbol))
-    exchange.limit(BOB, c.Side.BID, 10_000, 1_000, SOL_PERP.symbol)
+    exchange.limit(BOB, v.Side.BID, 10_000, 1_000, SOL_PERP.symbol)
     closing = limit(
-        ALICE, c.Side.ASK, lots=10_000, price_ticks=1_000, market=SOL_PERP.symbol, reduce_only=True
+        ALICE, v.Side.ASK, lots=10_000, price_ticks=1_000, market=SOL_PERP.symbol, reduce_only=True
     )
     exchange.accept(closing)
     state = exchange.engine.state
@@ -277,7 +278,7 @@ def test_lenders_are_not_left_with_nothing(insurance: int) -> None:
     check(state)
 
 
-ORDER = limit(ALICE, c.Side.BID, lots=100, price_ticks=10_000, auto_borrow=True)
+ORDER = limit(ALICE, v.Side.BID, lots=100, price_ticks=10_000, auto_borrow=True)
 OUT = c.RequestWithdrawal(
     account=ALICE, asset="USDC", amount_atoms=USD, withdrawal=1, auto_borrow=True
 )

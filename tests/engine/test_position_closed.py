@@ -7,6 +7,7 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import AccountId
@@ -23,7 +24,7 @@ class Told(Exchange):
 
     def __init__(self) -> None:
         self.closed: list[e.PositionClosed] = []
-        self.fills: list[e.OrderFilled] = []
+        self.fills: list[oe.OrderFilled] = []
         super().__init__()
         for account in (ALICE, BOB, CAROL, DAVE):
             self.deposit(account, "USDC", 10**12)
@@ -31,7 +32,7 @@ class Told(Exchange):
     def apply(self, command: c.AnyCommand, *, command_id: str | None = None) -> tuple[e.Event, ...]:
         events = super().apply(command, command_id=command_id)
         self.closed += [event for event in events if isinstance(event, e.PositionClosed)]
-        self.fills += [event for event in events if isinstance(event, e.OrderFilled)]
+        self.fills += [event for event in events if isinstance(event, oe.OrderFilled)]
         return events
 
     def trade(self, lots: int, dollars: int) -> None:
@@ -158,7 +159,7 @@ def test_closed_positions_add_up_to_their_fills(seed: int) -> None:
         assert one.realized_atoms == (gained if one.lots > 0 else -gained)
 
 
-def naive(fills: list[e.OrderFilled]) -> Iterator[tuple[AccountId, int, int, int, int]]:
+def naive(fills: list[oe.OrderFilled]) -> Iterator[tuple[AccountId, int, int, int, int]]:
     """Yield what each closed position must be, from the fills alone, lot by lot."""
     held: dict[AccountId, list[int]] = {}
     for fill in fills:

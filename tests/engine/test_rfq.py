@@ -11,14 +11,16 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
 from engine import quotes
+from engine import vocabulary as v
 from engine.catalog import MarketState
-from engine.commands import ExecutionMode
 from engine.engine import Engine
 from engine.kinds import OrderStatus, QuoteEnd
 from engine.rejects import ExpiryReason, Reject
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, SECOND_NS, AccountId
+from engine.vocabulary import ExecutionMode
 from tests.engine import invariants, listings
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, START_NS, Exchange
 
@@ -40,26 +42,26 @@ def exchange() -> Exchange:
 
 
 def ask_for(
-    exchange: Exchange, market: str = SPOT, side: c.Side = BID, **more: Any
-) -> e.RfqSubmitted:
+    exchange: Exchange, market: str = SPOT, side: v.Side = BID, **more: Any
+) -> oe.RfqSubmitted:
     """Have Alice ask for a quote, of 1 SOL unless said."""
     terms = {"account": ALICE, "lots": 100} | more
     submitted = exchange.accept(c.RequestQuote(market=market, side=side, **terms))
-    assert isinstance(submitted, e.RfqSubmitted)
+    assert isinstance(submitted, oe.RfqSubmitted)
     return submitted
 
 
 def quote(
     exchange: Exchange, rfq: int, *, bid: int = 9_990, ask: int = 10_010, **more: Any
-) -> e.QuoteSubmitted:
+) -> oe.QuoteSubmitted:
     """Have Bob quote 99.90 / 100.10 unless said."""
     terms = {"account": BOB} | more
     submitted = exchange.accept(c.SubmitQuote(rfq=rfq, bid_ticks=bid, ask_ticks=ask, **terms))
-    assert isinstance(submitted, e.QuoteSubmitted)
+    assert isinstance(submitted, oe.QuoteSubmitted)
     return submitted
 
 
-def accept(exchange: Exchange, quoted: e.QuoteSubmitted) -> tuple[e.Event, ...]:
+def accept(exchange: Exchange, quoted: oe.QuoteSubmitted) -> tuple[e.Event, ...]:
     """Have Alice accept a quote."""
     return exchange.apply(
         c.AcceptQuote(account=ALICE, rfq=quoted.terms.rfq, quote=quoted.terms.quote)
@@ -102,7 +104,7 @@ def proven(exchange: Exchange) -> Any:
 )  # fmt: skip
 def test_a_spot_quote_is_accepted(  # noqa: PLR0917
     exchange: Exchange,
-    side: c.Side,
+    side: v.Side,
     amount: dict[str, int],
     price: int,
     lots: int,
@@ -116,8 +118,8 @@ def test_a_spot_quote_is_accepted(  # noqa: PLR0917
     quoted = quote(exchange, rfq.terms.rfq)
     assert quoted.side_ticks == price
     events = accept(exchange, quoted)
-    filled, made = only(events, e.RfqFilled), only(events, e.QuoteFilled)
-    assert isinstance(events[0], e.RfqFilled)
+    filled, made = only(events, oe.RfqFilled), only(events, oe.QuoteFilled)
+    assert isinstance(events[0], oe.RfqFilled)
     assert (filled.price_ticks, filled.lots, filled.quote_atoms) == (price, lots, cost)
     assert (made.price_ticks, made.lots, made.quote_atoms) == (price, lots, cost)
     assert made.side is (ASK if side is BID else BID)
@@ -126,7 +128,7 @@ def test_a_spot_quote_is_accepted(  # noqa: PLR0917
         assert (exchange.available(account, "USDC"), exchange.available(account, "SOL")) == held
         assert exchange.locked(account, "USDC") == exchange.locked(account, "SOL") == 0
     # All of it happened off the book.
-    assert not any(isinstance(event, e.TradeExecuted | e.BookChanged) for event in events)
+    assert not any(isinstance(event, oe.TradeExecuted | oe.BookChanged) for event in events)
     assert exchange.engine.state.markets[SPOT].book.last_price is None
     assert exchange.refuse(c.CancelQuoteRequest(account=ALICE, rfq=rfq.terms.rfq)) is (
         Reject.UNKNOWN_RFQ
@@ -142,11 +144,11 @@ def test_a_spot_quote_is_accepted(  # noqa: PLR0917
     ],
 )
 def test_a_perpetual_quote_is_accepted(
-    exchange: Exchange, side: c.Side, price: int, fees: tuple[int, int], position: tuple[int, int]
+    exchange: Exchange, side: v.Side, price: int, fees: tuple[int, int], position: tuple[int, int]
 ) -> None:
     quoted = quote(exchange, ask_for(exchange, PERP, side).terms.rfq)
     events = accept(exchange, quoted)
-    filled, made = only(events, e.RfqFilled), only(events, e.QuoteFilled)
+    filled, made = only(events, oe.RfqFilled), only(events, oe.QuoteFilled)
     assert (filled.fee_atoms, made.fee_atoms) == fees
     assert filled.price_ticks == made.price_ticks == price
     lots, cost = position
@@ -178,13 +180,13 @@ def test_a_position_that_closes_takes_its_exits_along(exchange: Exchange) -> Non
         100,
         10_000,
         PERP,
-        conditions=c.Conditions(stop_loss=c.Exit(price_ticks=9_000)),
+        conditions=v.Conditions(stop_loss=v.Exit(price_ticks=9_000)),
     )
     resting = exchange.limit(ALICE, ASK, 100, 10_500, PERP, reduce_only=True)
     quoted = quote(exchange, ask_for(exchange, PERP, ASK).terms.rfq)
     events = accept(exchange, quoted)
     reasons = {
-        event.terms.order_id: event.reason for event in events if isinstance(event, e.OrderExpired)
+        event.terms.order_id: event.reason for event in events if isinstance(event, oe.OrderExpired)
     }
     assert reasons.pop(resting.terms.order_id) is ExpiryReason.REDUCE_ONLY_NOT_REDUCED
     assert list(reasons.values()) == [ExpiryReason.STOP_WITHOUT_POSITION]
@@ -202,7 +204,7 @@ def test_a_position_that_closes_takes_its_exits_along(exchange: Exchange) -> Non
     ],
 )
 def test_an_immediate_request_takes_the_first_quote_at_its_price(
-    exchange: Exchange, side: c.Side, limit: int, bid: int, ask: int, *, fills: bool
+    exchange: Exchange, side: v.Side, limit: int, bid: int, ask: int, *, fills: bool
 ) -> None:
     rfq = ask_for(exchange, side=side, mode=IMMEDIATE, price_ticks=limit)
     quoted = quote(exchange, rfq.terms.rfq, bid=bid, ask=ask)
@@ -227,11 +229,11 @@ def test_an_immediate_request_of_who_cannot_pay_ends(exchange: Exchange) -> None
     events = exchange.apply(
         c.SubmitQuote(account=BOB, rfq=rfq.terms.rfq, bid_ticks=9_990, ask_ticks=10_010)
     )
-    quoted = only(events, e.QuoteSubmitted)
+    quoted = only(events, oe.QuoteSubmitted)
     assert quoted.status is OrderStatus.EXPIRED
-    assert only(events, e.RfqExpired).reason is ExpiryReason.INSUFFICIENT_FUNDS
+    assert only(events, oe.RfqExpired).reason is ExpiryReason.INSUFFICIENT_FUNDS
     ended = {
-        event.terms.quote: event.reason for event in events if isinstance(event, e.QuoteCancelled)
+        event.terms.quote: event.reason for event in events if isinstance(event, oe.QuoteCancelled)
     }
     assert ended == {
         worse.terms.quote: QuoteEnd.RFQ_EXPIRED,
@@ -243,7 +245,7 @@ def test_an_immediate_request_of_who_cannot_pay_ends(exchange: Exchange) -> None
 
 @pytest.mark.parametrize(("market", "side"), [(SPOT, BID), (SPOT, ASK), (PERP, BID), (PERP, ASK)])
 def test_an_immediate_request_refuses_a_maker_without_cover(
-    exchange: Exchange, market: str, side: c.Side
+    exchange: Exchange, market: str, side: v.Side
 ) -> None:
     limit = 10_010 if side is BID else 9_990
     rfq = ask_for(exchange, market, side, mode=IMMEDIATE, price_ticks=limit)
@@ -256,7 +258,7 @@ def test_an_immediate_request_refuses_a_maker_without_cover(
 
 @pytest.mark.parametrize(("market", "side"), [(SPOT, BID), (SPOT, ASK), (PERP, BID), (PERP, ASK)])
 def test_a_maker_without_cover_loses_its_quote_and_nothing_else_happens(
-    exchange: Exchange, market: str, side: c.Side
+    exchange: Exchange, market: str, side: v.Side
 ) -> None:
     rfq = ask_for(exchange, market, side)
     short = quote(exchange, rfq.terms.rfq, account=DAVE)
@@ -264,10 +266,10 @@ def test_a_maker_without_cover_loses_its_quote_and_nothing_else_happens(
     state = exchange.engine.state
     before = (state.accounts[ALICE].spot_loss_micros, dict(state.accounts[ALICE].positions))
     events = accept(exchange, short)
-    assert [type(event) for event in events] == [e.QuoteCancelled]
-    assert only(events, e.QuoteCancelled).reason is QuoteEnd.NOT_COVERED
+    assert [type(event) for event in events] == [oe.QuoteCancelled]
+    assert only(events, oe.QuoteCancelled).reason is QuoteEnd.NOT_COVERED
     assert (state.accounts[ALICE].spot_loss_micros, state.accounts[ALICE].positions) == before
-    assert isinstance(accept(exchange, good)[0], e.RfqFilled)
+    assert isinstance(accept(exchange, good)[0], oe.RfqFilled)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +282,7 @@ def test_a_maker_without_cover_loses_its_quote_and_nothing_else_happens(
     ],
 )
 def test_a_requester_without_cover_is_refused(
-    exchange: Exchange, market: str, side: c.Side, code: Reject
+    exchange: Exchange, market: str, side: v.Side, code: Reject
 ) -> None:
     rfq = ask_for(exchange, market, side, account=DAVE)
     quoted = quote(exchange, rfq.terms.rfq)
@@ -312,11 +314,11 @@ def test_each_side_needs_initial_margin_to_the_atom(
     if asks:
         assert exchange.refuse(command) is Reject.INSUFFICIENT_MARGIN
     else:
-        assert isinstance(exchange.accept(command), e.QuoteCancelled)
+        assert isinstance(exchange.accept(command), oe.QuoteCancelled)
         quoted = quote(exchange, rfq.terms.rfq, account=maker)
         command = replace(command, quote=quoted.terms.quote)
     exchange.deposit(DAVE, "USDC", 1)
-    assert isinstance(exchange.accept(command), e.RfqFilled)
+    assert isinstance(exchange.accept(command), oe.RfqFilled)
 
 
 def test_open_interest_limits_hold_for_quotes() -> None:
@@ -345,17 +347,17 @@ def test_a_new_quote_replaces_the_one_before(exchange: Exchange) -> None:
     events = exchange.apply(
         c.SubmitQuote(account=BOB, rfq=rfq.terms.rfq, bid_ticks=9_980, ask_ticks=10_020)
     )
-    assert only(events, e.QuoteCancelled).reason is QuoteEnd.REPLACED
+    assert only(events, oe.QuoteCancelled).reason is QuoteEnd.REPLACED
     command = c.AcceptQuote(account=ALICE, rfq=rfq.terms.rfq, quote=first.terms.quote)
     assert exchange.refuse(command) is Reject.UNKNOWN_QUOTE
-    filled = only(accept(exchange, only(events, e.QuoteSubmitted)), e.RfqFilled)
+    filled = only(accept(exchange, only(events, oe.QuoteSubmitted)), oe.RfqFilled)
     assert filled.price_ticks == 10_020
 
 
 def test_quotes_of_others_end_with_the_trade(exchange: Exchange) -> None:
     rfq = ask_for(exchange)
     quoted, other = quote(exchange, rfq.terms.rfq), quote(exchange, rfq.terms.rfq, account=CAROL)
-    ended = only(accept(exchange, quoted), e.QuoteCancelled)
+    ended = only(accept(exchange, quoted), oe.QuoteCancelled)
     assert (ended.terms.quote, ended.reason) == (other.terms.quote, QuoteEnd.RFQ_FILLED)
 
 
@@ -378,8 +380,8 @@ def test_a_request_lives_for_a_minute_and_takes_quotes_for_less(exchange: Exchan
         Reject.UNKNOWN_RFQ
     )
     events = exchange.advance()
-    assert only(events, e.RfqExpired).reason is None
-    assert only(events, e.QuoteCancelled).reason is QuoteEnd.EXPIRED
+    assert only(events, oe.RfqExpired).reason is None
+    assert only(events, oe.QuoteCancelled).reason is QuoteEnd.EXPIRED
     assert exchange.engine.due_ns is None
 
 
@@ -388,18 +390,18 @@ def test_a_refresh_extends_the_request_but_no_quote(exchange: Exchange) -> None:
     old = quote(exchange, rfq.terms.rfq)
     exchange.wait(50)
     events = exchange.apply(c.RefreshQuoteRequest(account=ALICE, rfq=rfq.terms.rfq))
-    refreshed, announced = only(events, e.RfqRefreshed), only(events, e.RfqAnnounced)
+    refreshed, announced = only(events, oe.RfqRefreshed), only(events, oe.RfqAnnounced)
     assert refreshed.expires_ns == announced.expires_ns == START_NS + 110 * SECOND_NS
     assert refreshed.submission_ns == START_NS + 95 * SECOND_NS
     new = quote(exchange, rfq.terms.rfq, account=CAROL)
     exchange.wait(10)
-    ended = only(exchange.advance(), e.QuoteCancelled)
+    ended = only(exchange.advance(), oe.QuoteCancelled)
     assert (ended.terms.quote, ended.reason) == (old.terms.quote, QuoteEnd.EXPIRED)
     assert exchange.engine.due_ns == START_NS + 110 * SECOND_NS
     restored = Engine(load_state(dump_state(exchange.engine.state)))
     assert digest(restored.state) == digest(exchange.engine.state)
     exchange.engine = restored
-    assert isinstance(accept(exchange, new)[0], e.RfqFilled)
+    assert isinstance(accept(exchange, new)[0], oe.RfqFilled)
     exchange.wait(60)
     assert exchange.advance() == []
 
@@ -412,8 +414,8 @@ def test_a_cancelled_request_ends_with_its_quotes(
     quote(exchange, rfq.terms.rfq)
     name = {"client_id": 7} if by_client_id else {"rfq": rfq.terms.rfq}
     events = exchange.apply(c.CancelQuoteRequest(account=ALICE, **name))
-    assert isinstance(events[0], e.RfqCancelled)
-    assert only(events, e.QuoteCancelled).reason is QuoteEnd.RFQ_CANCELLED
+    assert isinstance(events[0], oe.RfqCancelled)
+    assert only(events, oe.QuoteCancelled).reason is QuoteEnd.RFQ_CANCELLED
     exchange.wait(60)
     assert exchange.advance() == []
     # Its client id is free again.
@@ -422,7 +424,7 @@ def test_a_cancelled_request_ends_with_its_quotes(
 
 def test_makers_are_told_neither_who_asks_nor_the_side(exchange: Exchange) -> None:
     events = exchange.apply(c.RequestQuote(account=ALICE, market=SPOT, side=ASK, lots=100))
-    announced = only(events, e.RfqAnnounced)
+    announced = only(events, oe.RfqAnnounced)
     assert set(announced.__struct_fields__) == {
         *("rfq", "market", "lots", "quote_atoms", "submission_ns", "expires_ns"),
     }

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.catalog import MarketState
 from engine.engine import Engine
 from engine.invariants import check
@@ -19,7 +21,7 @@ from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
 from tests.engine.listings import SOL_PERP, SOL_USDC
 
 SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
-SLIPPAGE = c.Slippage(ppb=10_000_000)
+SLIPPAGE = v.Slippage(ppb=10_000_000)
 # 1 SOL in ten seconds: ten orders of 10 lots.
 PLAN = c.CreateStrategy(
     account=ALICE, market=SPOT, side=BID, lots=100, duration_ms=10_000, interval_ms=1_000
@@ -42,7 +44,7 @@ def offered(*, min_lots: int = 1, max_lots: int = 5_000, ask_lots: int = 5_000) 
 def start(exchange: Exchange, **changes: Any) -> OrderId:
     """Create a strategy, let the first slice happen, and return its id."""
     created = exchange.accept(replace(PLAN, **changes))
-    assert isinstance(created, e.StrategyCreated)
+    assert isinstance(created, oe.StrategyCreated)
     exchange.advance()
     return created.terms.strategy_id
 
@@ -55,11 +57,11 @@ def tick(exchange: Exchange, seconds: int = 1) -> list[e.Event]:
 
 
 def placed(events: list[e.Event]) -> list[int | None]:
-    return [event.terms.lots for event in events if isinstance(event, e.OrderPlaced)]
+    return [event.terms.lots for event in events if isinstance(event, oe.OrderPlaced)]
 
 
-def last(events: list[e.Event]) -> e.StrategyChanged:
-    return [event for event in events if isinstance(event, e.StrategyChanged)][-1]
+def last(events: list[e.Event]) -> oe.StrategyChanged:
+    return [event for event in events if isinstance(event, oe.StrategyChanged)][-1]
 
 
 def all_slices(exchange: Exchange, seconds: int, **changes: Any) -> list[list[int | None]]:
@@ -85,7 +87,7 @@ def all_slices(exchange: Exchange, seconds: int, **changes: Any) -> list[list[in
         ({"price_ticks": 20_001}, Reject.PRICE_OUT_OF_BAND),
         ({"post_only": True}, Reject.INVALID_ORDER),
         ({"price_ticks": 9_000, "slippage": SLIPPAGE}, Reject.INVALID_ORDER),
-        ({"slippage": c.Slippage()}, Reject.INVALID_ORDER),
+        ({"slippage": v.Slippage()}, Reject.INVALID_ORDER),
         ({"reduce_only": True}, Reject.INVALID_ORDER),
         ({"client_id": 2**32}, Reject.INVALID_STRATEGY),
         ({"client_id": 7}, Reject.DUPLICATE_CLIENT_ID),
@@ -213,15 +215,15 @@ def test_what_a_slice_could_not_buy_is_spread_over_the_rest() -> None:
 
 def test_an_empty_book_and_a_tolerance_do_not_end_it() -> None:
     exchange = offered(ask_lots=10)
-    start(exchange, lots=40, duration_ms=4_000, slippage=c.Slippage(ticks=5))
+    start(exchange, lots=40, duration_ms=4_000, slippage=v.Slippage(ticks=5))
     told = tick(exchange)
-    (expired,) = [event for event in told if isinstance(event, e.OrderExpired)]
+    (expired,) = [event for event in told if isinstance(event, oe.OrderExpired)]
     assert expired.reason is ExpiryReason.INSUFFICIENT_LIQUIDITY
     exchange.limit(BOB, ASK, 4, 10_000)
     exchange.limit(BOB, ASK, 100, 10_006)
     told = tick(exchange)
     assert placed(told) == [15]
-    (expired,) = [event for event in told if isinstance(event, e.OrderExpired)]
+    (expired,) = [event for event in told if isinstance(event, oe.OrderExpired)]
     assert (expired.executed_lots, expired.reason) == (4, ExpiryReason.SLIPPAGE_TOLERANCE_EXCEEDED)
     told = tick(exchange)
     assert placed(told) == [26]
@@ -237,7 +239,7 @@ def test_a_resting_order_counts_its_fills_and_makes_room_for_the_next() -> None:
     )
     assert last(list(sold)).executed_lots == 30
     told = tick(exchange)
-    (cancelled,) = [event for event in told if isinstance(event, e.OrderCancelled)]
+    (cancelled,) = [event for event in told if isinstance(event, oe.OrderCancelled)]
     assert (cancelled.terms.order_id, cancelled.executed_lots) == (order_id, 30)
     assert placed(told) == [70]
     # The last one may rest for an interval, too.
@@ -264,9 +266,9 @@ def test_a_cancel_in_the_middle_takes_its_order_along(by_client_id: bool) -> Non
     tick(exchange)
     names = {"client_id": 7} if by_client_id else {"strategy_id": strategy_id}
     events = exchange.apply(c.CancelStrategy(account=ALICE, market=SPOT, **names))
-    assert isinstance(events[0], e.StrategyChanged)
+    assert isinstance(events[0], oe.StrategyChanged)
     assert (events[0].status, events[0].reason) == (StrategyStatus.CANCELLED, None)
-    assert [type(event) for event in events if isinstance(event, e.OrderCancelled)]
+    assert [type(event) for event in events if isinstance(event, oe.OrderCancelled)]
     assert exchange.locked(ALICE, "USDC") == 0
     assert exchange.engine.due_ns is None
     assert placed(tick(exchange, 20)) == []
@@ -389,11 +391,13 @@ def test_orders_name_their_strategy_and_stand_before_their_fills() -> None:
     created = exchange.accept(PLAN)
     told = exchange.advance()
     kinds = [type(event) for event in told]
-    order = next(event for event in told if isinstance(event, e.OrderPlaced))
+    order = next(event for event in told if isinstance(event, oe.OrderPlaced))
     assert order.terms.strategy == created.terms.strategy_id
     assert (order.status, order.executed_lots) == (OrderStatus.FILLED, 10)
-    assert kinds.index(e.OrderPlaced) < kinds.index(e.OrderFilled) < kinds.index(e.StrategyChanged)
-    assert kinds.count(e.StrategyChanged) == 1
+    assert (
+        kinds.index(oe.OrderPlaced) < kinds.index(oe.OrderFilled) < kinds.index(oe.StrategyChanged)
+    )
+    assert kinds.count(oe.StrategyChanged) == 1
 
 
 def test_strategies_that_come_and_go_leave_nothing_behind() -> None:

@@ -10,20 +10,22 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.catalog import MarketState
-from engine.commands import Conditions, Exit, Slippage, Trigger, TriggerBy
 from engine.engine import Engine
 from engine.invariants import check
 from engine.kinds import OrderStatus
 from engine.rejects import ExpiryReason, Reject
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import PPB, SECOND_NS
+from engine.vocabulary import Conditions, Exit, Slippage, Trigger, TriggerBy
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
 from tests.engine.invariants import check_all
 
 PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
 MARK, LAST = TriggerBy.MARK, TriggerBy.LAST
-MARKET: dict[str, Any] = {"type": c.OrderType.MARKET, "price_ticks": None}
+MARKET: dict[str, Any] = {"type": v.OrderType.MARKET, "price_ticks": None}
 
 
 def exchange_with_book() -> Exchange:
@@ -39,7 +41,7 @@ def exchange_with_book() -> Exchange:
     return exchange
 
 
-def waiting(side: c.Side, trigger: Trigger, **changes: Any) -> c.PlaceOrder:
+def waiting(side: v.Side, trigger: Trigger, **changes: Any) -> c.PlaceOrder:
     """Return a market order of Alice for 1 SOL that waits."""
     conditions = Conditions(trigger=trigger)
     order = c.PlaceOrder(
@@ -48,19 +50,19 @@ def waiting(side: c.Side, trigger: Trigger, **changes: Any) -> c.PlaceOrder:
     return replace(order, **changes)
 
 
-def long(exchange: Exchange, lots: int = 100, **exits: Any) -> e.OrderPlaced:
+def long(exchange: Exchange, lots: int = 100, **exits: Any) -> oe.OrderPlaced:
     """Have Alice buy at the market, with exits."""
     placed = exchange.accept(
         c.PlaceOrder(
             account=ALICE,
             market=PERP,
             side=BID,
-            type=c.OrderType.MARKET,
+            type=v.OrderType.MARKET,
             lots=lots,
             conditions=Conditions(**exits) if exits else None,
         )
     )
-    assert isinstance(placed, e.OrderPlaced)
+    assert isinstance(placed, oe.OrderPlaced)
     return placed
 
 
@@ -109,7 +111,7 @@ def only(events: list[e.Event], kind: type[e.Event]) -> Any:
         ({"lots": None}, Reject.INVALID_ORDER),
         ({"lots": 0}, Reject.INVALID_QUANTITY),
         ({"price_ticks": 9_000}, Reject.INVALID_ORDER),
-        ({"type": c.OrderType.LIMIT}, Reject.INVALID_ORDER),
+        ({"type": v.OrderType.LIMIT}, Reject.INVALID_ORDER),
         ({"market": SPOT, "reduce_only": True}, Reject.INVALID_ORDER),
         ({"client_id": 2**32}, Reject.INVALID_ORDER),
         # Nobody has traded yet.
@@ -169,11 +171,11 @@ def test_market_that_is_shut_and_too_many_orders_are_refused() -> None:
     ids=str,
 )
 def test_it_fires_once_when_the_mark_crosses_from_where_it_was(
-    side: c.Side, trigger: Trigger, path: tuple[int, ...], fires_at: int
+    side: v.Side, trigger: Trigger, path: tuple[int, ...], fires_at: int
 ) -> None:
     exchange = exchange_with_book()
     placed = exchange.accept(waiting(side, trigger, client_id=5))
-    assert isinstance(placed, e.TriggerPlaced)
+    assert isinstance(placed, oe.TriggerPlaced)
     assert placed.lots_open == 100
     assert placed.fires_above is (trigger.price_ticks > 10_000)
     fired = []
@@ -181,7 +183,7 @@ def test_it_fires_once_when_the_mark_crosses_from_where_it_was(
         events = move(exchange, price)
         if events:
             fired.append(price)
-            told = only(events, e.OrderTriggered)
+            told = only(events, oe.OrderTriggered)
             # The same order: its id, its client id and its trigger stay.
             assert told.terms == placed.terms
             assert told.status is OrderStatus.FILLED
@@ -197,7 +199,7 @@ def test_it_holds_nothing_while_it_waits_and_fails_if_it_cannot_be_paid_then() -
     exchange.accept(
         c.RequestWithdrawal(account=ALICE, asset="USDC", amount_atoms=10**9, withdrawal=1)
     )
-    failed = only(move(exchange, 90), e.TriggerFailed)
+    failed = only(move(exchange, 90), oe.TriggerFailed)
     assert failed.reason is ExpiryReason.INSUFFICIENT_MARGIN
     assert exchange.position(ALICE) == (0, 0)
     assert not exchange.engine.state.triggers
@@ -214,9 +216,9 @@ def test_a_share_is_of_the_position_at_that_moment(share: int, lots: int | None)
     long(exchange, 150)
     events = move(exchange, 90)
     if lots is None:
-        assert only(events, e.TriggerFailed).reason is ExpiryReason.STOP_WITHOUT_POSITION
+        assert only(events, oe.TriggerFailed).reason is ExpiryReason.STOP_WITHOUT_POSITION
     else:
-        told = only(events, e.OrderTriggered)
+        told = only(events, oe.OrderTriggered)
         assert (told.terms.lots, told.executed_lots) == (lots, lots)
     assert exchange.position(ALICE)[0] == 250 - (lots or 0)
 
@@ -231,25 +233,25 @@ def test_the_last_price_fires_only_near_the_index() -> None:
         exchange.limit(BOB, BID, 1, price, PERP)
         exchange.limit(CAROL, ASK, 1, price, PERP)
         exchange.limit(BOB, BID, 100, 9_000, PERP)
-        assert any(isinstance(event, e.OrderTriggered) for event in exchange.advance()) is fires
+        assert any(isinstance(event, oe.OrderTriggered) for event in exchange.advance()) is fires
         check_all(exchange.engine.state, exchange.mirror)
 
 
 @pytest.mark.parametrize(
     ("state", "type_", "fires"),
     [
-        (MarketState.POST_ONLY, c.OrderType.MARKET, False),
-        (MarketState.CANCEL_ONLY, c.OrderType.LIMIT, False),
-        (MarketState.CLOSED, c.OrderType.MARKET, False),
-        (MarketState.LIMIT_ONLY, c.OrderType.MARKET, False),
-        (MarketState.LIMIT_ONLY, c.OrderType.LIMIT, True),
+        (MarketState.POST_ONLY, v.OrderType.MARKET, False),
+        (MarketState.CANCEL_ONLY, v.OrderType.LIMIT, False),
+        (MarketState.CLOSED, v.OrderType.MARKET, False),
+        (MarketState.LIMIT_ONLY, v.OrderType.MARKET, False),
+        (MarketState.LIMIT_ONLY, v.OrderType.LIMIT, True),
     ],
 )
 def test_nothing_fires_in_a_halt_and_it_fires_after(
-    state: MarketState, type_: c.OrderType, fires: bool
+    state: MarketState, type_: v.OrderType, fires: bool
 ) -> None:
     exchange = exchange_with_book()
-    price = None if type_ is c.OrderType.MARKET else 9_900
+    price = None if type_ is v.OrderType.MARKET else 9_900
     exchange.accept(waiting(ASK, Trigger(9_000), type=type_, price_ticks=price))
     exchange.accept(c.SetMarketState(market=PERP, state=state))
     assert bool(move(exchange, 89)) is fires
@@ -273,12 +275,12 @@ def test_exits_grow_with_the_position_and_one_ends_the_other() -> None:
     events = exchange.apply(order)
     # 10 SOL are there to be had; 2 SOL rest. The exits close what was opened.
     parent = events[0]
-    assert isinstance(parent, e.OrderPlaced)
-    profit, stop = (event for event in events if isinstance(event, e.TriggerPlaced))
+    assert isinstance(parent, oe.OrderPlaced)
+    profit, stop = (event for event in events if isinstance(event, oe.TriggerPlaced))
     assert (profit.lots_open, stop.lots_open) == (1_000, 1_000)
     assert profit.terms.related == stop.terms.related == parent.terms.order_id
     assert (profit.terms.side, profit.terms.reduce_only) == (ASK, True)
-    assert (profit.terms.type, stop.terms.price_ticks) == (c.OrderType.MARKET, 8_900)
+    assert (profit.terms.type, stop.terms.price_ticks) == (v.OrderType.MARKET, 8_900)
     exchange.limit(BOB, ASK, 150, 10_100, PERP)
     assert {one.lots_open for one in exchange.mirror.waiting.values()} == {1_150}
     check_all(exchange.engine.state, exchange.mirror)
@@ -286,7 +288,7 @@ def test_exits_grow_with_the_position_and_one_ends_the_other() -> None:
     # parent stood in its way and is gone.
     exchange.accept(c.CancelAllOrders(account=BOB, market=PERP))
     exchange.limit(BOB, BID, 400, 8_900, PERP)
-    assert only(move(exchange, 90), e.OrderExpired).terms == parent.terms
+    assert only(move(exchange, 90), oe.OrderExpired).terms == parent.terms
     assert exchange.position(ALICE)[0] == 750
     assert [one.lots_open for one in exchange.mirror.waiting.values()] == [750]
     # The rest of it waits in the book; the take-profit shrinks as it fills.
@@ -296,7 +298,7 @@ def test_exits_grow_with_the_position_and_one_ends_the_other() -> None:
     assert [one.lots_open for one in exchange.mirror.waiting.values()] == [450]
     # The take-profit sells the rest, and nothing of the stop is left.
     exchange.limit(BOB, BID, 2_000, 8_000, PERP)
-    assert only(move(exchange, 121), e.OrderTriggered).executed_lots == 450
+    assert only(move(exchange, 121), oe.OrderTriggered).executed_lots == 450
     assert exchange.position(ALICE)[0] == 0
     assert not exchange.mirror.orders_of(ALICE)
     check_all(exchange.engine.state, exchange.mirror)
@@ -309,9 +311,9 @@ def test_exits_end_with_their_position() -> None:
     exchange.market(ALICE, ASK, PERP, lots=40)
     assert len(exchange.engine.state.triggers) == 2
     events = exchange.apply(
-        c.PlaceOrder(account=ALICE, market=PERP, side=ASK, type=c.OrderType.MARKET, lots=80)
+        c.PlaceOrder(account=ALICE, market=PERP, side=ASK, type=v.OrderType.MARKET, lots=80)
     )
-    ended = [event for event in events if isinstance(event, e.OrderExpired)]
+    ended = [event for event in events if isinstance(event, oe.OrderExpired)]
     assert [event.reason for event in ended] == [ExpiryReason.STOP_WITHOUT_POSITION] * 2
     assert not exchange.engine.state.triggers
     check_all(exchange.engine.state, exchange.mirror)
@@ -321,7 +323,7 @@ def test_a_stop_closes_no_more_than_there_is() -> None:
     exchange = exchange_with_book()
     long(exchange, stop_loss=Exit(9_000))
     exchange.market(ALICE, ASK, PERP, lots=70)
-    told = only(move(exchange, 90), e.OrderTriggered)
+    told = only(move(exchange, 90), oe.OrderTriggered)
     assert (told.terms.lots, told.status) == (30, OrderStatus.FILLED)
     assert exchange.position(ALICE)[0] == 0
 
@@ -332,8 +334,8 @@ def test_a_stop_goes_before_a_resting_reduce_only_order() -> None:
     rests = exchange.limit(ALICE, ASK, 100, 12_000, PERP, reduce_only=True)
     exchange.accept(waiting(ASK, Trigger(9_000), reduce_only=True))
     events = move(exchange, 90)
-    assert only(events, e.OrderTriggered).executed_lots == 100
-    assert only(events, e.OrderExpired).terms.order_id == rests.terms.order_id
+    assert only(events, oe.OrderTriggered).executed_lots == 100
+    assert only(events, oe.OrderExpired).terms.order_id == rests.terms.order_id
     assert exchange.position(ALICE)[0] == 0
 
 
@@ -352,11 +354,11 @@ def test_cancelled_by_id_by_client_id_by_kind_and_before_it_is_done() -> None:
     others = c.CancelOrder(account=CAROL, market=PERP, order_id=first)
     assert exchange.refuse(others) is Reject.UNKNOWN_ORDER
     all_ = c.CancelAllOrders(account=ALICE, market=PERP)
-    conditional = replace(all_, kind=c.CancelKind.CONDITIONAL)
+    conditional = replace(all_, kind=v.CancelKind.CONDITIONAL)
     assert len(exchange.accept(conditional).orders) == 1
     assert exchange.advance() == []
-    assert len(exchange.accept(replace(all_, kind=c.CancelKind.CONDITIONAL)).orders) == 0
-    assert len(exchange.accept(replace(all_, kind=c.CancelKind.RESTING)).orders) == 1
+    assert len(exchange.accept(replace(all_, kind=v.CancelKind.CONDITIONAL)).orders) == 0
+    assert len(exchange.accept(replace(all_, kind=v.CancelKind.RESTING)).orders) == 1
     check_all(exchange.engine.state, exchange.mirror)
 
 
@@ -396,7 +398,7 @@ def test_a_market_order_keeps_within_its_tolerance(
         (Slippage(ticks=1, ppb=1), {}),
         (Slippage(ticks=-1), {}),
         (Slippage(ppb=PPB), {}),
-        (Slippage(ticks=1), {"type": c.OrderType.LIMIT, "price_ticks": 10_000}),
+        (Slippage(ticks=1), {"type": v.OrderType.LIMIT, "price_ticks": 10_000}),
     ],
     ids=str,
 )

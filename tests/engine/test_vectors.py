@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from engine import commands as c
-from engine import events as e
+from engine import order_events as oe
+from engine import vocabulary as v
 from engine.catalog import Asset, Fraction, Haircut, RateCurve
 from engine.fees import fee_of
 from engine.interest import Base, apy_ppb, borrow_rate, growth, lend_rate
@@ -106,14 +107,14 @@ def test_open_orders_count_at_their_worst() -> None:
         lots = int(row["pos"])
         if lots:
             first, second = (BOB, ALICE) if lots > 0 else (ALICE, BOB)
-            exchange.limit(first, c.Side.ASK, abs(lots), 10_000, SOL_PERP.symbol)
-            exchange.limit(second, c.Side.BID, abs(lots), 10_000, SOL_PERP.symbol)
+            exchange.limit(first, v.Side.ASK, abs(lots), 10_000, SOL_PERP.symbol)
+            exchange.limit(second, v.Side.BID, abs(lots), 10_000, SOL_PERP.symbol)
         for number, text in enumerate(row["bids"]):
             if int(text):
-                exchange.limit(ALICE, c.Side.BID, int(text), 9_000 - number, SOL_PERP.symbol)
+                exchange.limit(ALICE, v.Side.BID, int(text), 9_000 - number, SOL_PERP.symbol)
         for number, text in enumerate(row["asks"]):
             if int(text):
-                exchange.limit(ALICE, c.Side.ASK, int(text), 11_000 + number, SOL_PERP.symbol)
+                exchange.limit(ALICE, v.Side.ASK, int(text), 11_000 + number, SOL_PERP.symbol)
         held = exchange.engine.state.accounts[ALICE]
         assert held.positions[SOL_PERP.symbol].worst_lots() == int(expected)
 
@@ -127,9 +128,9 @@ def test_an_order_is_accepted_if_equity_carries_margin_loss_and_fee() -> None:
         exchange = Exchange(markets=(market,), index_e8=index)
         exchange.accept(c.UpdateAccount(account=ALICE, leverage_limit=50))
         exchange.deposit(ALICE, "USDC", scaled(equity, 10**6))
-        order = limit(ALICE, c.Side.BID, lots=200_000, price_ticks=1_010_000, market=market.symbol)
+        order = limit(ALICE, v.Side.BID, lots=200_000, price_ticks=1_010_000, market=market.symbol)
         answer = exchange.apply(order)[0]
-        assert isinstance(answer, e.OrderPlaced) is accepted, answer
+        assert isinstance(answer, oe.OrderPlaced) is accepted, answer
     exchange = Exchange(markets=(market,), index_e8=index)
     exchange.accept(c.UpdateAccount(account=ALICE, leverage_limit=50))
     exchange.deposit(ALICE, "USDC", 13_000 * 10**6)
@@ -152,8 +153,8 @@ def test_a_withdrawal_leaves_a_tenth_of_the_positions_behind() -> None:
     # The maker pays a fee of 0.02 %: what is left is the account value of the example.
     fee = fee_of(notional, SOL_PERP.maker_fee_ppm)
     exchange.deposit(ALICE, "USDC", scaled(vector["account_value"], 10**6) + fee)
-    exchange.limit(ALICE, c.Side.BID, lots, 10_000, SOL_PERP.symbol)
-    exchange.limit(BOB, c.Side.ASK, lots, 10_000, SOL_PERP.symbol)
+    exchange.limit(ALICE, v.Side.BID, lots, 10_000, SOL_PERP.symbol)
+    exchange.limit(BOB, v.Side.ASK, lots, 10_000, SOL_PERP.symbol)
     most = scaled(VECTORS["B5"]["expected"]["max_transfer"], 10**6)
 
     def withdraw(amount: int, number: int) -> c.RequestWithdrawal:
@@ -254,10 +255,10 @@ def test_settlement_is_zero_sum() -> None:
         exchange.deposit(account, "USDC", 10**12)
     exchange.prices(SOL=100 * 10**8)
     # A bought 1 SOL at 99.70, C bought 1 at 100.20, B sold both: a hundredth of the example's size.
-    exchange.limit(BOB, c.Side.ASK, 100, 9_970, SOL_PERP.symbol)
-    exchange.limit(ALICE, c.Side.BID, 100, 9_970, SOL_PERP.symbol)
-    exchange.limit(BOB, c.Side.ASK, 100, 10_020, SOL_PERP.symbol)
-    exchange.limit(CAROL, c.Side.BID, 100, 10_020, SOL_PERP.symbol)
+    exchange.limit(BOB, v.Side.ASK, 100, 9_970, SOL_PERP.symbol)
+    exchange.limit(ALICE, v.Side.BID, 100, 9_970, SOL_PERP.symbol)
+    exchange.limit(BOB, v.Side.ASK, 100, 10_020, SOL_PERP.symbol)
+    exchange.limit(CAROL, v.Side.BID, 100, 10_020, SOL_PERP.symbol)
     for name, account in accounts.items():
         lots, quote = exchange.position(account)
         assert lots == int(vector["inputs"]["base"][name])
@@ -288,17 +289,17 @@ def test_time_in_force(kind: str) -> None:
     exchange.deposit(ALICE, "SOL", 10**12)
     exchange.deposit(BOB, "USDC", 10**12)
     for price, quantity in vector["inputs"]["book"]:
-        exchange.limit(ALICE, c.Side.ASK, int(quantity) * 100, int(price) * 100)
+        exchange.limit(ALICE, v.Side.ASK, int(quantity) * 100, int(price) * 100)
     terms: dict[str, Any] = (
-        {"post_only": True} if kind == "POST_ONLY" else {"time_in_force": c.TimeInForce(kind)}
+        {"post_only": True} if kind == "POST_ONLY" else {"time_in_force": v.TimeInForce(kind)}
     )
-    answer = exchange.apply(limit(BOB, c.Side.BID, lots=1_000, price_ticks=10_100, **terms))[0]
+    answer = exchange.apply(limit(BOB, v.Side.BID, lots=1_000, price_ticks=10_100, **terms))[0]
     expected = vector["expected"][kind]
-    filled = answer.executed_lots if isinstance(answer, e.OrderPlaced) else 0
+    filled = answer.executed_lots if isinstance(answer, oe.OrderPlaced) else 0
     assert filled == int(expected["filled"]) * 100
     bids = tuple(exchange.engine.depth("SOL_USDC").bids)
     resting = f"{bids[0][1] // 100}@{bids[0][0] // 100}" if bids else None
     assert resting == expected.get("resting")
     if kind == "POST_ONLY":
-        assert isinstance(answer, e.OrderPlaced)
+        assert isinstance(answer, oe.OrderPlaced)
         assert answer.reason == "PostOnlyTaker"

@@ -14,7 +14,8 @@ from accounts import services as accounts
 from accounts.models import Account, AccountSettings, Balance
 from compliance import services as compliance
 from compliance.models import Customer, Status
-from engine.commands import AccrueInterest, FundInsurance, Side, UpdateAccount
+from engine.commands import AccrueInterest, FundInsurance, UpdateAccount
+from engine.vocabulary import Side
 from lending.models import BorrowLendMovement, InterestPayment, LendTerms, PoolRate
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house

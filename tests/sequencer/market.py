@@ -10,10 +10,10 @@ from engine.commands import (
     ListMarket,
     OpenAccount,
     PlaceOrder,
-    Side,
     UpdatePrices,
 )
 from engine.units import AccountId
+from engine.vocabulary import Side
 
 ACCOUNTS = (5001, 5002, 5003)
 SPOT = "BTC_USDC"

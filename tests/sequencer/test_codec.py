@@ -8,11 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.catalog import PoolState
-from engine.commands import CancelOrder, Side
+from engine.commands import CancelOrder
 from engine.events import BalanceChanged, CommandRejected, PoolChanged, PoolHourClosed
 from engine.kinds import BucketLends
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
+from engine.vocabulary import Side
 from gateway import codec
 from tests.sequencer.market import order
 

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import Borrow, CancelOrder, CreditDeposit, Lend, Side
-from engine.events import BalanceChanged, BookChanged, CommandRejected, OrderPlaced
+from engine.commands import Borrow, CancelOrder, CreditDeposit, Lend
+from engine.events import BalanceChanged, CommandRejected
+from engine.order_events import BookChanged, OrderPlaced
 from engine.questions import MaxAmount, MaxBorrow, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId
+from engine.vocabulary import Side
 from gateway import codec
 from gateway.client import ask, submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, OutcomeUnknown

@@ -8,20 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.commands import (
-    AdvanceTime,
-    CancelAllOrders,
-    Conditions,
-    CreditDeposit,
-    ListMarket,
-    Side,
-    Trigger,
-    UpdatePrices,
-)
+from engine.commands import AdvanceTime, CancelAllOrders, CreditDeposit, ListMarket, UpdatePrices
 from engine.engine import Engine
 from engine.questions import MaxAmount, MaxWithdrawal
 from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
+from engine.vocabulary import Conditions, Side, Trigger
 from gateway import codec
 from sequencer import loop
 from sequencer.loop import BUSY, Asked, Query, Sequencer

@@ -18,7 +18,6 @@ from engine.commands import (
     CancelQuoteRequest,
     CreateStrategy,
     CreditDeposit,
-    ExecutionMode,
     Lend,
     ListAsset,
     OpenAccount,
@@ -29,7 +28,6 @@ from engine.commands import (
     SetMarketState,
     SetPoolState,
     SettleWithdrawal,
-    Side,
     SubmitQuote,
     TransferFunds,
     UpdateAccount,
@@ -44,12 +42,11 @@ from engine.events import (
     PositionChanged,
     PositionClosed,
     PricesUpdated,
-    QuoteSubmitted,
-    RfqFilled,
-    RfqSubmitted,
 )
+from engine.order_events import QuoteSubmitted, RfqFilled, RfqSubmitted
 from engine.pools import HOUR_NS
 from engine.units import SECOND_NS, AccountId
+from engine.vocabulary import ExecutionMode, Side
 from gateway.client import submit
 from gateway.tables import Rows
 from lending.models import (

@@ -9,9 +9,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.db import connection as django_connection
 
-from engine.commands import CancelOrder, Side
-from engine.events import CommandRejected, OrderPlaced
+from engine.commands import CancelOrder
+from engine.events import CommandRejected
+from engine.order_events import OrderPlaced
 from engine.snapshot import digest
+from engine.vocabulary import Side
 from gateway.client import new_command_id, submit, submit_async
 from gateway.errors import OutcomeUnknown
 from sequencer import snapshots, tasks

@@ -23,12 +23,12 @@ from engine.commands import (
     CreditDeposit,
     OpenAccount,
     PlaceOrder,
-    Side,
     UpdateAccount,
     UpdatePrices,
 )
 from engine.events import CommandRejected
 from engine.units import AccountId
+from engine.vocabulary import Side
 from gateway import period
 from gateway.client import submit
 from gateway.errors import EngineUnavailable

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine import commands as c
+from engine import vocabulary as v
 from engine.catalog import PoolState
 from engine.events import CommandRejected, MarketRealized
 from engine.units import AccountId
@@ -49,8 +50,8 @@ def trade(
 ) -> None:
     """Let the seller rest and the buyer take, with these flags."""
     order: dict[str, Any] = {"market": market, "price_ticks": ticks, "lots": lots}
-    do(c.PlaceOrder(account=seller, side=c.Side.ASK, **order))
-    do(c.PlaceOrder(account=buyer, side=c.Side.BID, **order, **flags))
+    do(c.PlaceOrder(account=seller, side=v.Side.ASK, **order))
+    do(c.PlaceOrder(account=buyer, side=v.Side.BID, **order, **flags))
 
 
 def settle(*, positions_max: int = 500) -> int:

@@ -8,16 +8,9 @@ from django.test import Client
 
 from accounts import services as accounts
 from accounts.models import User
-from engine.commands import (
-    AdvanceTime,
-    CreateStrategy,
-    Lend,
-    OrderType,
-    Side,
-    TimeInForce,
-    UpdatePrices,
-)
+from engine.commands import AdvanceTime, CreateStrategy, Lend, UpdatePrices
 from engine.rejects import ExpiryReason
+from engine.vocabulary import OrderType, Side, TimeInForce
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house
 from tests.engine.listings import INDEX_E8

@@ -2,8 +2,9 @@
 
 import pytest
 
-from engine.commands import Borrow, CancelAllOrders, Lend, Side
+from engine.commands import Borrow, CancelAllOrders, Lend
 from engine.margin import Health, MarginType, health
+from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house
 from trading import portfolio

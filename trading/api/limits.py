@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.api.fields import DecimalText, WireBoolean
 from accounts.api.views import SignedView, access_from, validated
-from engine.commands import OrderType, Side
+from engine.vocabulary import OrderType, Side
 from trading import services
 from trading.services import OrderRequest
 

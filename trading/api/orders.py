@@ -10,7 +10,10 @@ from typing import Final, TypeVar
 import msgspec
 
 from accounts.access import Access
-from engine.commands import (
+from engine.kinds import OrderStatus, OrderTerms
+from engine.order_events import TriggerPlaced
+from engine.units import AccountId, OrderId
+from engine.vocabulary import (
     CancelKind,
     Conditions,
     OrderType,
@@ -18,9 +21,6 @@ from engine.commands import (
     Side,
     TimeInForce,
 )
-from engine.events import TriggerPlaced
-from engine.kinds import OrderStatus, OrderTerms
-from engine.units import AccountId, OrderId
 from gateway.errors import GatewayError
 from trading import conditions, services
 from trading.api.answers import Answer, answer, encode_sorted, refused

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.api.fields import NOTHING, DecimalText, UnixMillis, WireBoolean
 from accounts.api.views import SignedView, access_from, require_subaccount, validated
-from engine.commands import ExecutionMode, Side
+from engine.vocabulary import ExecutionMode, Side
 from trading import rfq_selectors, rfq_services
 from trading.api.described import SIDES
 from trading.rfq_selectors import RfqWanted

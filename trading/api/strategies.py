@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.api.fields import ATOMS_MAX, DecimalText, UnixMillis, UtcText, WireBoolean
 from accounts.api.paging import SortedPageInput, page_of, paged
 from accounts.api.views import SignedView, access_from, validated
-from engine.commands import SelfTradePrevention, Side, TimeInForce
+from engine.vocabulary import SelfTradePrevention, Side, TimeInForce
 from trading import strategies
 from trading.api.described import SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE
 from trading.api.markets import MARKET_KINDS
