@@ -36,6 +36,7 @@ from tests.sequencer.conftest import StartEngine, start_engine
 from trading import catalog
 from trading.api import orders
 from trading.models import Fill, Order, Position
+from trading.reads import close_readers
 
 __all__ = ["start_engine"]
 
@@ -171,7 +172,14 @@ class Bob:
         async def send(message: Any) -> None:
             messages.append(message)
 
-        asyncio.run(self.hot.serve(ROUTES[endpoint.method, endpoint.path], scope, receive, send))
+        async def serve() -> None:
+            try:
+                route = ROUTES[endpoint.method, endpoint.path]
+                await self.hot.serve(route, scope, receive, send)
+            finally:
+                await close_readers()
+
+        asyncio.run(serve())
         reply = Reply(messages)
         return reply.status, reply.body.decode()
 

@@ -60,7 +60,7 @@ def test_a_rest_view_asks_for_its_scope(alice: Trader, at: tuple[str, str]) -> N
 
 def test_a_permission_needs_the_scope_as_well_as_the_law(front: Front, alice: Trader) -> None:
     limited(front, front.alice, scopes=frozenset({READ}))
-    assert front.get("/api/v1/orders", front.alice).status == 200
+    assert front.get("/api/v1/orders", front.alice, symbol="NONE").status == 400
     assert front.order(front.alice).refusal()[2] == lacks(TRADE)
     # To borrow for a withdrawal is a trade.
     ApiKey.objects.update(scopes=[WITHDRAW])

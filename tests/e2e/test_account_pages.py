@@ -61,8 +61,38 @@ def test_a_key_is_made_and_its_secret_shown_once(
     secret = page.locator("#api-secret").inner_text()
     assert re.fullmatch(r"[A-Za-z0-9+/]{43}=", secret)
     page.goto("/account/keys")
-    expect(page.get_by_text(name)).to_be_visible()
+    row = page.locator("#keys tr", has_text=name)
+    expect(row).to_contain_text("read, trade")
     assert secret not in page.content()
+
+
+def test_the_limits_of_a_key_are_edited_on_a_phone(
+    open_page: OpenPage, sign_in: SignIn, exchange: LiveExchange
+) -> None:
+    page = open_page(phone=True)
+    sign_in(page, ALICE)
+    page.goto("/account/keys")
+    page.fill("[name=password]", _password(exchange, ALICE))
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/account/keys")
+    name = f"vault {secrets.token_hex(3)}"
+    page.fill("[name=name]", name)
+    page.get_by_label("Withdraw").check()
+    page.get_by_role("button", name="Add the key").click()
+    page.goto("/account/keys")
+    row = page.locator("#keys tr", has_text=name)
+    expect(row).to_contain_text("read, trade, withdraw")
+    row.get_by_role("link", name="Edit").click()
+    page.get_by_label("Trade:").uncheck()
+    page.fill("[name=addresses]", "10.0.0.5/8")
+    page.fill("[name=expires_at]", "2999-01-02T03:04")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".errorlist")).to_contain_text("write 10.0.0.5 or 10.0.0.0/8")
+    page.fill("[name=addresses]", "10.0.0.5\n2001:db8::/32")
+    page.get_by_role("button", name="Save").click()
+    for shown in ("read, withdraw", "10.0.0.5, 2001:db8::/32", "2999-01-02 03:04"):
+        expect(row).to_contain_text(shown)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_money_moves_to_a_new_sub_account_and_no_more_than_there_is(

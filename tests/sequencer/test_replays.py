@@ -22,6 +22,7 @@ from tests.sequencer.conftest import StartEngine
 from tests.sequencer.market import ACCOUNTS, PERP, SPOT, set_up
 from trading import catalog
 from trading.models import Order
+from trading.reads import close_readers
 
 SIGNER = SigningKey(b"\x05" * 32)
 KEY = b64encode(bytes(SIGNER.verify_key)).decode()
@@ -98,14 +99,18 @@ async def send(edge: HotPath, request: Captured, address: str = HOME) -> Reply:
 def together(*sendings: tuple[HotPath, Captured, str]) -> list[int]:
     """Send requests at once, in this order, and return the statuses."""
 
-    async def run() -> list[Reply]:
-        return await asyncio.gather(*(send(*one) for one in sendings))
-
-    return [reply.status for reply in asyncio.run(run())]
+    return [reply.status for reply in asyncio.run(_sent(*sendings))]
 
 
 def sent(edge: HotPath, request: Captured, address: str = HOME) -> Reply:
-    return asyncio.run(send(edge, request, address))
+    return asyncio.run(_sent((edge, request, address)))[0]
+
+
+async def _sent(*sendings: tuple[HotPath, Captured, str]) -> list[Reply]:
+    try:
+        return await asyncio.gather(*(send(*one) for one in sendings))
+    finally:
+        await close_readers()
 
 
 def refusal(reply: Reply) -> tuple[int, str, str]:
