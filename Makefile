@@ -120,7 +120,7 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements-clients.txt $(VENV)/run.sta
 	@touch $@
 
 node_modules/.stamp: package.json package-lock.json $(VENV)/run.stamp
-	@echo 'Installing the chart library ...'
+	@echo 'Installing the scripts of the pages ...'
 	@node=$(NODE_DIR); NODE_USE_SYSTEM_CA=1 PATH="$$node/bin:$$PATH" "$$node/bin/node" \
 		"$$node/lib/node_modules/npm/bin/npm-cli.js" \
 		ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null

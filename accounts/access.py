@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from accounts.models import Account, ApiKey
+from accounts.scopes import ALL_SCOPES, SCOPE_OF, AllowList, allow_list
 from compliance import matrix, selectors
 from compliance.matrix import Facts, Permissions, Rulebook
 from compliance.services import ACCESS_CHANNEL
@@ -28,10 +29,24 @@ logger = logging.getLogger(__name__)
 RECONNECT_SECONDS = 1.0
 # How long a silent connection is trusted, and how often "last used" is written down.
 HEARTBEAT_SECONDS = 10.0
+# The longest text of an IPv6 address.
+ADDRESS_LENGTH = 45
+_EXPIRED = "This API key has expired: extend it in the settings, or make another"
+
+
+class Objection(NamedTuple):
+    """Why a key may not make a call: the HTTP status and code, and what to do about it."""
+
+    status: int
+    code: str
+    message: str
 
 
 class Access(msgspec.Struct, frozen=True):
-    """What one key, or one signed-in page, may do with one account."""
+    """What one key, or one signed-in page, may do with one account.
+
+    The right to an act is the customer's permission and, of a key, also its scope.
+    """
 
     account: int
     owner: int
@@ -40,21 +55,50 @@ class Access(msgspec.Struct, frozen=True):
     refusals: dict[str, str]
     # Unix seconds at which a dated rule next begins or ends.
     valid_until: float | None = None
+    # The limits of the key; a page has none.
+    scopes: frozenset[str] = ALL_SCOPES
+    addresses: AllowList | None = None
+    expires_at: float | None = None
 
     def refusal(self, permission: str) -> str | None:
         """Return why `permission` is refused and what to do about it, or None if it is granted."""
-        if permission in self.allowed:
-            return None
-        return self.refusals.get(permission, "You may not do this. Ask support for the reason.")
+        if permission not in self.allowed:
+            return self.refusals.get(permission, "You may not do this. Ask support for the reason.")
+        scope = SCOPE_OF[permission]
+        return None if scope in self.scopes else _lacks(scope)
+
+    def objection(self, *, scope: str, address: str, now: float) -> Objection | None:
+        """Return why the key may not make a call of `scope` at all, or None if it may.
+
+        Asked at every door before anything else: fast paths, REST views and sockets.
+
+        Args:
+            address: where the call comes from.
+            now: Unix seconds.
+        """
+        if self.expires_at is not None and now >= self.expires_at:
+            return Objection(401, "UNAUTHORIZED", _EXPIRED)
+        if "view" not in self.allowed:
+            # Whom the law lets not even look (docs/compliance.md) is refused whatever is asked.
+            return Objection(403, "FORBIDDEN", self.refusal("view") or "")
+        if scope not in self.scopes:
+            return Objection(403, "FORBIDDEN", _lacks(scope))
+        if self.addresses is not None and not self.addresses.covers(address):
+            message = f"This API key may not be used from {address or 'an unknown address'}: "
+            return Objection(403, "FORBIDDEN", message + "add the address to the key's list")
+        return None
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Whom a key belongs to. Without facts the user is no customer and may do nothing."""
+    """Whom a key belongs to, and its limits. Without facts the user is no customer."""
 
     account: int
     owner: int
     user: int
     facts: Facts | None
+    scopes: frozenset[str] = ALL_SCOPES
+    addresses: AllowList | None = None
+    expires_at: float | None = None
 
 
 class AccessBook:
@@ -66,10 +110,13 @@ class AccessBook:
         self._keys_of_user: dict[int, set[str]] = {}
         self._access: dict[str, Access] = {}
         self._permissions: dict[Facts, Permissions] = {}
-        self._used: dict[str, float] = {}
+        self._used: dict[str, tuple[float, str]] = {}
 
     def find(self, public_key: str) -> Access | None:
-        """Return what the key may do now; None for unknown and revoked keys. Memory only."""
+        """Return what the key may do now; None for unknown and revoked keys. Memory only.
+
+        An expired key is still known, so that its holder can be told: see `Access.objection`.
+        """
         access = self._access.get(public_key)
         if access is None:
             return None
@@ -80,9 +127,9 @@ class AccessBook:
             self._access[public_key] = access
         return access
 
-    def used(self, public_key: str) -> None:
+    def used(self, public_key: str, address: str) -> None:
         """Remember that the key has signed a request; written down with the next heartbeat."""
-        self._used[public_key] = time.time()
+        self._used[public_key] = (time.time(), address)
 
     async def load(self) -> None:
         """Read every live key, and all rules."""
@@ -159,13 +206,22 @@ class AccessBook:
 
 
 def access_of(account: Account) -> Access:
-    """Return what the owner of `account` may do with it now; for pages and DRF."""
+    """Return what the owner of `account` may do with it now; for pages."""
     customer = selectors.customer_of(account.user)
     facts = selectors.facts_of(customer) if customer else None
-    holder = Holder(account.pk, account.owner_id, account.user_id, facts)
-    if facts is None:
+    return _access_now(Holder(account.pk, account.owner_id, account.user_id, facts))
+
+
+def access_of_key(key: ApiKey) -> Access:
+    """Return what a stored key may do now; for DRF."""
+    return _access_now(_holder(key))
+
+
+def _access_now(holder: Holder) -> Access:
+    if holder.facts is None:
         return access_from(holder, None)
-    return access_from(holder, matrix.permissions_of(selectors.rulebook(), facts, time.time()))
+    at = time.time()
+    return access_from(holder, matrix.permissions_of(selectors.rulebook(), holder.facts, at))
 
 
 def access_from(holder: Holder, permissions: Permissions | None) -> Access:
@@ -177,6 +233,9 @@ def access_from(holder: Holder, permissions: Permissions | None) -> Access:
         allowed=permissions.allowed if permissions else frozenset(),
         refusals=permissions.refusals if permissions else {},
         valid_until=permissions.valid_until if permissions else None,
+        scopes=holder.scopes,
+        addresses=holder.addresses,
+        expires_at=holder.expires_at,
     )
 
 
@@ -198,15 +257,34 @@ def _holder(key: ApiKey) -> Holder:
     account = key.account
     customer = getattr(account.user, "customer", None)
     facts = selectors.facts_of(customer) if customer else None
-    return Holder(account.pk, account.owner_id, account.user_id, facts)
+    return Holder(
+        account=account.pk,
+        owner=account.owner_id,
+        user=account.user_id,
+        facts=facts,
+        scopes=frozenset(key.scopes),
+        addresses=allow_list(tuple(key.addresses)),
+        expires_at=key.expires_at.timestamp() if key.expires_at else None,
+    )
 
 
-def _store_last_use(used: dict[str, float]) -> None:
+def _lacks(scope: str) -> str:
+    return f"This API key has no scope `{scope}`: add it to the key, or use a key which has it"
+
+
+def _store_last_use(used: dict[str, tuple[float, str]]) -> None:
     close_old_connections()
     keys = list(ApiKey.objects.filter(public_key__in=used))
     for key in keys:
-        key.last_used_at = datetime.fromtimestamp(used[key.public_key], tz=UTC)
-    ApiKey.objects.bulk_update(keys, ["last_used_at"], batch_size=1000)
+        at, address = used[key.public_key]
+        key.last_used_at = datetime.fromtimestamp(at, tz=UTC)
+        key.last_address = shortened(address)
+    ApiKey.objects.bulk_update(keys, ["last_used_at", "last_address"], batch_size=1000)
+
+
+def shortened(address: str) -> str:
+    """Return an address as it is kept with a key; a server may report names of any length."""
+    return address[:ADDRESS_LENGTH]
 
 
 def _connection_settings() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from accounts import (
+    admin_custody,  # noqa: F401 -- registers its tables
     admin_jobs,  # noqa: F401 -- registers its table
     admin_ledger,  # noqa: F401 -- registers its tables
     services,
@@ -103,7 +104,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys by their public half; there is no other half here."""
 
     console_permission = "accounts.view_apikey"
-    list_display = ("name", "public_key", "account", "created_at", "last_used_at", "revoked_at")
+    list_display = (
+        *("name", "public_key", "account", "scopes", "addresses", "expires_at"),
+        *("created_at", "last_used_at", "last_address", "revoked_at"),
+    )
     list_select_related = ("account",)
     search_fields = ("=public_key", "=account__id", "=account__user__email")
     actions = (revoke,)

@@ -1,8 +1,11 @@
 """The console of money: balances, the ledger, deposits, withdrawals. Withdrawals are ended here."""
 
+from datetime import datetime
+
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts import outgoing
 from accounts.admin_columns import amount
 from accounts.assets import decimals_of
 from accounts.models import (
@@ -129,9 +132,17 @@ class AccountSettingsAdmin(LargeTableAdmin):
 class DepositAdmin(LargeTableAdmin):
     """Money that arrived."""
 
-    list_display = ("id", "at", "account_id", "asset", amount("amount", "amount"), "sequence")
+    list_display = (
+        "id",
+        "at",
+        "account_id",
+        "asset",
+        amount("amount", "amount"),
+        "arrival_id",
+        "sequence",
+    )
     list_filter = ("asset",)
-    search_fields = ("=id", "=account_id", "=sequence")
+    search_fields = ("=id", "=account_id", "=sequence", "=arrival_id")
 
 
 @admin.register(Transfer)
@@ -151,10 +162,18 @@ def _end(row: Withdrawal, record: AuditRecord, *, returned: bool) -> None:
     submit_act(SettleWithdrawal(withdrawal=row.pk, returned=returned), record)
 
 
-@audited_action(permission="accounts.settle_withdrawal", description="Say that it has been sent")
+@audited_action(
+    permission="accounts.settle_withdrawal",
+    description="Say that it has been sent",
+    asks='The hash of the transaction, or "none"',
+)
 def settle(request: HttpRequest, row: Withdrawal, reason: str, record: AuditRecord) -> str:
     """End a withdrawal whose money has left."""
+    told = record.details["answer"]
+    outgoing.require_sendable(row.pk)
     _end(row, record, returned=False)
+    if told.lower() != "none":
+        outgoing.note_transaction(row.pk, told)
     return f"Withdrawal {row.pk} is settled."
 
 
@@ -172,15 +191,25 @@ class WithdrawalAdmin(LargeTableAdmin):
     list_display = (
         *("id", "status", "account_id", "asset"),
         amount("amount", "amount"),
-        *("destination", "requested_at", "settled_at"),
+        amount("fee", "of which fee"),
+        *("destination", "requested_at", "waits_until", "settled_at"),
     )
     list_filter = ("status", "asset")
     search_fields = ("=id", "=account_id", "=sequence")
     actions = (settle, give_back)
-    readonly_fields = ("destination",)
+    readonly_fields = ("destination", "waits_until")
+
+    @admin.display(description="waits until")
+    def waits_until(self, row: Withdrawal) -> datetime | None:
+        """Show until when its owner may cancel it."""
+        waiting = WithdrawalInstruction.objects.filter(number=row.pk, released_at=None)
+        return waiting.values_list("trigger_at", flat=True).first()
 
     @admin.display(description="destination")
     def destination(self, row: Withdrawal) -> str:
         """Show where the money is to go."""
         instruction = WithdrawalInstruction.objects.filter(number=row.pk).first()
-        return f"{instruction.blockchain} {instruction.address}" if instruction else "-"
+        if instruction is None:
+            return "-"
+        inside = f" (account {instruction.to_account_id})" if instruction.to_account_id else ""
+        return f"{instruction.blockchain} {instruction.address}{inside}"

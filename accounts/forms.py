@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import services
 from accounts.assets import assets
-from accounts.models import Account, AccountSettings, User
+from accounts.models import Account, AccountSettings, ApiKey, User
+from accounts.scopes import READ, TRADE, TRANSFER, WITHDRAW
 from compliance import services as compliance
 from compliance.countries import residence_choices
 from engine.catalog import Asset
@@ -61,10 +62,57 @@ class NameForm(forms.Form):
     name = forms.CharField(max_length=40, strip=True)
 
 
-class KeyForm(forms.Form):
+class KeyLimitsForm(forms.Form):
+    """A key's name, what it may be used for, from where and until when."""
+
+    name = forms.CharField(max_length=40, help_text="Which program uses it.")
+    scopes = forms.MultipleChoiceField(
+        label="It may",
+        choices=[
+            (READ, "Read: balances, orders, history, private streams"),
+            (TRADE, "Trade: orders, lending and borrowing, settings of the account"),
+            (TRANSFER, "Transfer between your own accounts"),
+            (WITHDRAW, "Withdraw"),
+        ],
+        initial=[READ, TRADE],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one."},
+    )
+    addresses = forms.CharField(
+        required=False,
+        max_length=1000,
+        label="Only from these addresses",
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+        help_text="IPv4 or IPv6 addresses, or networks such as 192.0.2.0/24, one a line. "
+        "Empty: from anywhere.",
+    )
+    expires_at = forms.DateTimeField(
+        required=False,
+        label="Expires (UTC)",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text="From then on it is refused, until you extend it. Empty: never.",
+    )
+
+    def limits(self) -> services.KeyLimits:
+        """Return the limits which the valid form says."""
+        data = self.cleaned_data
+        words = data["addresses"].replace(",", " ").split()
+        return services.KeyLimits(data["scopes"], words, data["expires_at"])
+
+
+def key_initial(key: ApiKey) -> dict[str, Any]:
+    """Return the fields of a KeyLimitsForm which shows a stored key."""
+    return {
+        "name": key.name,
+        "scopes": key.scopes,
+        "addresses": "\n".join(key.addresses),
+        "expires_at": key.expires_at,
+    }
+
+
+class KeyForm(KeyLimitsForm):
     """A new key for one of the user's accounts; with a public key, the user keeps the secret."""
 
-    name = forms.CharField(max_length=40, help_text="Which program will use it.")
     account = forms.ModelChoiceField(Account.objects.none(), empty_label=None)
     public_key = forms.CharField(
         required=False,
@@ -73,6 +121,7 @@ class KeyForm(forms.Form):
         help_text="Leave empty to have a key pair made. Or paste the base64 of your own ED25519 "
         "public key (32 bytes); its secret then never leaves your machine.",
     )
+    field_order = ("name", "account", "scopes", "addresses", "expires_at", "public_key")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -33,10 +33,13 @@ SETTINGS = Table(
     key=("account_id",),
     keep=("owner_id",),
 )
-DEPOSITS = Table(Deposit, ("sequence", "at", "account_id", "asset", "amount"))
+DEPOSITS = Table(Deposit, ("sequence", "at", "account_id", "asset", "amount", "arrival_id"))
 WITHDRAWALS = Table(
     Withdrawal,
-    ("id", "sequence", "requested_at", "settled_at", "account_id", "asset", "amount", "status"),
+    (
+        *("id", "sequence", "requested_at", "settled_at", "account_id", "asset", "amount"),
+        *("fee", "status"),
+    ),
     key=("id",),
     keep=("sequence", "requested_at"),
 )
@@ -100,7 +103,10 @@ def _put_settings(rows: Rows, account: Account | events.AccountUpdated, owner: i
 
 def deposit_credited(rows: Rows, event: events.DepositCredited, sequence: int, at_ns: int) -> None:
     """Append the deposit."""
-    rows.add(DEPOSITS, (sequence, at_ns, event.account, event.asset, event.amount_atoms))
+    rows.add(
+        DEPOSITS,
+        (sequence, at_ns, event.account, event.asset, event.amount_atoms, event.arrival),
+    )
 
 
 def withdrawal_requested(
@@ -129,7 +135,10 @@ def _put_withdrawal(
     rows.put(
         WITHDRAWALS,
         event.withdrawal,
-        (event.withdrawal, *times, event.account, event.asset, event.amount_atoms, status),
+        (
+            *(event.withdrawal, *times, event.account, event.asset, event.amount_atoms),
+            *(event.fee_atoms, status),
+        ),
     )
 
 

@@ -13,6 +13,8 @@ from accounts.models import (
     AccountSettings,
     Balance,
     Deposit,
+    DepositArrival,
+    ExchangeWallet,
     Withdrawal,
     WithdrawalInstruction,
 )
@@ -26,13 +28,16 @@ class BalanceRow(NamedTuple):
 
 
 class DepositRow(NamedTuple):
-    """No chain is connected: every deposit is booked by staff, and stands at once."""
+    """No chain is connected: staff book what has come in, and it stands at once."""
 
     id: int
     symbol: str
     quantity: str
     created_at: datetime
-    source: str = "administrator"
+    source: str
+    to_address: str | None
+    from_address: str | None
+    transaction_hash: str | None
     status: str = "confirmed"
 
 
@@ -46,8 +51,12 @@ class WithdrawalRow(NamedTuple):
     client_id: str | None
     subaccount: int | None
     created_at: datetime
-    fee: str = "0"
-    is_internal: bool = False
+    fee: str
+    is_internal: bool
+    trigger_at: datetime | None
+    transaction_hash: str | None
+    # Whether its owner may still take it back.
+    may_cancel: bool
 
 
 class WalletRow(NamedTuple):
@@ -85,23 +94,45 @@ def subaccount_number(account: int) -> int | None:
     return Account.objects.values_list("number", flat=True).get(pk=account) or None
 
 
-def deposits(account: int, *, span: Q, page: Page) -> list[DepositRow]:
+def deposits(
+    account: int, *, span: Q, page: Page, exclude_platform: bool = False
+) -> list[DepositRow]:
     """Return the account's deposits, newest first.
 
     Args:
         span: a condition on `at`.
+        exclude_platform: leave out what came from inside the exchange, and not over a chain.
     """
     decimals = {symbol: asset.decimals for symbol, asset in assets().items()}
-    rows = Deposit.objects.filter(span, account_id=account).order_by("-id")
-    return [
-        DepositRow(
-            id=row.pk,
-            symbol=row.asset,
-            quantity=format_decimal(int(row.amount), decimals[row.asset]),
-            created_at=row.at,
-        )
-        for row in rows[page.offset : page.offset + page.limit]
-    ]
+    rows = Deposit.objects.filter(span, account_id=account)
+    if exclude_platform:
+        outside = DepositArrival.objects.filter(account_id=account, withdrawal=None)
+        rows = rows.filter(arrival_id__in=outside.exclude(blockchain="").values("pk"))
+    chosen = list(rows.order_by("-id")[page.offset : page.offset + page.limit])
+    arrivals = DepositArrival.objects.in_bulk([row.arrival_id for row in chosen if row.arrival_id])
+    return [_deposit_row(row, arrivals.get(row.arrival_id), decimals[row.asset]) for row in chosen]
+
+
+def _deposit_row(row: Deposit, arrival: DepositArrival | None, decimals: int) -> DepositRow:
+    return DepositRow(
+        id=row.pk,
+        symbol=row.asset,
+        quantity=format_decimal(int(row.amount), decimals),
+        created_at=row.at,
+        source=_source_of(arrival),
+        to_address=(arrival.address or None) if arrival else None,
+        from_address=(arrival.from_address or None) if arrival else None,
+        transaction_hash=arrival.transaction_hash if arrival else None,
+    )
+
+
+def _source_of(arrival: DepositArrival | None) -> str:
+    """Name where a deposit came from as the wire does: the chain, its first letter small."""
+    if arrival is None or not arrival.blockchain:
+        return "administrator"
+    if arrival.withdrawal is not None:
+        return "internal"
+    return arrival.blockchain[0].lower() + arrival.blockchain[1:]
 
 
 def withdrawals(
@@ -127,8 +158,9 @@ def withdrawal(account: int, number: int) -> WithdrawalRow:
 
 
 def wallets() -> list[WalletRow]:
-    """Return the exchange's own addresses, by chain: none until a chain is connected."""
-    return []
+    """Return the exchange's own addresses, by chain, as staff keep them."""
+    rows = ExchangeWallet.objects.filter(listed=True).order_by("blockchain", "id")
+    return [WalletRow(row.blockchain, row.address) for row in rows]
 
 
 def _withdrawal_rows(account: int, rows: QuerySet[Withdrawal]) -> list[WithdrawalRow]:
@@ -139,18 +171,24 @@ def _withdrawal_rows(account: int, rows: QuerySet[Withdrawal]) -> list[Withdrawa
     listed = []
     for row in chosen:
         # A withdrawal which was not asked for through `accounts.withdrawals` has no destination.
-        instruction = instructions.get(row.pk)
+        told = instructions.get(row.pk) or WithdrawalInstruction()
+        waits = told.trigger_at is not None and told.released_at is None
         listed.append(
             WithdrawalRow(
                 id=row.pk,
                 symbol=row.asset,
                 quantity=format_decimal(int(row.amount), decimals[row.asset]),
+                fee=format_decimal(int(row.fee), decimals[row.asset]),
                 status=_WITHDRAWAL_STATUS[row.status],
-                blockchain=instruction.blockchain if instruction else "",
-                address=instruction.address if instruction else "",
-                client_id=instruction.client_id if instruction else None,
+                blockchain=told.blockchain,
+                address=told.address,
+                client_id=told.client_id,
                 subaccount=subaccount,
                 created_at=row.requested_at,
+                is_internal=told.to_account_id is not None,
+                trigger_at=told.trigger_at,
+                transaction_hash=told.transaction_hash or None,
+                may_cancel=waits and row.status == Withdrawal.Status.PENDING,
             )
         )
     return listed

@@ -7,6 +7,9 @@ then opened in the engine under a command id made of its number, so that asking 
 import base64
 import binascii
 import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
@@ -17,7 +20,8 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
 
 from accounts.models import Account, ApiKey, User
-from accounts.models.users import LIVE_KEY_LIMIT, SUB_ACCOUNT_LIMIT
+from accounts.models.users import KEY_ADDRESS_LIMIT, LIVE_KEY_LIMIT, SUB_ACCOUNT_LIMIT
+from accounts.scopes import ALL_SCOPES, SCOPES, parse_network
 from compliance import selectors
 from compliance import services as compliance
 from compliance.services import Refusal
@@ -141,33 +145,73 @@ def transfer_funds(
         raise Refusal(answer.code.value, answer.message)
 
 
-def create_api_key(account: Account, name: str) -> tuple[ApiKey, str]:
+class KeyLimits(NamedTuple):
+    """What a key may be used for, from where (addresses or CIDR networks) and until when."""
+
+    scopes: Sequence[str] = SCOPES
+    addresses: Sequence[str] = ()
+    expires_at: datetime | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return the columns of these limits. Raises Refusal for limits that cannot be kept."""
+        if not self.scopes or not ALL_SCOPES.issuperset(self.scopes):
+            names = ", ".join(SCOPES)
+            raise Refusal("KEY_SCOPES", f"Choose at least one of the scopes {names}.")
+        return {
+            "scopes": [scope for scope in SCOPES if scope in self.scopes],
+            "addresses": _networks(self.addresses),
+            "expires_at": self.expires_at,
+        }
+
+
+UNLIMITED = KeyLimits()
+
+
+def create_api_key(
+    account: Account, name: str, limits: KeyLimits = UNLIMITED
+) -> tuple[ApiKey, str]:
     """Make a key pair for an account and return the stored half and the secret, shown only now.
 
     The secret is the base64 of the 32-byte ED25519 seed, which is what clients expect.
     """
     signing_key = SigningKey.generate()
     public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
-    key = import_api_key(account, name, public_key)
+    key = import_api_key(account, name, public_key, limits)
     return key, base64.b64encode(bytes(signing_key)).decode()
 
 
 @transaction.atomic
-def import_api_key(account: Account, name: str, public_key: str) -> ApiKey:
+def import_api_key(
+    account: Account, name: str, public_key: str, limits: KeyLimits = UNLIMITED
+) -> ApiKey:
     """Let an uploaded public key act for an account. Raises Refusal for an unusable key."""
     _locked_main(account.user)
     _require(account.user, "view")
     encoded = _canonical_key(public_key)
+    stored = limits.stored()
+    _require_future(limits.expires_at)
     live = ApiKey.objects.filter(account__user=account.user, revoked_at=None).count()
     if live >= LIVE_KEY_LIMIT:
         raise Refusal("KEY_LIMIT", f"You have {live} keys, which is the limit: revoke one first.")
     try:
         with transaction.atomic():
-            key = ApiKey.objects.create(account=account, name=name, public_key=encoded)
+            key = ApiKey.objects.create(account=account, name=name, public_key=encoded, **stored)
     except IntegrityError as error:
         raise Refusal("KEY_EXISTS", "This key is or was in use: make a new key pair.") from error
     compliance.announce(account.user_id)
     return key
+
+
+@transaction.atomic
+def update_api_key(key: ApiKey, name: str, limits: KeyLimits) -> None:
+    """Give a key another name and other limits, which hold at once. Raises Refusal."""
+    stored = limits.stored()
+    if limits.expires_at != key.expires_at:
+        _require_future(limits.expires_at)
+    live = ApiKey.objects.filter(pk=key.pk, revoked_at=None)
+    if not live.update(name=name, **stored):
+        raise Refusal("KEY_REVOKED", "This key has been revoked and cannot come back: make one.")
+    compliance.announce(key.account.user_id)
 
 
 @transaction.atomic
@@ -221,6 +265,25 @@ def _canonical_key(text: str) -> str:
             "KEY_INVALID", "These 32 bytes are no ED25519 public key: make a new key pair."
         )
     return base64.b64encode(raw).decode()
+
+
+def _networks(addresses: Sequence[str]) -> list[str]:
+    """Return addresses and networks as they are kept, each once, in the order given."""
+    try:
+        networks = list(dict.fromkeys(parse_network(address) for address in addresses))
+    except ValueError as error:
+        raise Refusal("KEY_ADDRESS", f"{error}.") from error
+    if len(networks) > KEY_ADDRESS_LIMIT:
+        raise Refusal(
+            "KEY_ADDRESSES",
+            f"A key has at most {KEY_ADDRESS_LIMIT} addresses: join them to networks.",
+        )
+    return networks
+
+
+def _require_future(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Refusal("KEY_EXPIRY", "The key would have expired already: choose a later time.")
 
 
 def _require(user: User, permission: str) -> None:

@@ -4,8 +4,9 @@ A client signs `instruction=<I>&k1=v1&k2=v2…&timestamp=<ms>&window=<ms>`, keys
 spell the same values in a few ways, so each spelling is tried; they all say the same request.
 """
 
+import re
 from binascii import Error as Base64Error
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl, quote
 
@@ -19,6 +20,7 @@ MAX_WINDOW_MS = 60_000
 _JAVASCRIPT_SAFE = "!'()*"
 # A body which is nested too deeply ends the decoder's recursion.
 _BROKEN_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _BOOLEANS = {"True": "true", "False": "false"}
 
 # The parameters of one request, or of one order in a batch: (name, text as written), in any order.
@@ -127,6 +129,10 @@ def verify(
         return False
     if len(key) != 32 or len(sealed) != 64:
         return False
+    # Base64 leaves four bits of the last character unused. A signature has one spelling: by it,
+    # a request that is sent again is known.
+    if b2a_base64(sealed, newline=False) != signature.encode():
+        return False
     for text in signed_texts(instruction=instruction, segments=segments, expiry=expiry):
         try:
             crypto_sign_open(sealed + text.encode(), key)
@@ -152,23 +158,48 @@ def signed_texts(*, instruction: str, segments: Sequence[Parameters], expiry: st
     ordered = [sorted(segment, key=_name) for segment in segments]
     begin = f"instruction={instruction}&"
     usual = "".join([begin + _join(segment) for segment in ordered]) + expiry
-    yield usual
-    seen = {usual}
-    for spelled in _unusual_spellings(ordered):
+    spellings, seen = _encoded_spellings(ordered), set[str]()
+    if _is_unambiguous(usual, ordered):
+        yield usual
+        seen.add(usual)
+        spellings = _unusual_spellings(ordered)
+    for spelled in spellings:
         text = "".join([begin + one for one in spelled]) + expiry
         if text not in seen:
             seen.add(text)
             yield text
 
 
+def _is_unambiguous(text: str, segments: Sequence[Parameters]) -> bool:
+    """Return whether the plain text of a request is that of no other.
+
+    `{"a": "1&b=2"}` reads like `{"a": "1", "b": "2"}`, `{"a=1&b": "2"}` too, and `"%2F"` like an
+    encoded `"/"`: such a request is good only with its names and values percent-encoded. The sign
+    of `"80%"` begins no escape and stands for itself.
+    """
+    if _ESCAPE.search(text):
+        return False
+    separators = 1
+    for segment in segments:
+        separators += 1 + len(segment)
+        for name, _ in segment:
+            if "=" in name:
+                return False
+    return text.count("&") == separators
+
+
 def _unusual_spellings(segments: Sequence[Parameters]) -> Iterator[list[str]]:
     # GET booleans which travel as True and are signed as true.
     yield [_join([(k, _BOOLEANS.get(v, v)) for k, v in segment]) for segment in segments]
+    yield from _encoded_spellings(segments)
+    # A JSON null which is signed as Python prints it.
+    yield [_join([(k, "None" if v == "null" else v) for k, v in segment]) for segment in segments]
+
+
+def _encoded_spellings(segments: Sequence[Parameters]) -> Iterator[list[str]]:
     # Values (and names) percent-encoded inside the signed text.
     for safe in ("", _JAVASCRIPT_SAFE):
         yield [_join([(quote(k, safe), quote(v, safe)) for k, v in s]) for s in segments]
-    # A JSON null which is signed as Python prints it.
-    yield [_join([(k, "None" if v == "null" else v) for k, v in segment]) for segment in segments]
 
 
 def _join(segment: Parameters) -> str:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from accounts import jobs, services
+from accounts import jobs, outgoing, page_keys, services
 from accounts.models import Account
 
 
@@ -14,6 +14,21 @@ def ensure_accounts_open() -> None:
         left = Account.objects.filter(opened_at=None).count()
         if left:
             run.fell_short(f"{left} accounts are not open yet: the next run tries again")
+
+
+@shared_task
+def release_withdrawals() -> None:
+    """Let go the withdrawals whose delay is over, and deliver those which stay in the house."""
+    with jobs.job_run("release-withdrawals") as run:
+        released = outgoing.release_withdrawals()
+        run.counts = {"released": released, "delivered": outgoing.deliver_all()}
+
+
+@shared_task
+def revoke_page_keys() -> None:
+    """Revoke the keys which pages made for themselves and whose time is over."""
+    with jobs.job_run("revoke-page-keys") as run:
+        run.counts = {"revoked": page_keys.revoke_expired()}
 
 
 @shared_task

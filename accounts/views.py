@@ -12,11 +12,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import history, selectors, services
-from accounts.forms import KeyForm, NameForm, TransferForm
+from accounts.forms import KeyForm, KeyLimitsForm, NameForm, TransferForm, key_initial
 from accounts.models import Account, ApiKey, User
 from accounts.models.users import SUB_ACCOUNT_LIMIT
 from compliance.services import Refusal
 from gateway.errors import EngineUnavailable, OutcomeUnknown
+
+# Which field of the form a refused limit of a key belongs to.
+_LIMIT_FIELDS = {
+    "KEY_SCOPES": "scopes",
+    "KEY_ADDRESS": "addresses",
+    "KEY_ADDRESSES": "addresses",
+    "KEY_EXPIRY": "expires_at",
+}
 
 
 @require_GET
@@ -111,14 +119,37 @@ def keys(request: HttpRequest) -> HttpResponse:
     data = form.cleaned_data
     try:
         if data["public_key"]:
-            services.import_api_key(data["account"], data["name"], data["public_key"])
+            services.import_api_key(
+                data["account"], data["name"], data["public_key"], form.limits()
+            )
             messages.success(request, "The key may be used now.")
             return redirect("accounts:keys")
-        key, secret = services.create_api_key(data["account"], data["name"])
+        key, secret = services.create_api_key(data["account"], data["name"], form.limits())
     except Refusal as refusal:
-        form.add_error("public_key" if data["public_key"] else None, refusal.message)
+        usual = "public_key" if data["public_key"] else None
+        form.add_error(_LIMIT_FIELDS.get(refusal.code, usual), refusal.message)
         return _keys_page(request, form, status=422)
     return _keys_page(request, KeyForm(user), made=key, secret=secret)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
+def edit_key(request: HttpRequest, key: int) -> HttpResponse:
+    """Show the limits of one of the user's live keys, and change them."""
+    row = get_object_or_404(ApiKey, pk=key, account__user=_user(request), revoked_at=None)
+    form = KeyLimitsForm(request.POST or None, initial=key_initial(row))
+    if form.is_valid():
+        try:
+            services.update_api_key(row, form.cleaned_data["name"], form.limits())
+        except Refusal as refusal:
+            form.add_error(_LIMIT_FIELDS.get(refusal.code), refusal.message)
+        else:
+            messages.success(request, f"The limits of {form.cleaned_data['name']} hold now.")
+            return redirect("accounts:keys")
+    status = 422 if form.is_bound else 200
+    return render(request, "accounts/key.html", {"key": row, "form": form}, status=status)
 
 
 @require_POST

@@ -1,23 +1,54 @@
-"""Withdrawals as customers ask for them; staff end them in the console."""
+"""Withdrawals as customers ask for them. `accounts.outgoing` says what becomes of them."""
 
 import hashlib
+import logging
+from datetime import datetime, timedelta
 
 import msgspec
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
+from django.utils import timezone
 
+from accounts import outgoing
 from accounts.access import Access
-from accounts.api.errors import EngineRefused, Refused, ask_answered, require, submit_accepted
-from accounts.models import WithdrawalInstruction
+from accounts.address_book import known_entry, require_destination
+from accounts.addresses import is_address
+from accounts.api.errors import (
+    EngineRefused,
+    Refused,
+    ask_answered,
+    invalid_request,
+    require,
+    submit_accepted,
+)
+from accounts.assets import decimals_of
+from accounts.custody import owner_of
+from accounts.models import (
+    AddressBookEntry,
+    ExchangeWallet,
+    TokenTerms,
+    Withdrawal,
+    WithdrawalInstruction,
+)
+from accounts.second_factor import has_authenticator, require_code
+from accounts.withdrawal_delay import delay_of
 from engine.commands import RequestWithdrawal
 from engine.questions import MaxAmount, MaxWithdrawal
 from engine.units import AccountId
+from gateway.decimals import format_decimal
+from gateway.errors import GatewayError
+
+logger = logging.getLogger(__name__)
 
 
 class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a customer asks for.
 
-    `client_id` and `signature` each make a repeated request the same withdrawal.
+    The fee is a part of `amount_atoms`. `client_id` and `signature` each make a repeated request
+    the same withdrawal.
+
+    Args:
+        code: of the authenticator app.
     """
 
     asset: str
@@ -28,6 +59,7 @@ class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True):
     signature: str | None = None
     auto_lend_redeem: bool = True
     auto_borrow: bool = False
+    code: str | None = None
 
     @property
     def digest(self) -> bytes | None:
@@ -37,13 +69,17 @@ class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True):
 def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
     """Put money in flight towards an address and return the withdrawal's number.
 
-    Raises Refused if compliance says no or the client id names another withdrawal, EngineRefused
-    if the account cannot spare the money.
+    Raises Refused if compliance, the chain's terms or the user's own guards say no, or the client
+    id names another withdrawal; EngineRefused if the account cannot spare the money.
     """
     require(access, "withdraw")
     if request.auto_borrow:
         require(access, "borrow")
-    instruction = _instruction(access.account, request)
+    instruction = _earlier(access.account, request)
+    if instruction is None:
+        instruction = _instruction(access, request)
+    elif Withdrawal.objects.filter(pk=instruction.number).exists():
+        return instruction.number
     command = RequestWithdrawal(
         account=AccountId(access.account),
         asset=request.asset,
@@ -51,14 +87,25 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
         withdrawal=instruction.number,
         auto_lend_redeem=request.auto_lend_redeem,
         auto_borrow=request.auto_borrow,
+        fee_atoms=int(instruction.fee),
     )
     try:
         submit_accepted(command, command_id=f"withdrawal:{instruction.number}")
     except EngineRefused:
-        # Nothing is in flight: the client id is free for another attempt.
-        instruction.delete()
+        # Nothing is in flight: the client id is free for another attempt. The signed request is
+        # not: whoever sends it again, when there is money, gets the same refusal.
+        WithdrawalInstruction.objects.filter(pk=instruction.pk).update(client_id=None)
         raise
+    _deliver(instruction.number)
     return instruction.number
+
+
+def _deliver(number: int) -> None:
+    try:
+        outgoing.deliver(number)
+    except GatewayError as error:
+        # The money is in flight: that is what was asked for, and a job delivers it.
+        logger.warning("withdrawal %s is delivered later: %s", number, error)
 
 
 def max_withdrawal(
@@ -79,37 +126,113 @@ def max_withdrawal(
     return answer.amount_atoms
 
 
-def _instruction(account: int, request: WithdrawalRequest) -> WithdrawalInstruction:
-    """Store where the money is to go, or find what the same request has stored before."""
+def _instruction(access: Access, request: WithdrawalRequest) -> WithdrawalInstruction:
+    """Check what needs no engine and store where the money is to go.
+
+    The code of the second factor is looked at last: one that counts once is not wasted on a
+    request which is refused for another reason.
+    """
+    if not is_address(request.blockchain, request.address):
+        raise invalid_request(f"Invalid `address`: this is no {request.blockchain} address")
+    to_account = _internal_account(access, request)
+    fee = _fee(request, is_internal=to_account is not None)
+    entry = known_entry(access.user, request.blockchain, request.address)
+    require_destination(access.user, entry)
+    if has_authenticator(access.user) and not (entry and entry.exempt):
+        require_code(access.user, request.code)
+    now = timezone.now()
+    trigger_at = _trigger_at(access.user, entry, now)
     instruction = WithdrawalInstruction(
         number=_next_number(),
-        account_id=account,
+        account_id=access.account,
         asset=request.asset,
         amount=request.amount_atoms,
+        fee=fee,
         blockchain=request.blockchain,
         address=request.address,
         client_id=request.client_id,
         request_digest=request.digest,
+        to_account_id=to_account,
+        trigger_at=trigger_at,
+        released_at=None if trigger_at else now,
     )
     try:
         with transaction.atomic():
             instruction.save(force_insert=True)
-    except IntegrityError:
-        return _earlier(account, request)
+    except IntegrityError as error:
+        earlier = _earlier(access.account, request)
+        if earlier is None:
+            raise _other_withdrawal() from error
+        return earlier
     return instruction
 
 
-def _earlier(account: int, request: WithdrawalRequest) -> WithdrawalInstruction:
-    same_request = Q(request_digest=request.digest) if request.digest else Q()
-    same_client_id = Q(client_id=request.client_id) if request.client_id else Q()
-    found = WithdrawalInstruction.objects.filter(
-        same_request | same_client_id, account_id=account
-    ).first()
+def _internal_account(access: Access, request: WithdrawalRequest) -> int | None:
+    """Return the account of this exchange which the address belongs to, if it is ours."""
+    ours = owner_of(request.blockchain, request.address)
+    if ours is None:
+        wallets = ExchangeWallet.objects.filter(blockchain=request.blockchain)
+        if wallets.filter(address__iexact=request.address).exists():
+            raise invalid_request("This address is the exchange's own: nobody would be credited")
+        return None
+    if ours.account_id is None:
+        raise invalid_request("This address belongs to no account yet: nobody would be credited")
+    if ours.account_id == access.account:
+        raise invalid_request("This is the deposit address of the same account")
+    return ours.account_id
+
+
+def _fee(request: WithdrawalRequest, *, is_internal: bool) -> int:
+    """Return what the withdrawal costs, in atoms; what stays in the house costs nothing."""
+    terms = TokenTerms.objects.filter(asset=request.asset, blockchain=request.blockchain).first()
+    if terms is None:
+        message = f"{request.asset} is not withdrawn over {request.blockchain}: see `tokens` of "
+        raise invalid_request(message + "/api/v1/assets")
+    if not terms.withdraw_enabled:
+        message = f"Withdrawals of {request.asset} over {request.blockchain} are paused: try later"
+        raise Refused(403, "FORBIDDEN", message)
+    if request.amount_atoms < terms.minimum_withdrawal:
+        raise _beyond("least", request.asset, int(terms.minimum_withdrawal))
+    most = terms.maximum_withdrawal
+    if most is not None and request.amount_atoms > most:
+        raise _beyond("most", request.asset, int(most))
+    return 0 if is_internal else int(terms.withdrawal_fee)
+
+
+def _beyond(what: str, asset: str, atoms: int) -> Refused:
+    amount = format_decimal(atoms, decimals_of(asset))
+    return Refused(400, "INVALID_QUANTITY", f"Withdraw at {what} {amount} {asset} at once")
+
+
+def _trigger_at(user: int, entry: AddressBookEntry | None, now: datetime) -> datetime | None:
+    """Return when a withdrawal may be sent; None for at once.
+
+    What has stood in the address book for as long as the delay does not wait any more.
+    """
+    wait = timedelta(hours=delay_of(user, now).hours)
+    if not wait or (entry is not None and entry.created_at + wait <= now):
+        return None
+    return now + wait
+
+
+def _earlier(account: int, request: WithdrawalRequest) -> WithdrawalInstruction | None:
+    """Return what the same request has stored before. Raises Refused for a used client id."""
+    same = Q(pk=None)
+    if request.digest:
+        same |= Q(request_digest=request.digest)
+    if request.client_id:
+        same |= Q(client_id=request.client_id)
+    found = WithdrawalInstruction.objects.filter(same, account_id=account).first()
+    if found is None:
+        return None
     terms = (request.asset, request.amount_atoms, request.blockchain, request.address)
-    if found and (found.asset, int(found.amount), found.blockchain, found.address) == terms:
-        return found
-    message = "This clientId names another withdrawal: choose a new one"
-    raise Refused(400, "INVALID_CLIENT_REQUEST", message)
+    if (found.asset, int(found.amount), found.blockchain, found.address) != terms:
+        raise _other_withdrawal()
+    return found
+
+
+def _other_withdrawal() -> Refused:
+    return invalid_request("This clientId names another withdrawal: choose a new one")
 
 
 def _next_number() -> int:

@@ -15,8 +15,8 @@ PARTS = {
     "settlement": ("bench.settlement", "measure"),
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
-    "ws": ("bench.live", "measure_ws"),
     "market-data": ("bench.market_data", "measure"),
+    "ws": ("bench.live_sockets", "measure"),
 }
 # These need a database to themselves; all but the last leave it empty.
 ALONE = ("recovery", "settlement", "commit")

@@ -1,6 +1,5 @@
-"""A whole exchange on loopback: REST orders and WebSocket fan-out, as clients meet them."""
+"""A whole exchange on loopback: orders over REST, as clients meet them."""
 
-import asyncio
 import json
 import os
 import random
@@ -14,7 +13,6 @@ from typing import Any
 from urllib.request import urlopen
 
 import uvloop
-import websockets
 
 from bench.load import Result, Signer, run
 from bench.report import line, percentiles
@@ -26,8 +24,6 @@ ORDERS = {1: 12_800, 10: 12_800, 50: 32_000}
 # The demo's first users hold SOL as well as USDC.
 TRADERS = 3
 SYMBOL = "SOL_USDC"
-CLIENTS = 100
-FAN_OUT_SECONDS = 10
 
 
 @contextmanager
@@ -71,7 +67,7 @@ def _measure_orders(
         part = orders[number * size : (number + 1) * size]
         requests[slot].append(signer.order(part[0]) if size == 1 else signer.batch(part))
     what = "REST single orders" if size == 1 else f"REST batches of {size}"
-    with nullcontext() if with_bots else _halted(exchange.pid("bots")):
+    with nullcontext() if with_bots else halted(exchange.pid("bots")):
         cpu = Cpu(exchange)
         result = uvloop.run(run(exchange["rest"], requests))
         beside = "bots beside it" if with_bots else "no bots"
@@ -79,7 +75,7 @@ def _measure_orders(
 
 
 @contextmanager
-def _halted(pid: int) -> Iterator[None]:
+def halted(pid: int) -> Iterator[None]:
     os.killpg(pid, signal.SIGSTOP)
     try:
         yield
@@ -163,62 +159,3 @@ def _print(what: str, result: Result, orders: int, cpu: Cpu) -> None:
             f"do meanwhile; the load generator runs on the same cores{refused}"
         ),
     )
-
-
-# -- fan-out ----------------------------------------------------------------------------------
-
-
-def measure_ws() -> None:
-    """Print the fan-out's line."""
-    with running_exchange() as exchange:
-        mid = mid_price(exchange)
-        uvloop.run(_fan_out(exchange, mid))
-
-
-async def _fan_out(exchange: LiveExchange, mid: float) -> None:
-    """Have 100 clients listen to a busy market, and time each event's way to each of them."""
-    signer = Signer(exchange["users"][0], exchange["rest"])
-    clients = [await websockets.connect(exchange["ws"], max_queue=None) for _ in range(CLIENTS)]
-    streams = [f"{kind}.{SYMBOL}" for kind in ("depth", "trade", "bookTicker")]
-    for client in clients:
-        await client.send(json.dumps({"method": "SUBSCRIBE", "params": streams}))
-    await asyncio.sleep(0.5)
-    orders = small_orders(mid, 20 * 10 * FAN_OUT_SECONDS)
-    latencies: list[float] = []
-    counting = [asyncio.create_task(_count(client, latencies)) for client in clients]
-    cpu = Cpu(exchange)
-    began = time.perf_counter()
-    for number in range(10 * FAN_OUT_SECONDS):
-        await run(exchange["rest"], [[signer.batch(orders[number * 20 : (number + 1) * 20])]])
-        await asyncio.sleep(max(0, (number + 1) / 10 - (time.perf_counter() - began)))
-    await asyncio.sleep(0.5)
-    wall = time.perf_counter() - began
-    spent = cpu.spent()["edge"]
-    for task in counting:
-        task.cancel()
-    received = sum(await asyncio.gather(*counting))
-    for client in clients:
-        await client.close()
-    line(
-        f"WebSocket fan-out to {CLIENTS} clients",
-        rate=received / wall,
-        cpu_us=spent / received * 1e6,
-        latency=percentiles(latencies),
-        includes=(
-            "messages delivered; latency from the engine's time to the client; 200 orders/s placed "
-            "meanwhile, whose work is in the CPU; offered load, not the most it can do"
-        ),
-    )
-
-
-async def _count(client: Any, latencies: list[float]) -> int:
-    count = 0
-    try:
-        async for message in client:
-            count += 1
-            data = json.loads(message)["data"]
-            if "T" in data:
-                latencies.append(time.time() - data["T"] / 1e6)
-    except asyncio.CancelledError:
-        pass
-    return count

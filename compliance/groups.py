@@ -1,8 +1,8 @@
 """The groups of staff and what each may do in the console. Installed once, by a migration.
 
-Nobody can edit money: it moves by commands only. Treasury says what became of a withdrawal, funds
-the insurance and writes off bad debt; risk says what a book or a pool accepts and what one account
-may owe.
+Nobody can edit money: it moves by commands only. Treasury says what has come in and what became of
+a withdrawal, keeps chains and addresses, funds the insurance and writes off bad debt; risk says
+what a book or a pool accepts and what one account may owe.
 """
 
 from typing import Any
@@ -51,6 +51,10 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("accounts", "withdrawal", "settle_withdrawal"),
         ("lending", "pool", "fund_insurance"),
         ("accounts", "balance", "write_off_debt"),
+        ("accounts", "depositarrival", "credit_deposit"),
+        ("accounts", "depositaddress", "import_addresses"),
+        ("accounts", "tokenterms", "set_token_terms"),
+        ("accounts", "exchangewallet", "list_wallets"),
     ],
     "compliance": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL, *_DECIDE],
     "auditor": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL],

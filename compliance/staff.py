@@ -8,12 +8,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from compliance import audit
 from compliance.models import AuditRecord
@@ -26,6 +29,8 @@ from gateway.errors import GatewayError
 
 # One page of a reason covers what one person can have looked at.
 ROWS_AT_ONCE = 100
+# Of each thing typed into a form, the trail keeps so much.
+DETAIL_CHARACTERS = 20_000
 
 # (request, row, reason, the record of the act) -> what to tell the member of staff.
 Act = Callable[[HttpRequest, Any, str, AuditRecord], str]
@@ -130,6 +135,61 @@ def submit_act(command: AnyCommand, record: AuditRecord) -> AnyEvent:
     if isinstance(answer, CommandRejected):
         raise Refusal(answer.code.value, answer.message)
     return answer
+
+
+class ReasonedForm(forms.Form):
+    """A form of the console: whatever it asks for, it asks for the reason last."""
+
+    reason = forms.CharField(
+        min_length=MINIMUM_REASON_CHARACTERS,
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget,
+        label="Reason, kept in the audit trail under your name",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields([name for name in self.fields if name != "reason"])
+
+    def told(self) -> dict[str, str]:
+        """Return what was typed, as the trail keeps it."""
+        names = (name for name in self.fields if name != "reason")
+        return {name: str(self.data.get(name, ""))[:DETAIL_CHARACTERS] for name in names}
+
+
+def audited_form(
+    modeladmin: Any,
+    request: HttpRequest,
+    form: ReasonedForm,
+    *,
+    title: str,
+    act: Callable[[ReasonedForm], str],
+) -> HttpResponse:
+    """Show a form of the console and, once it is valid, record the act in the trail and try it.
+
+    Args:
+        act: does what the form asks for and returns what to tell; a Refusal is shown in the form.
+    """
+    if form.is_bound and form.is_valid():
+        assert isinstance(request.user, Model)
+        table = modeladmin.model()
+        reason, details = form.cleaned_data["reason"], form.told()
+        name = f"console.{act.__name__}"
+        audit.record(request.user, name, target=table, reason=reason, details=details)
+        try:
+            messages.success(request, act(form))
+            options = modeladmin.model._meta
+            return redirect(f"admin:{options.app_label}_{options.model_name}_changelist")
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+    context = {
+        **modeladmin.admin_site.each_context(request),
+        "title": title,
+        "opts": modeladmin.model._meta,
+        "form": form,
+    }
+    status = 422 if form.is_bound else 200
+    return TemplateResponse(request, "compliance/ops_form.html", context, status=status)
 
 
 def _carry_out(

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from accounts.api.paging import Listed, Page, listed
@@ -19,7 +19,7 @@ from lending.selectors import held_atoms, pools, position_id
 HOUR_MS = 3_600_000
 YEAR_MS = 31_536_000_000
 # The contract's clients know no other words for these.
-_WIRE_SOURCES: Final = {
+WIRE_SOURCES: Final = {
     MovementSource.LEND_TERMS.value: MovementSource.MANUAL.value,
     MovementSource.WRITE_OFF.value: MovementSource.SETTLEMENT.value,
 }
@@ -94,7 +94,7 @@ def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow
     if wanted.kind is not None:
         rows = rows.filter(kind=wanted.kind)
     if wanted.sources:
-        ours = [own for own, wire in _WIRE_SOURCES.items() if wire in wanted.sources]
+        ours = [own for own, wire in WIRE_SOURCES.items() if wire in wanted.sources]
         rows = rows.filter(source__in=[*wanted.sources, *ours])
     if wanted.symbol is not None:
         rows = rows.filter(asset=wanted.symbol)
@@ -106,7 +106,7 @@ def movements(account: int, *, page: Page, wanted: Wanted) -> Listed[MovementRow
             kind=row.kind,
             position_id=position_id(account, row.asset),
             quantity=format_decimal(int(row.amount), known[row.asset].decimals),
-            source=_WIRE_SOURCES.get(row.source, row.source),
+            source=WIRE_SOURCES.get(row.source, row.source),
             symbol=row.asset,
             at=row.at,
         )
@@ -148,7 +148,7 @@ def _position_row(row: BorrowLendPosition, pool: Pool, *, held_atoms: int) -> Po
         id=f"{live}-{row.pk}" if row.closed else live,
         quantity=_text(int(row.put_in) if row.closed else now_atoms, asset),
         symbol=row.asset,
-        source=_WIRE_SOURCES.get(row.source, row.source),
+        source=WIRE_SOURCES.get(row.source, row.source),
         interest=_text(-grown if is_debt else grown, asset),
         rate=ppb_text(rate_ppb),
         side=row.side,
@@ -177,19 +177,32 @@ def interest(
     if source is not None:
         rows = rows.filter(INTEREST_SOURCES[source])
 
-    def read(row: InterestPayment) -> InterestRow:
-        own = str(row.position_id) if row.position_id else position_id(account, row.asset)
-        return InterestRow(
-            kind=row.kind,
-            rate=ppb_text(row.rate_ppb),
-            market=row.market,
-            position_id=own,
-            quantity=_text(int(row.amount), known[row.asset]),
-            symbol=row.asset,
-            at=row.hour + timedelta(milliseconds=HOUR_MS),
-        )
+    return listed(rows, page=page, order="id", read=lambda row: _interest_row(row, known))
 
-    return listed(rows, page=page, order="id", read=read)
+
+def interest_since(accounts: list[int], last: int) -> list[tuple[int, int, InterestRow]]:
+    """Return (number, account, line) of interest written after number `last`, oldest first."""
+    rows = InterestPayment.objects.filter(account_id__in=accounts, pk__gt=last).order_by("pk")
+    known = assets()
+    return [(row.pk, row.account_id, _interest_row(row, known)) for row in rows]
+
+
+def last_interest() -> int:
+    """Return the number of the last line of interest; 0 before the first."""
+    return InterestPayment.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _interest_row(row: InterestPayment, known: dict[str, Asset]) -> InterestRow:
+    own = str(row.position_id) if row.position_id else position_id(row.account_id, row.asset)
+    return InterestRow(
+        kind=row.kind,
+        rate=ppb_text(row.rate_ppb),
+        market=row.market,
+        position_id=own,
+        quantity=_text(int(row.amount), known[row.asset]),
+        symbol=row.asset,
+        at=row.hour + timedelta(milliseconds=HOUR_MS),
+    )
 
 
 def dust(

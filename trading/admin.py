@@ -1,7 +1,6 @@
 """The console of trading: listings, orders, fills, trades, positions. Nothing is edited here."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +15,8 @@ from compliance.tables import LargeTableAdmin
 from engine.catalog import MarketState
 from engine.commands import SetMarketState
 from gateway.decimals import format_decimal
-from trading.catalog import ListedMarket, catalog, refresh
+from trading import admin_rfqs  # noqa: F401 -- registers its tables
+from trading.admin_columns import price, quantity, quote
 from trading.models import (
     Asset,
     Candle,
@@ -31,40 +31,11 @@ from trading.models import (
     PricePoint,
     Settlement,
     StatementClose,
+    Strategy,
     Trade,
 )
 
 PRICE_DECIMALS = 8
-
-
-def _market(symbol: str) -> ListedMarket:
-    """Return a market from this process's catalog, read anew if it was listed since."""
-    return catalog().markets.get(symbol) or refresh().markets[symbol]
-
-
-def price(field: str, title: str) -> Any:
-    """Return a column which shows ticks as a price."""
-    return _column(field, title, lambda row, ticks: _market(row.market).price_text(ticks))
-
-
-def quantity(field: str, title: str) -> Any:
-    """Return a column which shows lots as a quantity of the base asset."""
-    return _column(field, title, lambda row, lots: _market(row.market).quantity_text(int(lots)))
-
-
-def quote(field: str, title: str) -> Any:
-    """Return a column which shows atoms as an amount of the market's quote asset."""
-    return _column(field, title, lambda row, atoms: _market(row.market).quote_text(int(atoms)))
-
-
-def _column(field: str, title: str, write: Callable[[Any, Any], str]) -> Any:
-    @admin.display(description=title, ordering=field)
-    def show(row: Any) -> str | None:
-        value = getattr(row, field)
-        return None if value is None else write(row, value)
-
-    show.__name__ = field
-    return show
 
 
 class SpecAdmin(ReadOnlyAdmin):
@@ -174,6 +145,22 @@ class OrderAdmin(LargeTableAdmin):
         "created_at",
     )
     list_filter = ("status", "market", "side", "type")
+    search_fields = ("=id", "=account_id", "=client_id")
+
+
+@admin.register(Strategy)
+class StrategyAdmin(LargeTableAdmin):
+    """Orders divided over time, running and ended."""
+
+    list_display = (
+        *("id", "account_id", "market", "side", "status", "reason"),
+        price("price_ticks", "price"),
+        quantity("lots", "quantity"),
+        quantity("executed_lots", "executed"),
+        quote("executed_quote_atoms", "executed quote"),
+        *("duration_ms", "interval_ms", "created_at", "updated_at"),
+    )
+    list_filter = ("status", "market", "side")
     search_fields = ("=id", "=account_id", "=client_id")
 
 

@@ -24,6 +24,7 @@ from trading.refusals import Refused, refusal
 PRICE_DECIMALS = 8
 # What the wire to the engine can carry; every listed limit lies far below.
 MAX_INTEGER = 2**63 - 1
+RFQ_SUFFIX = "_RFQ"
 # What a market accepts when it is listed.
 FIRST_STATE = MarketState.OPEN
 
@@ -52,6 +53,11 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_perp(self) -> bool:
         return self.market.kind is MarketKind.PERP
+
+    @property
+    def rfq_symbol(self) -> str:
+        """The market's name where quotes are asked for: that of a spot market ends in `_RFQ`."""
+        return self.symbol if self.is_perp else self.symbol + RFQ_SUFFIX
 
     def price_text(self, ticks: int) -> str:
         """Return a price without trailing zeros, as REST writes it."""
@@ -95,8 +101,11 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
             raise _refused(Reject.INVALID_PRICE, f"Price must be above 0 and at most {highest}")
         return ticks
 
-    def parse_quantity(self, text: str) -> int:
-        """Return a quantity in lots. Raises Refused unless a positive multiple of the step."""
+    def parse_quantity(self, text: str, *, orders: int = 1) -> int:
+        """Return the quantity of one order, or of several together, in lots.
+
+        Raises Refused unless it is a positive multiple of the step, within the market's bounds.
+        """
         units = _parse(
             text, decimals=self.quantity_decimals, name="Quantity", reject=Reject.INVALID_QUANTITY
         )
@@ -106,7 +115,7 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
             raise _refused(
                 Reject.INVALID_QUANTITY, f"Quantity is not a multiple of the step size {step}"
             )
-        least, most = self.market.min_lots, self.market.max_lots
+        least, most = self.market.min_lots, min(self.market.max_lots * orders, MAX_INTEGER)
         if lots < least:
             lowest = self.quantity_text(least)
             raise _refused(Reject.QUANTITY_TOO_SMALL, f"Quantity is below the minimum {lowest}")
@@ -148,6 +157,15 @@ _state: dict[str, Catalog] = {}
 def catalog() -> Catalog:
     """Return what is listed, read from the database on the first call."""
     return _state.get("now") or refresh()
+
+
+def market_of_rfq(symbol: str) -> ListedMarket | None:
+    """Return the market in which quotes are asked for by `symbol`: with `_RFQ` it is a spot one."""
+    markets = catalog().markets
+    spot = markets.get(symbol.removesuffix(RFQ_SUFFIX))
+    if spot is None or (spot.is_perp and symbol != spot.symbol):
+        return None
+    return spot
 
 
 def refresh() -> Catalog:

@@ -25,6 +25,7 @@ from lending.models import (
     PoolHour,
 )
 from trading.models import Fill, Market, Settlement
+from trading.rfq_models import RfqFill
 from trading.row_times import MAX_ID, first_id_since
 
 
@@ -90,7 +91,12 @@ def _span(column: str, owner: str = "account_id") -> str:
 
 
 # An account has very many rows of these: the numbers of the span's first rows keep reads short.
-_LONG = {"fill": Fill, "settlement": Settlement, "movement": BorrowLendMovement}
+_LONG = {
+    "fill": Fill,
+    "rfq_fill": RfqFill,
+    "settlement": Settlement,
+    "movement": BorrowLendMovement,
+}
 
 
 def _long_span(name: str, alias: str) -> str:
@@ -107,10 +113,10 @@ def _plain(model: Any, kind: Kind, amount: str, word: str) -> str:
 # The ledger has a fee's leg where the money came from, so fills say who bore it. A spot fee is
 # taken from what is received; what of a perpetual's is owed in the position is realized with its
 # profit.
-_FILLS = f"""
-    SELECT f.at, leg.kind, leg.asset, leg.amount, f.market, 0,
-           'order ' || f.order_id || ' trade ' || f.trade_id
-    FROM {_table(Fill)} AS f JOIN {_table(Market)} AS m ON m.symbol = f.market
+def _fills(model: Any, name: str, reference: str) -> str:
+    return f"""
+    SELECT f.at, leg.kind, leg.asset, leg.amount, f.market, 0, {reference}
+    FROM {_table(model)} AS f JOIN {_table(Market)} AS m ON m.symbol = f.market
     CROSS JOIN LATERAL (VALUES
         (CASE f.side WHEN 'Bid' THEN '{Kind.BOUGHT}' ELSE '{Kind.SOLD}' END, m.base,
          (CASE f.side WHEN 'Bid' THEN f.lots ELSE -f.lots END) * (m.spec ->> 'lot_atoms')::numeric,
@@ -119,7 +125,8 @@ _FILLS = f"""
          CASE f.side WHEN 'Bid' THEN -f.quote_atoms ELSE f.quote_atoms END, m.kind = 'SPOT'),
         ('{Kind.FEE}', f.fee_asset, f.fee_owed_atoms - f.fee_atoms, f.fee_atoms <> f.fee_owed_atoms)
     ) AS leg (kind, asset, amount, counts)
-    WHERE {_long_span("fill", "f")} AND leg.counts"""
+    WHERE {_long_span(name, "f")} AND leg.counts"""
+
 
 _OUTSIDE = " UNION ALL ".join(
     (
@@ -132,7 +139,8 @@ _OUTSIDE = " UNION ALL ".join(
             FROM {_table(Transfer)} WHERE {_span("at", "destination_id")}""",
         f"""SELECT at, '{Kind.TRANSFER_OUT}', asset, -amount, '', 0, 'transfer ' || id
             FROM {_table(Transfer)} WHERE {_span("at", "source_id")}""",
-        _FILLS,
+        _fills(Fill, "fill", "'order ' || f.order_id || ' trade ' || f.trade_id"),
+        _fills(RfqFill, "rfq_fill", "'request ' || f.rfq_id || ' quote ' || f.quote_id"),
         f"""SELECT at, '{Kind.REALIZED}', asset, amount_atoms, market, position_id, source
             FROM {_table(Settlement)} AS s WHERE {_long_span("settlement", "s")}""",
         _plain(DustConversion, Kind.DUST_SOLD, "-amount", "dust"),

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import msgspec
 
 from accounts.assets import SqrtText, assets, ppb_text, sqrt_text
+from accounts.custody import TokenRow, token_rows
 from engine.catalog import Asset, Haircut, MarketState
 from engine.catalog import Market as Listing
 from trading.catalog import ListedMarket, listed_market
 from trading.models import Market
+
+RFQ = "RFQ"
 
 
 class HaircutText(NamedTuple):
@@ -21,8 +24,8 @@ class HaircutText(NamedTuple):
 class AssetRow(NamedTuple):
     symbol: str
     name: str
-    # Where the asset can come from and go to: nowhere until a chain is connected.
-    chains: tuple[dict[str, object], ...] = ()
+    # Where the asset can come from and go to, as staff keep it.
+    chains: list[TokenRow]
 
 
 class CollateralRow(NamedTuple):
@@ -56,7 +59,11 @@ class MarketRow(NamedTuple):
 
 def asset_rows() -> list[AssetRow]:
     """Return the listed assets in the order of listing."""
-    return [AssetRow(asset.symbol, asset.name) for asset in assets().values()]
+    chains = token_rows()
+    return [
+        AssetRow(asset.symbol, asset.name, chains.get(asset.symbol, []))
+        for asset in assets().values()
+    ]
 
 
 def collateral_terms() -> list[CollateralRow]:
@@ -73,12 +80,25 @@ def collateral_terms() -> list[CollateralRow]:
 
 
 def market_rows(kinds: Sequence[str] = ()) -> list[MarketRow]:
-    """Return the listed markets in the order of listing; of the given kinds only, if any are."""
-    rows = Market.objects.order_by("listed_at", "symbol")
-    if kinds:
-        rows = rows.filter(kind__in=kinds)
+    """Return the listed markets in the order of listing; of the given kinds only, if any are.
+
+    Where quotes may be asked for in a spot market, that is of a kind of its own (RFQ), which is
+    returned only if it is among `kinds`.
+    """
+    rows = list(Market.objects.order_by("listed_at", "symbol"))
     known = assets()
-    return [_market_row(_listed(row, known), row.listed_at) for row in rows]
+    found = [
+        _market_row(_listed(row, known), row.listed_at)
+        for row in rows
+        if not kinds or row.kind in kinds
+    ]
+    if RFQ in kinds:
+        for row in rows:
+            listed = _listed(row, known)
+            if not listed.is_perp:
+                market = _market_row(listed, row.listed_at)
+                found.append(market._replace(symbol=listed.rfq_symbol, kind=RFQ))
+    return found
 
 
 def listed_markets() -> dict[str, ListedMarket]:

@@ -13,9 +13,14 @@ from accounts.models.ledger import atoms_field
 from engine.kinds import RealizeKind
 
 # At rest in a book; and besides those, what waits for a price.
+# Django looks for an app's tables here.
+from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
+
 OPEN_STATUSES = ("New", "PartiallyFilled")
 TRIGGER_PENDING = "TriggerPending"
 LIVE_STATUSES = (*OPEN_STATUSES, TRIGGER_PENDING)
+# A strategy which has not ended.
+RUNNING = "Running"
 
 
 class Asset(models.Model):
@@ -109,6 +114,52 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"order {self.pk}"
+
+
+class Strategy(models.Model):
+    """An order divided over time, as it stands; of its orders, what they have executed together.
+
+    `slippage` is the engine's Slippage as JSON.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    side = models.TextField()
+    status = models.TextField()
+    price_ticks = models.BigIntegerField(null=True)
+    lots = models.BigIntegerField()
+    executed_lots = models.BigIntegerField()
+    executed_quote_atoms = atoms_field()
+    duration_ms = models.BigIntegerField()
+    interval_ms = models.BigIntegerField()
+    randomized = models.BooleanField()
+    time_in_force = models.TextField()
+    self_trade_prevention = models.TextField()
+    post_only = models.BooleanField()
+    reduce_only = models.BooleanField()
+    slippage = models.JSONField(null=True)
+    client_id = models.BigIntegerField(null=True)
+    # Why the engine has terminated it.
+    reason = models.TextField(null=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "strategies"
+        indexes: ClassVar = [
+            # Serves the strategies of an account, newest first (ids grow with time).
+            models.Index(fields=["account_id", "id"], name="strategy_by_account"),
+            # Serves those which run; holds only those, so it stays small.
+            models.Index(
+                fields=["account_id", "market"],
+                name="strategy_running",
+                condition=models.Q(status=RUNNING),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"strategy {self.pk}"
 
 
 class Fill(models.Model):

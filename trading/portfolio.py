@@ -97,6 +97,12 @@ class AccountLimits(NamedTuple):
 
 def load(account_id: int) -> tuple[State, Account]:
     """Return a small engine state which holds the catalog, the pools and this one account."""
+    state = market_state()
+    return state, add_account(state, account_id)
+
+
+def market_state() -> State:
+    """Return a small engine state which holds the catalog, the prices and the pools."""
     state = State()
     by_asset, prices = pools(), prices_e8()
     for symbol, pool in by_asset.items():
@@ -106,12 +112,17 @@ def load(account_id: int) -> tuple[State, Account]:
             state.prices[symbol].update(prices[symbol], 0)
     for listed in listed_markets().values():
         state.list_market(listed.market, listed.quote_atoms_per_tick)
+    return state
+
+
+def add_account(state: State, account_id: int) -> Account:
+    """Add an account with all that it holds, and return it."""
     account = _account(account_id)
     state.accounts[account.account_id] = account
     for row in Position.objects.filter(account_id=account_id).exclude(lots=0, quote_atoms=0):
         _fill_position(state.position(account, state.markets[row.market]), row)
     _add_orders(state, account)
-    return state, account
+    return account
 
 
 def margin_summary(account_id: int) -> MarginSummary:

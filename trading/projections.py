@@ -5,7 +5,7 @@ import msgspec
 from engine import events
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
-from trading import history_projections
+from trading import history_projections, rfq_projections
 from trading.models import (
     Asset,
     Candle,
@@ -18,6 +18,7 @@ from trading.models import (
     Trade,
 )
 from trading.order_projections import HANDLERS as ORDER_HANDLERS
+from trading.strategy_projections import HANDLERS as STRATEGY_HANDLERS
 
 MINUTE_NS = 60 * SECOND_NS
 
@@ -225,6 +226,7 @@ def clearing_changed(rows: Rows, event: events.ClearingChanged, sequence: int, a
 
 HANDLERS: Handlers = {
     **ORDER_HANDLERS,
+    **STRATEGY_HANDLERS,
     events.AssetListed: asset_listed,
     events.MarketListed: market_listed,
     events.MarketStateChanged: market_state_changed,
@@ -235,4 +237,5 @@ HANDLERS: Handlers = {
     events.ProfitRealized: profit_realized,
     events.PositionInterestPosted: position_interest_posted,
     events.ClearingChanged: clearing_changed,
+    **rfq_projections.HANDLERS,
 }

@@ -17,7 +17,10 @@ REJECT_HEADER: Final = "X-Reject-Code"
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An answer which says no. `reject` is the engine's own code, where the engine decided."""
+    """An answer which says no.
+
+    `reject` is the engine's own code where the engine decided, or REQUEST_REPEATED.
+    """
 
     status: int
     code: str
@@ -51,7 +54,20 @@ def not_implemented(message: str) -> Refusal:
 INVALID_SIGNATURE: Final = invalid_request("Invalid signature")
 INVALID_MARKET: Final = invalid_request("Invalid market symbol")
 ORDER_NOT_FOUND: Final = invalid_request("Order not found")
+NO_RUNNING_STRATEGY: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Strategy not found")
 NO_LIVE_ORDER: Final = Refusal(404, "RESOURCE_NOT_FOUND", "Order not found")
+RFQ_NOT_FOUND: Final = Refusal(
+    400,
+    "INVALID_CLIENT_REQUEST",
+    "there is no such open request for quote: it may have ended",
+    Reject.UNKNOWN_RFQ.value,
+)
+QUOTE_NOT_COVERED: Final = Refusal(
+    409,
+    "PRECONDITION_FAILED",
+    "the maker can no longer pay: its quote has ended and nothing was traded; accept another",
+    "QUOTE_NOT_COVERED",
+)
 UNAUTHORIZED: Final = Refusal(401, "UNAUTHORIZED", "Unauthorized: sign the request with an API key")
 TOO_MANY_REQUESTS: Final = Refusal(
     429, "TOO_MANY_REQUESTS", "Too many requests: slow down and try again in a minute"
@@ -64,6 +80,14 @@ OUTCOME_UNKNOWN: Final = Refusal(
     "TIMEOUT",
     "The exchange has not answered in time and the request may have been carried out: "
     "look at your orders before you send it again",
+)
+# Clients must not take it for a passing fault: ccxt would sign the order anew and place it again.
+REQUEST_REPEATED: Final = Refusal(
+    400,
+    "INVALID_CLIENT_REQUEST",
+    "This signed request was answered before, and what it asks for is done once: "
+    "look at your account, and sign it anew to have it done again",
+    "REQUEST_REPEATED",
 )
 SERVER_ERROR: Final = Refusal(500, "SERVER_ERROR", "Something went wrong on our side: try again")
 
@@ -103,6 +127,18 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.OPEN_INTEREST_LIMIT: (400, "POSITION_LIMIT", ""),
     Reject.INVALID_TRIGGER: (400, "INVALID_ORDER", "Invalid order"),
     Reject.TRIGGER_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.UNKNOWN_STRATEGY: (404, "RESOURCE_NOT_FOUND", "Strategy not found"),
+    Reject.INVALID_STRATEGY: (400, "INVALID_CLIENT_REQUEST", "Invalid strategy"),
+    Reject.STRATEGY_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.UNKNOWN_RFQ: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.UNKNOWN_QUOTE: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.INVALID_RFQ: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.INVALID_QUOTE: (400, "INVALID_PRICE", ""),
+    Reject.RFQ_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.QUOTE_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.OWN_RFQ: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.QUOTES_CLOSED: (400, "INVALID_CLIENT_REQUEST", ""),
+    Reject.QUOTE_WORSE_THAN_PRICE: (400, "INVALID_PRICE", ""),
     Reject.INVALID_AMOUNT: (400, "INVALID_QUANTITY", ""),
     Reject.INSUFFICIENT_FUNDS: (400, "INSUFFICIENT_FUNDS", ""),
     Reject.INSUFFICIENT_MARGIN: (400, "INSUFFICIENT_MARGIN", ""),
@@ -124,7 +160,14 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.LEND_REQUIRES_BORROW_REPAY: (400, "LEND_REQUIRES_BORROW_REPAY", ""),
 }
 # Clients compare these answers letter by letter, or the caller adds the numbers.
-_EXACT: Final = frozenset({Reject.UNKNOWN_MARKET, Reject.UNKNOWN_ORDER, Reject.PRICE_OUT_OF_BAND})
+_EXACT: Final = frozenset(
+    {
+        Reject.UNKNOWN_MARKET,
+        Reject.UNKNOWN_ORDER,
+        Reject.UNKNOWN_STRATEGY,
+        Reject.PRICE_OUT_OF_BAND,
+    }
+)
 
 # Details of a refusal which are atoms of its asset.
 _AMOUNTS: Final = frozenset(

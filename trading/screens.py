@@ -20,6 +20,7 @@ from lending.selectors import pools
 from trading import portfolio
 from trading.catalog import Catalog, ListedMarket
 from trading.selectors import OrderRow, Wanted, fill_history, open_orders, order_history
+from trading.strategies import running_strategies
 
 HISTORY_ROWS = 50
 # Each completes "the rest has ended: ..." and "not placed: ...".
@@ -78,13 +79,14 @@ def account_rows(account: Account) -> dict[str, Any]:
     """Return what an account holds and has open, at this moment."""
     if not AccountSettings.objects.filter(account_id=account.pk).exists():
         # Signed up a moment ago: the engine has not opened the account yet.
-        empty: dict[str, Any] = {"balances": [], "positions": [], "orders": []}
+        empty: dict[str, Any] = {"balances": [], "positions": [], "orders": [], "strategies": []}
         return empty | {"margin": None, "borrowRates": {}}
     state, held = portfolio.load(account.pk)
     return {
         "balances": balance_rows(account),
         "positions": [_position_row(one) for one in portfolio.positions_of(state, held)],
         "orders": order_rows(account),
+        "strategies": strategy_rows(account),
         "margin": _margin_row(portfolio.margin_of(state, held)),
         "borrowRates": {
             symbol: percent_text(pool.rate_ppb) for symbol, pool in state.pools.items()
@@ -191,6 +193,24 @@ def _condition_row(order: OrderRow) -> Row:
         "firesAbove": order.fires_above,
         "relatedId": order.related_id,
     }
+
+
+def strategy_rows(account: Account) -> list[Row]:
+    """Return the account's running strategies, oldest first."""
+    return [
+        {
+            "id": row.id,
+            "symbol": row.symbol,
+            "side": row.side,
+            "price": row.price,
+            "quantity": row.quantity,
+            "executedQuantity": row.executed_quantity,
+            "percent": row.percent,
+            "intervalMs": row.interval,
+            "createdAt": row.created_at.isoformat(),
+        }
+        for row in running_strategies(account.pk)
+    ]
 
 
 def fill_rows(account: Account) -> list[Row]:

@@ -14,6 +14,7 @@ from engine.commands import (
     CancelKind,
     CancelOrder,
     Command,
+    CreateStrategy,
     OrderType,
     PlaceOrder,
     SelfTradePrevention,
@@ -31,8 +32,8 @@ from engine.events import (
 from engine.questions import MaxLots, MaxOrder, Unanswerable
 from engine.rejects import Reject
 from engine.units import AccountId, OrderId
-from gateway.client import ask, submit, submit_async, submit_many
-from gateway.errors import EngineUnavailable, GatewayError
+from gateway.client import Outcome, ask, submit, submit_async, submit_many
+from gateway.errors import EngineUnavailable, GatewayError, RequestRepeated
 from trading import conditions
 from trading.catalog import MAX_INTEGER, ListedMarket, catalog
 from trading.refusals import (
@@ -40,6 +41,7 @@ from trading.refusals import (
     INVALID_MARKET,
     ORDER_NOT_FOUND,
     OUTCOME_UNKNOWN,
+    REQUEST_REPEATED,
     Refusal,
     Refused,
     forbidden,
@@ -49,6 +51,8 @@ from trading.refusals import (
 )
 
 BATCH_LIMIT = 50
+# Commands whose price the engine may refuse with a band in ticks.
+_AT_A_PRICE = (PlaceOrder, CreateStrategy)
 
 # What became of an order that was accepted: it was placed, or it waits for its price.
 Placed = OrderPlaced | TriggerPlaced
@@ -93,7 +97,7 @@ def place_order(access: Access, request: OrderRequest) -> Placed | Refusal:
     command = order_command(access, request)
     if isinstance(command, Refusal):
         return command
-    return _placed(_submit(command))
+    return _placed(submit_command(command))
 
 
 async def place_order_async(access: Access, request: OrderRequest) -> Placed | Refusal:
@@ -116,13 +120,17 @@ async def place_orders_async(
         request if isinstance(request, Refusal) else order_command(access, request)
         for request in requests
     ]
-    outcomes = iter(await submit_many([one for one in commands if isinstance(one, PlaceOrder)]))
+    places = [at for at, one in enumerate(commands) if isinstance(one, PlaceOrder)]
+    submitted = [one for one in commands if isinstance(one, PlaceOrder)]
+    outcomes = iter(await submit_many(submitted, places=places))
     return [
-        command
-        if isinstance(command, Refusal)
-        else _placed(_outcome(command, next(outcomes).answer))
+        command if isinstance(command, Refusal) else _batch_placed(command, next(outcomes))
         for command in commands
     ]
+
+
+def _batch_placed(command: PlaceOrder, outcome: Outcome) -> Placed | Refusal:
+    return REQUEST_REPEATED if outcome.repeated else _placed(_outcome(command, outcome.answer))
 
 
 def max_order(access: Access, request: OrderRequest) -> str:
@@ -135,7 +143,7 @@ def max_order(access: Access, request: OrderRequest) -> str:
     if listed is None:
         raise Refused(INVALID_MARKET)
     price = None if request.price is None else listed.parse_price(request.price)
-    if _forbids(access, request, is_perp=listed.is_perp) is not None:
+    if forbids(access, request, is_perp=listed.is_perp) is not None:
         return "0"
     answer = ask(
         MaxOrder(
@@ -150,7 +158,7 @@ def max_order(access: Access, request: OrderRequest) -> str:
         )
     )
     if isinstance(answer, Unanswerable):
-        raise Refused(_in_words(answer.why, listed))
+        raise Refused(in_words(answer.why, listed))
     assert isinstance(answer, MaxLots)
     return listed.quantity_text(answer.lots)
 
@@ -160,7 +168,7 @@ def cancel_order(access: Access, request: CancelRequest) -> OrderCancelled | Ref
     command = cancel_command(access, request)
     if isinstance(command, Refusal):
         return command
-    return _cancelled(_submit(command))
+    return _cancelled(submit_command(command))
 
 
 async def cancel_order_async(access: Access, request: CancelRequest) -> OrderCancelled | Refusal:
@@ -176,13 +184,13 @@ def cancel_all_orders(access: Access, symbol: str | None) -> OrdersCancelled | R
     command = cancel_all_command(access, symbol)
     if isinstance(command, Refusal):
         return command
-    return _all_cancelled(_submit(command))
+    return _all_cancelled(submit_command(command))
 
 
 async def cancel_all_orders_async(
-    access: Access, symbol: str, kind: CancelKind | None = None
+    access: Access, symbol: str | None, kind: CancelKind | None = None
 ) -> OrdersCancelled | Refusal:
-    """Cancel the account's open orders in one market, of one kind or of both; for the edge."""
+    """Cancel the account's open orders in one market or all, of one kind or both; for the edge."""
     command = cancel_all_command(access, symbol, kind)
     if isinstance(command, Refusal):
         return command
@@ -194,9 +202,9 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     listed = catalog().markets.get(request.symbol)
     if listed is None:
         return INVALID_MARKET
-    forbids = _forbids(access, request, is_perp=listed.is_perp)
-    if forbids is not None:
-        return forbidden(forbids)
+    forbidden_by = forbids(access, request, is_perp=listed.is_perp)
+    if forbidden_by is not None:
+        return forbidden(forbidden_by)
     try:
         asked = None
         if request.conditions:
@@ -229,14 +237,25 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     )
 
 
-def _forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
+def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
     """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
+    if is_perp and request.reduce_only:
+        return None
+    return forbids_trade(
+        access, is_perp=is_perp, auto_borrow=request.auto_borrow, auto_lend=request.auto_lend
+    )
+
+
+def forbids_trade(
+    access: Access, *, is_perp: bool, auto_borrow: bool | None, auto_lend: bool | None
+) -> str | None:
+    """Say why compliance refuses a trade which may open a position, borrow or lend."""
     if is_perp:
-        return None if request.reduce_only else access.refusal("trade_perp")
+        return access.refusal("trade_perp")
     refused = access.refusal("trade_spot")
-    if refused is None and request.auto_borrow is True:
+    if refused is None and auto_borrow is True:
         refused = access.refusal("borrow")
-    if refused is None and request.auto_lend is True:
+    if refused is None and auto_lend is True:
         refused = access.refusal("lend")
     return refused
 
@@ -312,7 +331,8 @@ def _amounts(
     return None, None, listed.parse_quote(request.quote_quantity)
 
 
-def _submit(command: Command) -> Event | Refusal:
+def submit_command(command: Command) -> Event | Refusal:
+    """Submit a command, and return the event which answers it."""
     try:
         return _outcome(command, submit(command).answer)
     except GatewayError as error:
@@ -327,18 +347,21 @@ async def _submit_async(command: Command) -> Event | Refusal:
 
 
 def refusal_without_answer(error: GatewayError) -> Refusal:
-    """Return what to say when the engine has not answered."""
+    """Return what to say when the engine has not answered, or had answered before."""
+    if isinstance(error, RequestRepeated):
+        return REQUEST_REPEATED
     return ENGINE_AWAY if isinstance(error, EngineUnavailable) else OUTCOME_UNKNOWN
 
 
 def _outcome(command: Command, answer: Event) -> Event | Refusal:
     if not isinstance(answer, CommandRejected):
         return answer
-    listed = catalog().markets[command.market] if isinstance(command, PlaceOrder) else None
-    return _in_words(answer, listed)
+    listed = catalog().markets[command.market] if isinstance(command, _AT_A_PRICE) else None
+    return in_words(answer, listed)
 
 
-def _in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+def in_words(rejected: CommandRejected, listed: ListedMarket | None) -> Refusal:
+    """Return what the engine refused, with the prices that it would have taken."""
     refused = refusal_of(rejected, catalog().decimals)
     lowest, highest = rejected.details.get("lowest_ticks"), rejected.details.get("highest_ticks")
     if listed is not None and isinstance(lowest, int) and isinstance(highest, int):

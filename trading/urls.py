@@ -24,6 +24,7 @@ urlpatterns = [
     path("trade/order", views.order, name="order"),
     path("trade/cancel", views.cancel, name="cancel"),
     path("trade/cancel-all", views.cancel_all, name="cancel_all"),
+    path("trade/cancel-strategy", views.cancel_strategy, name="cancel_strategy"),
     path("trade/borrow-lends", views.borrow_lends, name="borrow_lends"),
     path("trade/interest", views.interest, name="interest"),
     re_path(r"^trade/(?P<symbol>[A-Z0-9_]{1,60})$", views.trade, name="market"),

@@ -24,7 +24,7 @@ from engine.commands import Side, TriggerBy
 from engine.events import OrderPlaced, TriggerPlaced
 from engine.kinds import OrderStatus
 from gateway.decimals import format_decimal
-from trading import screens
+from trading import screens, strategies
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.forms import EXECUTIONS, OrderForm, as_labelled
 from trading.refusals import Refusal, forbidden, invalid_request
@@ -73,6 +73,15 @@ TABLES: tuple[dict[str, Any], ...] = (
             "",
         ),
         "empty": "No open order.",
+    },
+    {
+        "name": "strategies",
+        "label": "Strategies",
+        "headings": (
+            *("Time (UTC)", "Market", "Side", "Price"),
+            *("Quantity", "Filled", "Progress", "Every", ""),
+        ),
+        "empty": "No running strategy. They are created through the API.",
     },
     {
         "name": "history",
@@ -129,6 +138,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
             "interest": reverse("trading:interest"),
             "cancel": reverse("trading:cancel"),
             "cancelAll": reverse("trading:cancel_all"),
+            "cancelStrategy": reverse("trading:cancel_strategy"),
         },
     }
     context = {
@@ -144,6 +154,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         if account is None
         else AccountSettings.objects.filter(account_id=account.pk).first(),
         "open_orders": [] if account is None else screens.order_rows(account),
+        "strategies": [] if account is None else screens.strategy_rows(account),
         "tables": TABLES,
         "intervals": INTERVALS,
         "shares": SHARES,
@@ -227,6 +238,23 @@ def cancel_all(request: HttpRequest, account: Account) -> HttpResponse:
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(request, f"{len(cancelled.orders)} orders are cancelled.")
+
+
+@require_POST
+@with_account
+def cancel_strategy(request: HttpRequest, account: Account) -> HttpResponse:
+    """Cancel one running strategy, with its order in the book."""
+    asked = strategies.StrategyName(
+        symbol=request.POST.get("symbol", ""), strategy_id=request.POST.get("strategyId", "")
+    )
+    cancelled = strategies.cancel_strategy(access_of(account), asked)
+    if isinstance(cancelled, Refusal):
+        return _answer(request, cancelled)
+    return _answer(
+        request,
+        f"Strategy {cancelled.id} is cancelled: {cancelled.executed_quantity} "
+        f"of {cancelled.quantity} had been filled.",
+    )
 
 
 def _market(symbol: str | None) -> ListedMarket | None:

@@ -9,9 +9,10 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 
 from accounts import signature
-from accounts.access import Access, access_of
+from accounts.access import Access, access_of_key, shortened
 from accounts.api.errors import Refused, invalid_request
 from accounts.models import ApiKey, User
+from gateway import signed_request
 
 # The list of keys shows roughly when each was used: a write for every call would tell no more.
 _LAST_USE_PRECISION = timedelta(minutes=1)
@@ -50,7 +51,14 @@ class SignatureAuthentication(BaseAuthentication):
         )
         if not genuine:
             raise invalid_request("Invalid signature")
-        return _key_holder(public_key)
+        user, access = _key_holder(
+            public_key,
+            scope=view.scope_of(request.method),
+            address=request.META.get("REMOTE_ADDR") or "",
+        )
+        if request.method != "GET":
+            signed_request.begin(public_key=public_key, signature=sealed, timestamp=timestamp)
+        return user, access
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme, so that a missing signature is answered with 401."""
@@ -66,19 +74,20 @@ def _parameters(request: Request) -> signature.Parameters:
         raise invalid_request(str(error)) from error
 
 
-def _key_holder(public_key: str) -> tuple[User, Access]:
+def _key_holder(public_key: str, *, scope: str, address: str) -> tuple[User, Access]:
     key = (
-        ApiKey.objects.select_related("account__user")
+        ApiKey.objects.select_related("account__user__customer")
         .filter(public_key=public_key, revoked_at=None, account__user__is_active=True)
         .first()
     )
     if key is None:
         raise Refused(401, "UNAUTHORIZED", "Unknown or revoked API key: make one in the settings")
-    now = timezone.now()
-    if key.last_used_at is None or now - key.last_used_at > _LAST_USE_PRECISION:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    access = access_of(key.account)
-    refused = access.refusal("view")
-    if refused is not None:
-        raise Refused(403, "FORBIDDEN", refused)
+    access, now = access_of_key(key), timezone.now()
+    objection = access.objection(scope=scope, address=address, now=now.timestamp())
+    if objection is not None:
+        raise Refused(*objection)
+    seen = shortened(address)
+    moved = seen != key.last_address
+    if moved or key.last_used_at is None or now - key.last_used_at > _LAST_USE_PRECISION:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now, last_address=seen)
     return key.account.user, access

@@ -8,21 +8,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import selectors, withdrawals
+from accounts.addresses import ADDRESS_MAX, BLOCKCHAINS
 from accounts.api.fields import NOTHING, DecimalText, UtcText, WireBoolean, parse_amount
 from accounts.api.paging import PageInput, SpanInput, between, page_of
 from accounts.api.views import PublicView, SignedView, access_from, validated
 from accounts.assets import asset_named
+from accounts.scopes import WITHDRAW
 from accounts.withdrawals import WithdrawalRequest
 
-ADDRESS_MAX = 200
 CLIENT_ID_MAX = 255
-# The contract's Blockchain values, less those which name a bank.
-BLOCKCHAINS = (
-    *("0G", "Aptos", "Arbitrum", "Avalanche", "Base", "Berachain", "Bitcoin", "BitcoinCash"),
-    *("Bsc", "Cardano", "Dogecoin", "Eclipse", "Ethereum", "Fogo", "HyperEVM", "Hyperliquid"),
-    *("Linea", "Litecoin", "Monad", "Near", "Optimism", "Plasma", "Polygon", "Sei", "Sui"),
-    *("Solana", "Stable", "Story", "Tron", "XRP", "Zcash"),
-)
+CODE_MAX = 20
 
 
 class CapitalView(SignedView):
@@ -42,18 +37,21 @@ class CapitalView(SignedView):
 
 
 class DepositsView(SignedView):
-    """Return the account's deposits, newest first."""
+    """Return the account's deposits, newest first.
+
+    `excludePlatform` leaves out what came from inside the exchange: `administrator`, `internal`.
+    """
 
     instructions: ClassVar = {"GET": "depositQueryAll"}
 
     class Input(SpanInput, PageInput):
-        excludePlatform = WireBoolean(required=False)
+        excludePlatform = WireBoolean(default=False)
 
     class Output(serializers.Serializer[Any]):
         createdAt = UtcText(source="created_at")
         fiatAmount = serializers.FloatField(**NOTHING)
         fiatCurrency = serializers.CharField(**NOTHING)
-        fromAddress = serializers.CharField(**NOTHING)
+        fromAddress = serializers.CharField(source="from_address", allow_null=True)
         id = serializers.IntegerField()
         institutionBic = serializers.CharField(**NOTHING)
         platformMemo = serializers.CharField(**NOTHING)
@@ -61,8 +59,8 @@ class DepositsView(SignedView):
         source = serializers.CharField()  # type: ignore[assignment]
         status = serializers.CharField()
         symbol = serializers.CharField()
-        toAddress = serializers.CharField(**NOTHING)
-        transactionHash = serializers.CharField(**NOTHING)
+        toAddress = serializers.CharField(source="to_address", allow_null=True)
+        transactionHash = serializers.CharField(source="transaction_hash", allow_null=True)
 
     @extend_schema(operation_id="getDeposits", parameters=[Input], responses=Output(many=True))
     def get(self, request: Request) -> Response:
@@ -71,12 +69,13 @@ class DepositsView(SignedView):
             access_from(request).account,
             span=between("at", since=query.get("since"), until=query.get("until")),
             page=page_of(query),
+            exclude_platform=query["excludePlatform"],
         )
         return Response(self.Output(rows, many=True).data)
 
 
 class WithdrawalOutput(serializers.Serializer[Any]):
-    """A withdrawal, wherever it stands."""
+    """A withdrawal, wherever it stands. The fee is a part of the quantity."""
 
     accountIdentifier = serializers.CharField(**NOTHING)
     bankIdentifier = serializers.CharField(**NOTHING)
@@ -97,14 +96,15 @@ class WithdrawalOutput(serializers.Serializer[Any]):
     subaccountId = serializers.IntegerField(source="subaccount", allow_null=True)
     symbol = serializers.CharField()
     toAddress = serializers.CharField(source="address")
-    transactionHash = serializers.CharField(**NOTHING)
-    triggerAt = UtcText(**NOTHING)
+    transactionHash = serializers.CharField(source="transaction_hash", allow_null=True)
+    triggerAt = UtcText(source="trigger_at", allow_null=True)
 
 
 class WithdrawalsView(SignedView):
     """Return the account's withdrawals, newest first, or ask for one."""
 
     instructions: ClassVar = {"GET": "withdrawalQueryAll", "POST": "withdraw"}
+    scopes: ClassVar = {"POST": WITHDRAW}
 
     class Query(SpanInput, PageInput):
         clientId = serializers.CharField(required=False, max_length=CLIENT_ID_MAX)
@@ -118,7 +118,7 @@ class WithdrawalsView(SignedView):
         clientId = serializers.CharField(required=False, max_length=CLIENT_ID_MAX)
         quantity = DecimalText()
         symbol = serializers.CharField()
-        twoFactorToken = serializers.CharField(required=False)
+        twoFactorToken = serializers.CharField(required=False, max_length=CODE_MAX)
 
     @extend_schema(
         operation_id="getWithdrawals", parameters=[Query], responses=WithdrawalOutput(many=True)
@@ -138,7 +138,11 @@ class WithdrawalsView(SignedView):
         operation_id="requestWithdrawal", request=Input, responses={200: WithdrawalOutput}
     )
     def post(self, request: Request) -> Response:
-        """Put money in flight to an address; staff send it or give it back."""
+        """Put money in flight to an address; staff send it or give it back.
+
+        `quantity` leaves the account, and the fee is taken out of it. With a withdrawal delay it
+        waits until `triggerAt`, and can be cancelled on the website until then.
+        """
         access, body = access_from(request), validated(self.Input, request)
         asset = asset_named(body["symbol"])
         number = withdrawals.request_withdrawal(
@@ -152,13 +156,14 @@ class WithdrawalsView(SignedView):
                 signature=request.headers["X-Signature"],
                 auto_lend_redeem=body["autoLendRedeem"],
                 auto_borrow=body["autoBorrow"],
+                code=body.get("twoFactorToken"),
             ),
         )
         return Response(WithdrawalOutput(selectors.withdrawal(access.account, number)).data)
 
 
 class WalletsView(PublicView):
-    """Return the exchange's own wallets on each chain: none, as no chain is connected."""
+    """Return the exchange's own wallets on each chain."""
 
     class Output(serializers.Serializer[Any]):
         address = serializers.CharField()

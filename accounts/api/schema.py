@@ -13,6 +13,16 @@ class NamedByView(AutoSchema):
         """Join the names, without `View`, which says nothing to clients."""
         return type(serializer).__qualname__.replace("View.", "").replace(".", "")
 
+    def get_summary(self) -> str | None:
+        """Take the first line of what is said of an operation: lists show it."""
+        first: str = (self.get_description() or "").strip().split("\n")[0]
+        return first.rstrip(".") or None
+
+    def get_extensions(self) -> dict[str, Any]:
+        """Say under which instruction a request is signed; clients cannot guess it."""
+        name = getattr(self.view, "instructions", {}).get(self.method)
+        return {"x-instruction": name} if name else {}
+
 
 class Signature(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The three headers of a signed request."""

@@ -13,7 +13,9 @@ from rest_framework.views import APIView
 from accounts.access import Access
 from accounts.api.body import ExactJSON, OnlyJSON, SortedJSON
 from accounts.api.errors import Refused, require
+from accounts.scopes import READ, TRADE
 from accounts.selectors import subaccount_number
+from gateway import signed_request
 
 # Methods whose words are in the body; DELETE too, by the contract.
 BODIES = ("POST", "PUT", "PATCH", "DELETE")
@@ -41,12 +43,13 @@ class PublicView(_Endpoint):
 
 
 class MayCall(BasePermission):
-    """The key's account has the permission which the view names."""
+    """The key signed the request, and has the permission which the view names, if it names one."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.auth is None:
             return False
-        require(access_from(request), view.permission)
+        if view.permission is not None:
+            require(access_from(request), view.permission)
         return True
 
 
@@ -57,7 +60,21 @@ class SignedView(_Endpoint):
     instructions: ClassVar[dict[str, str]]
     # Other names under which clients that cannot be changed sign the same.
     also_signed_as: ClassVar[tuple[str, ...]] = ()
-    permission: ClassVar[str] = "view"
+    permission: ClassVar[str | None] = None
+    # The scope which a key needs for a method, where it is another than the usual one.
+    scopes: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def scope_of(cls, method: str) -> str:
+        """Return the scope which a key needs to call the method."""
+        return cls.scopes.get(method, READ if method == "GET" else TRADE)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer; what comes next in this thread is another request."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            signed_request.end()
 
 
 def access_from(request: Request) -> Access:

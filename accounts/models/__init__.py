@@ -1,5 +1,12 @@
 """Users, accounts, keys (written by services); balances, movements (written by projections)."""
 
+from accounts.models.custody import (
+    DepositAddress,
+    DepositArrival,
+    ExchangeWallet,
+    PageKey,
+    TokenTerms,
+)
 from accounts.models.jobs import JobRun
 from accounts.models.ledger import (
     AccountSettings,
@@ -9,19 +16,27 @@ from accounts.models.ledger import (
     Transfer,
     Withdrawal,
 )
+from accounts.models.safety import AddressBookEntry, WithdrawalGuard
 from accounts.models.users import Account, ApiKey, User
 from accounts.models.withdrawals import WithdrawalInstruction
 
 __all__ = [
     "Account",
     "AccountSettings",
+    "AddressBookEntry",
     "ApiKey",
     "Balance",
     "Deposit",
+    "DepositAddress",
+    "DepositArrival",
+    "ExchangeWallet",
     "JobRun",
     "LedgerTransfer",
+    "PageKey",
+    "TokenTerms",
     "Transfer",
     "User",
     "Withdrawal",
+    "WithdrawalGuard",
     "WithdrawalInstruction",
 ]

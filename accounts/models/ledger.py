@@ -113,11 +113,19 @@ class Deposit(models.Model):
     account_id = models.BigIntegerField()
     asset = models.TextField()
     amount = atoms_field()
+    # The row of DepositArrival which says where it came from; 0 for none.
+    arrival_id = models.BigIntegerField(default=0)
 
     class Meta:
         indexes: ClassVar = [
             # Serves the deposit history of an account, newest first.
             models.Index(fields=["account_id", "id"], name="deposit_by_account"),
+            # Serves the look whether an arrival has been credited.
+            models.Index(
+                fields=["arrival_id"],
+                name="deposit_by_arrival",
+                condition=models.Q(arrival_id__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -138,6 +146,8 @@ class Withdrawal(models.Model):
     account_id = models.BigIntegerField()
     asset = models.TextField()
     amount = atoms_field()
+    # A part of the amount.
+    fee = atoms_field(default=0)
     status = models.TextField(choices=Status.choices)
 
     class Meta:

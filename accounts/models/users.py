@@ -11,13 +11,17 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.scopes import SCOPES, all_scopes
+
 SUB_ACCOUNT_LIMIT = 10
 # A limit on every list that a user can grow: keys are kept in the memory of each edge.
 LIVE_KEY_LIMIT = 50
+KEY_ADDRESS_LIMIT = 20
 
 
 class UserManager(BaseUserManager["User"]):
@@ -97,19 +101,37 @@ class Account(models.Model):
 
 
 class ApiKey(models.Model):
-    """An ED25519 public key that may act for one account until it is revoked."""
+    """An ED25519 public key that may act for one account until it is revoked or expires.
+
+    Limited to its scopes, and to the networks in `addresses` (CIDR; none: from anywhere).
+    """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="keys")
     name = models.CharField(max_length=40)
     public_key = models.CharField(max_length=44, unique=True)
+    scopes = ArrayField(models.CharField(max_length=10), default=all_scopes)
+    addresses = ArrayField(models.CharField(max_length=43), default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_address = models.CharField(max_length=45, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
         verbose_name = "API key"
         permissions = [("revoke_any_key", "Can revoke any API key")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scopes__contained_by=list(SCOPES), scopes__len__gt=0),
+                name="key_has_known_scopes",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_key[:8]}…)"
+
+    @property
+    def is_expired(self) -> bool:
+        """Return whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from accounts.api.errors import EngineRefused, Refused
-from gateway.errors import EngineUnavailable, OutcomeUnknown
+from gateway.errors import EngineUnavailable, OutcomeUnknown, RequestRepeated
 from trading import refusals
 from trading.catalog import catalog
 from trading.refusals import Refusal
@@ -27,6 +27,7 @@ _ALWAYS: dict[type[Exception], Refusal] = {
     RequestDataTooBig: Refusal(413, "INVALID_CLIENT_REQUEST", "The body is too large"),
     EngineUnavailable: refusals.ENGINE_AWAY,
     OutcomeUnknown: refusals.OUTCOME_UNKNOWN,
+    RequestRepeated: refusals.REQUEST_REPEATED,
 }
 
 

@@ -54,6 +54,12 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "ensure-accounts-open": _plain(
         "accounts.tasks.ensure_accounts_open", timedelta(minutes=1), expires=60
     ),
+    # A withdrawal may leave a minute after its delay, not sooner; how often it runs moves no money.
+    "release-withdrawals": _plain(
+        "accounts.tasks.release_withdrawals", timedelta(minutes=1), expires=60
+    ),
+    # A key that is good for an hour may live a minute longer.
+    "revoke-page-keys": _plain("accounts.tasks.revoke_page_keys", timedelta(minutes=1), expires=60),
     # Hot tables have no foreign keys (they would halve the rate of commits): look once a night,
     # away from the hours when reports run.
     "find-orphans": _plain(

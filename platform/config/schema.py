@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from accounts.api.views import PublicView, SignedView
 from trading.api import described as d
+from trading.api import strategies
 
 Form = type[serializers.Serializer[Any]]
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -96,6 +97,11 @@ FAST_PATHS = (
     FastPath("GET", "/api/v1/ping", "ping", "Answer pong.", None, None, None, _TEXT),
     FastPath("GET", "/api/v1/time", "getTime", "Tell the time in ms.", None, None, None, _TEXT),
 )  # fmt: skip
+# Bodies of DELETE, which the tools leave out, of what Django serves.
+_DELETE_BODIES = {
+    "/api/v1/strategies": strategies.CancelAllInput,
+    "/api/v1/strategy": strategies.NameInput,
+}
 _BATCHES = frozenset({("POST", "/api/v1/orders")})
 
 
@@ -117,11 +123,11 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     for path in result["paths"].values():
         for operation in path.values():
             operation["responses"]["default"] = refused
-    for fast in FAST_PATHS:
-        if fast.method == "DELETE" and fast.body:
-            content = {"application/json": {"schema": _members(fast.body())}}
-            body = {"required": True, "content": content}
-            result["paths"][fast.path]["delete"]["requestBody"] = body
+    bodies = {one.path: one.body for one in FAST_PATHS if one.method == "DELETE" and one.body}
+    for address, form in (bodies | _DELETE_BODIES).items():
+        content = {"application/json": {"schema": _members(form())}}
+        body = {"required": True, "content": content}
+        result["paths"][address]["delete"]["requestBody"] = body
     return result
 
 
@@ -154,6 +160,9 @@ def _view(fast: FastPath) -> Callable[..., Any]:
         responses={200: fast.answer},
     )(described)
     parent = SignedView if fast.instruction else PublicView
-    view: Any = type(f"Fast_{fast.name}", (parent,), {fast.method.lower(): method})
+    members: dict[str, Any] = {fast.method.lower(): method}
+    if fast.instruction:
+        members["instructions"] = {fast.method: fast.instruction}
+    view: Any = type(f"Fast_{fast.name}", (parent,), members)
     callback: Callable[..., Any] = view.as_view()
     return callback

@@ -21,6 +21,8 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks of our proxies.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 SECURE_COOKIES = env.bool("SECURE_COOKIES", default=True)
 
 # Where the engine listens: unix:/path/to.sock or tcp:host:port; "inline" is this process (tests).
@@ -34,6 +36,8 @@ UNSIGNED_REQUESTS_PER_MINUTE = env.int("UNSIGNED_REQUESTS_PER_MINUTE", default=6
 QUESTIONS_PER_MINUTE = env.int("QUESTIONS_PER_MINUTE", default=300)
 # A demo shows itself as one: random-walk prices are announced on every page.
 DEMO = env.bool("DEMO", default=False)
+# How long a new address of a user's book waits until it counts.
+ADDRESS_BOOK_HOURS = env.int("ADDRESS_BOOK_HOURS", default=0 if DEMO else 24)
 # Where index prices come from: "ccxt" follows real venues, "walk" is a random walk for demos.
 FEED = env.str("FEED", default="walk" if DEMO else "ccxt")
 # The same seed walks the same way again.
@@ -197,6 +201,10 @@ NODE_ASSETS = {
     "vendor/lightweight-charts.js": (
         "lightweight-charts/dist/lightweight-charts.standalone.production.mjs"
     ),
+    "vendor/swagger-ui.js": "swagger-ui-dist/swagger-ui-bundle.js",
+    "vendor/swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+    # Named by the style sheet.
+    "vendor/swagger-ui.css.map": "swagger-ui-dist/swagger-ui.css.map",
 }
 
 CONTENT_SECURITY_POLICY = {

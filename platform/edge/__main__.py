@@ -1,15 +1,33 @@
 """Run the front: `python -m edge --port 8000`. How it serves is said here, once for every host."""
 
 import argparse
+import os
+from typing import Any, Final
 
 import uvicorn
+from django.conf import settings
 
 from edge.protocol import Protocol
+from edge.wire import SHUTDOWN_SECONDS, Wire
 
-# The rhythm which the API's clients expect, and how long a silent one is kept.
-PING_SECONDS = 60.0
-PONG_SECONDS = 120.0
-GOODBYE_SECONDS = 3
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+OPTIONS: Final[dict[str, Any]] = {
+    "loop": "uvloop",
+    "http": Protocol,
+    "ws": Wire,
+    # The rhythm which the API's clients expect, and how long a silent one is kept.
+    "ws_ping_interval": 60.0,
+    "ws_ping_timeout": 120.0,
+    # The wire has its own, which does not compress anew for each client.
+    "ws_per_message_deflate": False,
+    # What nobody sensible says is not even collected; a long batch of orders is far below.
+    "ws_max_size": 256 * 1024,
+    "access_log": False,
+    "server_header": False,
+    # After the sockets have ended, what they leave to do (edge/entry.py) is done.
+    "timeout_graceful_shutdown": int(SHUTDOWN_SECONDS) + 3,
+}
 
 
 def main() -> None:
@@ -22,16 +40,10 @@ def main() -> None:
         "edge.app:application",
         host=given.host,
         port=given.port,
-        loop="uvloop",
-        http=Protocol,
-        ws="websockets-sansio",
-        ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=PONG_SECONDS,
-        # Compressing each message would cost more CPU than the bytes are worth.
-        ws_per_message_deflate=False,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GOODBYE_SECONDS,
+        # Anybody can send these headers: only what our own proxies say is an address.
+        proxy_headers=bool(settings.TRUSTED_PROXIES),
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        **OPTIONS,
     )
 
 

@@ -19,14 +19,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_pages = get_wsgi_application()
 
 from accounts.access import AccessBook  # noqa: E402
-from edge.feeds import Client, Feeds  # noqa: E402
+from edge.clients import Client  # noqa: E402
+from edge.entry import Entry  # noqa: E402
+from edge.feeds import Feeds  # noqa: E402
 from edge.http import HotPath, Receive, Scope, Send, send_answer, wrong_method  # noqa: E402
 from edge.market import MarketKeeper  # noqa: E402
+from edge.open_interest import EVERY_SECONDS, KIND, OpenInterest  # noqa: E402
 from edge.pages import Pages  # noqa: E402
 from edge.positions import held_positions  # noqa: E402
 from edge.routes import METHODS, ROUTES  # noqa: E402
+from edge.standing import Standing  # noqa: E402
 from edge.streams import Streams, welcome_position  # noqa: E402
-from edge.topics import DEPTH_WINDOWS_MS, Topics  # noqa: E402
+from edge.topics import DEPTH_WINDOWS_MS, POSITIONS, Topics  # noqa: E402
 from trading.live import LIVE  # noqa: E402
 from trading.reads import close_readers  # noqa: E402
 
@@ -47,8 +51,12 @@ class Edge:
         self.topics = Topics()
         self.streams = Streams(self.topics, LIVE)
         self.markets = MarketKeeper(LIVE, self.streams)
-        self.feeds = Feeds(self.keys, self.topics, self._welcome)
+        self.open_interest = OpenInterest(self.topics, LIVE)
+        self.standing = Standing(self.topics)
         self.hot = HotPath(self.keys)
+        # Whoever uses both doors has one limit.
+        entry = Entry(self.keys, signed=self.hot.signed, unsigned=self.hot.unsigned)
+        self.feeds = Feeds(self.keys, self.topics, self._welcome, entry)
         self.pages = Pages(django_pages)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,7 +78,7 @@ class Edge:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self._load_keys()
-        for work in (self.keys.follow, self.markets.follow, self._tick):
+        for work in (self.keys.follow, self.markets.follow, self.standing.follow, self._tick):
             self._start(work())
         _settle_memory()
         await send({"type": "lifespan.startup.complete"})
@@ -116,23 +124,30 @@ class Edge:
             if elapsed_ms % _SECOND_MS == 0:
                 self.streams.every_second()
                 self.feeds.drop_revoked()
+            if elapsed_ms % (EVERY_SECONDS * _SECOND_MS) == 0:
+                self._start(_if_possible(self.open_interest.tell_all()))
 
     def _welcome(self, client: Client, name: str, account: int) -> None:
-        if name.startswith("account.positionUpdate"):
-            self._start(self._tell_positions(client, name, account))
+        self.standing.welcome(client, name, account)
+        if name.startswith(POSITIONS):
+            self._start(_if_possible(self._tell_positions(client, name, account)))
+        elif name.startswith(KIND):
+            self._start(_if_possible(self.open_interest.tell(client, name)))
 
     async def _tell_positions(self, client: Client, name: str, account: int) -> None:
-        try:
-            held = await held_positions(account)
-        except psycopg.OperationalError as error:
-            # The next change of each position will still be told.
-            _log.warning("PostgreSQL is away (%s); no positions to begin with", error)
-            return
-        for position in held:
-            names = ("account.positionUpdate", f"account.positionUpdate.{position.market}")
+        for position in await held_positions(account):
+            names = (POSITIONS, f"{POSITIONS}.{position.market}")
             market = LIVE.markets.get(position.market)
             if market is not None and name in names:
                 welcome_position(client, name, position, market)
+
+
+async def _if_possible(work: Coroutine[Any, Any, None]) -> None:
+    """Tell what stands in the database; without it, what comes next is told all the same."""
+    try:
+        await work
+    except psycopg.OperationalError as error:
+        _log.warning("PostgreSQL is away (%s); something to begin with is not told", error)
 
 
 def _settle_memory() -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from accounts import signature
 from accounts.access import Access
-from trading.refusals import INVALID_SIGNATURE, Refusal, forbidden, invalid_request
+from trading.refusals import INVALID_SIGNATURE, Refusal, invalid_request
 
 UNSIGNED = Refusal(
     401,
@@ -20,19 +20,26 @@ class Keys(Protocol):
 
     def find(self, public_key: str) -> Access | None: ...
 
-    def used(self, public_key: str) -> None: ...
+    def used(self, public_key: str, address: str) -> None: ...
 
 
 class Signed(NamedTuple):
-    """What a caller sent to prove itself, as text."""
+    """What a caller sent to prove itself, as text, and from where."""
 
     public_key: str
     signature: str
     timestamp: str
     window: str
+    address: str
+
+    @classmethod
+    def of(cls, parts: Sequence[str], address: str) -> "Signed":
+        """Return what the four parts of a socket's signature say."""
+        public_key, sealed, timestamp, window = parts
+        return cls(public_key, sealed, timestamp, window, address)
 
 
-def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> Signed | None:
+def signed_headers(headers: Iterable[tuple[bytes, bytes]], address: str) -> Signed | None:
     """Return the signature headers (names in lower case), or None if one is missing."""
     key = sealed = timestamp = ""
     window = signature.DEFAULT_WINDOW_MS
@@ -45,7 +52,9 @@ def signed_headers(headers: Iterable[tuple[bytes, bytes]]) -> Signed | None:
             timestamp = value.decode("latin-1")
         elif name == b"x-window":
             window = value.decode("latin-1")
-    return Signed(key, sealed, timestamp, window) if key and sealed and timestamp else None
+    if not (key and sealed and timestamp):
+        return None
+    return Signed(key, sealed, timestamp, window, address)
 
 
 def authenticate(
@@ -54,14 +63,18 @@ def authenticate(
     *,
     instruction: str,
     segments: Sequence[signature.Parameters],
+    scope: str,
     now_ms: int,
 ) -> Access | Refusal:
-    """Return what the signer may do, or why the request is not believed."""
+    """Return what the signer may do, or why the request is not believed or not allowed.
+
+    Args:
+        scope: which scope of a key such a request needs.
+    """
     stale = signature.staleness(timestamp=signed.timestamp, window=signed.window, now_ms=now_ms)
     if stale is not None:
         return invalid_request(stale)
-    access = keys.find(signed.public_key)
-    if access is None:
+    if keys.find(signed.public_key) is None:
         return UNKNOWN_KEY
     genuine = signature.verify(
         public_key=signed.public_key,
@@ -72,7 +85,22 @@ def authenticate(
     )
     if not genuine:
         return INVALID_SIGNATURE
-    keys.used(signed.public_key)
-    # Whom the law lets not even look (docs/compliance.md) is refused through every door.
-    refused = access.refusal("view")
-    return access if refused is None else forbidden(refused)
+    return admitted(keys, signed.public_key, scope=scope, address=signed.address, now=now_ms / 1000)
+
+
+def admitted(
+    keys: Keys, public_key: str, *, scope: str, address: str, now: float
+) -> Access | Refusal:
+    """Return what a key may do now whose holder has proved to have it, or why nothing.
+
+    Args:
+        now: Unix seconds.
+    """
+    access = keys.find(public_key)
+    if access is None:
+        return UNKNOWN_KEY
+    objection = access.objection(scope=scope, address=address, now=now)
+    if objection is not None:
+        return Refusal(*objection)
+    keys.used(public_key, address)
+    return access

@@ -12,8 +12,11 @@ from django.conf import settings
 from accounts import signature
 from accounts.access import Access
 from accounts.pace import MinuteLimit
+from accounts.scopes import READ
 from edge import auth
 from edge.routes import METHODS, BatchRoute, Route, SignedRoute
+from edge.twins import MAX_TWINS, Twins
+from gateway import signed_request
 from trading.api.answers import Answer, refused
 from trading.refusals import (
     ENGINE_AWAY,
@@ -48,47 +51,36 @@ class HotPath:
         self.keys = keys
         self.signed = MinuteLimit(settings.SIGNED_REQUESTS_PER_MINUTE)
         self.unsigned = MinuteLimit(settings.UNSIGNED_REQUESTS_PER_MINUTE)
+        self.twins = Twins()
 
     async def serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of `route`."""
         try:
-            answer = await self._answer(route, scope, receive)
+            work = self._answer(route, scope, receive)
+            answer = await answer_of(work, f"{scope['method']} {scope['path']}")
         except Disconnected:
             return
         await send_answer(send, answer)
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
-        try:
-            if isinstance(route, _SIGNED):
-                return await self._signed_answer(route, scope, receive)
-            if not self.unsigned.allows(_address(scope), time.time_ns()):
-                return refused(TOO_MANY_REQUESTS)
-            return await route(dict(signature.parse_query(scope["query_string"])))
-        except Refused as error:
-            return refused(error.refusal)
-        except signature.MalformedRequest as error:
-            return refused(invalid_request(f"Invalid request: {error}"))
-        except psycopg.OperationalError:
-            _log.warning("PostgreSQL is away", exc_info=True)
-            return refused(ENGINE_AWAY)
-        except Disconnected:
-            raise
-        except Exception:  # noqa: BLE001 -- the one catch-all: no traceback reaches a client
-            _log.exception("unexpected failure of %s %s", scope["method"], scope["path"])
-            return refused(SERVER_ERROR)
+        if isinstance(route, _SIGNED):
+            return await self._signed_answer(route, scope, receive)
+        if not self.unsigned.allows(address_of(scope), time.time_ns()):
+            return refused(TOO_MANY_REQUESTS)
+        return await route(dict(signature.parse_query(scope["query_string"])))
 
     async def _signed_answer(
         self, route: SignedRoute | BatchRoute, scope: Scope, receive: Receive
     ) -> Answer:
         now_ns = time.time_ns()
-        address = _address(scope)
+        address = address_of(scope)
         if self.unsigned.exhausted(address, now_ns):
             # Whoever sends wrong signatures in numbers is not worth checking another.
             return refused(TOO_MANY_REQUESTS)
         body = await read_body(receive) if scope["method"] != "GET" else b""
         if body is None:
             return refused(_TOO_LONG)
-        signed = auth.signed_headers(scope["headers"])
+        signed = auth.signed_headers(scope["headers"], address)
         if signed is None:
             self.unsigned.allows(address, now_ns)
             return refused(auth.UNSIGNED)
@@ -102,6 +94,7 @@ class HotPath:
             signed,
             instruction=route.instruction,
             segments=segments,
+            scope=READ if scope["method"] == "GET" else route.scope,
             now_ms=now_ns // 1_000_000,
         )
         if isinstance(access, Refusal):
@@ -109,17 +102,53 @@ class HotPath:
             return refused(access)
         if not self.signed.allows(access.account, now_ns):
             return refused(TOO_MANY_REQUESTS)
-        return await _call(route, access, segments)
+        if scope["method"] == "GET":
+            return await _call(route, access, segments)
+        request = signed_request.begin(
+            public_key=signed.public_key, signature=signed.signature, timestamp=signed.timestamp
+        )
+        first, number = self.twins.meet(signed.signature, address, time.monotonic_ns())
+        if number:
+            if await first.was_carried_out():
+                request.twins = min(number, MAX_TWINS)
+            return await _call(route, access, segments)
+        try:
+            return await _call(route, access, segments)
+        finally:
+            first.answered(carried_out=request.carried_out)
+
+
+async def answer_of(work: Awaitable[Answer], what: str) -> Answer:
+    """Return what `work` answers, or the refusal which its failure means. Raises Disconnected."""
+    try:
+        return await work
+    except Refused as error:
+        return refused(error.refusal)
+    except signature.MalformedRequest as error:
+        return refused(invalid_request(f"Invalid request: {error}"))
+    except psycopg.OperationalError:
+        _log.warning("PostgreSQL is away", exc_info=True)
+        return refused(ENGINE_AWAY)
+    except Disconnected:
+        raise
+    except Exception:  # noqa: BLE001 -- the one catch-all: no traceback reaches a client
+        _log.exception("unexpected failure of %s", what)
+        return refused(SERVER_ERROR)
 
 
 async def _call(
     route: SignedRoute | BatchRoute, access: Access, segments: list[list[tuple[str, str]]]
 ) -> Answer:
-    # A null is the same as nothing. What was verified is what is read.
-    words = [{name: value for name, value in one if value != "null"} for one in segments]
+    # What was verified is what is read.
+    words = [words_of(one) for one in segments]
     if isinstance(route, BatchRoute):
         return await route.handler(access, words)
     return await route.handler(access, words[0])
+
+
+def words_of(parameters: signature.Parameters) -> dict[str, str]:
+    """Return parameters by name. A null is the same as nothing."""
+    return {name: value for name, value in parameters if value != "null"}
 
 
 async def read_body(receive: Receive) -> bytes | None:
@@ -157,6 +186,7 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
+    """Return the address which a request or socket comes from."""
     client = scope.get("client")
     return client[0] if client else ""

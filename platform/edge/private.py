@@ -1,4 +1,4 @@
-"""The messages of private streams: an account's orders, positions and balances.
+"""The messages of private streams: an account's orders, positions, balances, lends and debts.
 
 Absent values are left out, except `t` (the trade), which is null. `E` and `T` are added on sending.
 """
@@ -9,6 +9,7 @@ from engine.catalog import Fraction
 from engine.commands import OrderType
 from engine.events import (
     BalanceChanged,
+    BorrowLendMoved,
     OrderCancelled,
     OrderExpired,
     OrderFilled,
@@ -23,6 +24,8 @@ from engine.kinds import OrderStatus
 from engine.margin import fraction_ppb
 from engine.units import PRICE_SCALE, div_floor
 from gateway.decimals import format_decimal, format_padded, format_ratio
+from lending.history import WIRE_SOURCES
+from lending.selectors import position_id
 from trading.catalog import ListedMarket, catalog
 from trading.conditions import texts
 from trading.live import LiveMarket
@@ -51,6 +54,15 @@ _CONDITION_KEYS: Final = {
     "k": "stopLossLimitPrice",
     "g": "stopLossTriggerBy",
 }
+# Who placed an order, by the kind of the house's order as REST names it.
+ORIGINS: Final = {
+    "CollateralConversion": "COLLATERAL_CONVERSION",
+    "FutureExpiry": "SETTLEMENT_AUTOCLOSE",
+    "LiquidatePositionOnAdl": "ADL_AUTOCLOSE",
+    "LiquidatePositionOnBackstop": "BACKSTOP_LIQUIDITY_PROVIDER",
+    "LiquidatePositionOnBook": "LIQUIDATION_AUTOCLOSE",
+    "OrderBookClosed": "SETTLEMENT_AUTOCLOSE",
+}
 
 
 def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
@@ -64,7 +76,7 @@ def order_fields(event: OrderEvent, listed: ListedMarket) -> dict[str, object]:
     if terms.lots is not None and terms.price_ticks is not None:
         quote = terms.lots * terms.price_ticks * listed.quote_atoms_per_tick
     data: dict[str, object] = {
-        "O": "USER",
+        "O": "USER" if terms.system is None else ORIGINS[terms.system],
         "S": terms.side,
         "V": terms.self_trade_prevention,
         "Z": _quote(listed, executed_quote),
@@ -169,6 +181,18 @@ def balance_fields(event: BalanceChanged) -> dict[str, object]:
         "A": format_decimal(event.available_atoms, decimals),
         "L": format_decimal(event.locked_atoms, decimals),
         "S": "0",
+    }
+
+
+def movement_fields(event: BorrowLendMoved) -> dict[str, object]:
+    """Return a movement of a lend or debt, in the words of its history, without its times."""
+    return {
+        "e": "borrowLend",
+        "eventType": event.kind,
+        "positionId": position_id(event.account, event.asset),
+        "quantity": format_decimal(event.amount_atoms, catalog().assets[event.asset].decimals),
+        "source": WIRE_SOURCES.get(event.source, event.source),
+        "symbol": event.asset,
     }
 
 

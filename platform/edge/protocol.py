@@ -32,6 +32,12 @@ class JoinedWrites(asyncio.Transport):
         if self._bytes > JOIN_BYTES:
             self._flush()
 
+    def write_now(self, data: bytes) -> None:
+        """Write data which its writer has joined already, after what was queued."""
+        if self._parts:
+            self._flush()
+        self._transport.write(data)
+
     def _flush(self) -> None:
         parts, self._parts, self._bytes = self._parts, [], 0
         # A client that has gone away within this turn is not written to.

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from accounts.access import Access
+from accounts.scopes import TRADE
 from trading.api import candles, market_data, orders
 from trading.api.answers import Answer
 from trading.api.orders import Words
@@ -14,13 +15,19 @@ BatchHandler = Callable[[Access, Sequence[Words]], Awaitable[Answer]]
 
 
 class SignedRoute(NamedTuple):
+    """A path for keys. What is not a GET needs `scope` of them; a GET needs `read`."""
+
     instruction: str
     handler: SignedHandler
+    scope: str = TRADE
 
 
 class BatchRoute(NamedTuple):
+    """A path for several orders, signed together."""
+
     instruction: str
     handler: BatchHandler
+    scope: str = TRADE
 
 
 Route = PublicHandler | SignedRoute | BatchRoute

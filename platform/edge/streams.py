@@ -8,11 +8,23 @@ from typing import Final
 
 import msgspec
 
-from edge import private
-from edge.topics import DEPTH_WINDOWS_MS, Listener, Topic, Topics, message
+from edge import private, rfq_streams
+from edge.topics import (
+    BALANCES,
+    BORROW_LEND,
+    DEPTH_WINDOWS_MS,
+    LIQUIDATION,
+    ORDERS,
+    POSITIONS,
+    Listener,
+    Topic,
+    Topics,
+    message,
+)
 from engine.events import (
     BalanceChanged,
     BookChanged,
+    BorrowLendMoved,
     Event,
     OrderCancelled,
     OrderExpired,
@@ -72,6 +84,8 @@ class Streams:
                 self._trade(event)
             else:
                 self._account(event, item.at_ns)
+        for fill in item.liquidations:
+            self._liquidation(fill)
         for symbol in tops:
             self._book_ticker(self.live.markets[symbol], item.at_ns)
         for symbol, interval, candle in ended:
@@ -172,6 +186,24 @@ class Streams:
             }
         )
 
+    def _liquidation(self, fill: OrderFilled) -> None:
+        symbol = fill.terms.market
+        listed = self.live.markets[symbol].listed
+        for name in (LIQUIDATION, f"{LIQUIDATION}.{symbol}"):
+            topic = self.topics.find(name)
+            if topic is not None:
+                topic.send(
+                    {
+                        "e": "liquidation",
+                        "E": now_us(),
+                        "s": symbol,
+                        "p": listed.padded_price(fill.price_ticks),
+                        "q": listed.padded_quantity(fill.lots),
+                        "S": fill.terms.side,
+                        "T": fill.at_ns // 1_000,
+                    }
+                )
+
     def _mark(self, topic: Topic) -> None:
         market = self.live.markets.get(topic.parts.symbol)
         if market is None or market.mark_e8 is None:
@@ -204,15 +236,20 @@ class Streams:
 
     def _account(self, event: Event, at_ns: int) -> None:
         """Send an event to the account it belongs to."""
+        if isinstance(event, rfq_streams.EVENTS):
+            rfq_streams.publish(self.topics, event, at_ns)
+            return
         names: tuple[str, ...]
         if isinstance(event, _ORDER_EVENTS):
             account, symbol = event.terms.account, event.terms.market
-            names = ("account.orderUpdate", f"account.orderUpdate.{symbol}")
+            names = (ORDERS, f"{ORDERS}.{symbol}")
         elif isinstance(event, PositionChanged):
             account, symbol = event.account, event.market
-            names = ("account.positionUpdate", f"account.positionUpdate.{symbol}")
+            names = (POSITIONS, f"{POSITIONS}.{symbol}")
         elif isinstance(event, BalanceChanged):
-            account, symbol, names = event.account, "", ("account.balanceUpdate",)
+            account, symbol, names = event.account, "", (BALANCES,)
+        elif isinstance(event, BorrowLendMoved):
+            account, symbol, names = event.account, "", (BORROW_LEND,)
         else:
             return
         found = [topic for name in names if (topic := self.topics.find(name, account)) is not None]
@@ -226,6 +263,8 @@ class Streams:
     def _account_fields(self, event: Event, symbol: str, at_ns: int) -> dict[str, object]:
         if isinstance(event, BalanceChanged):
             return private.balance_fields(event)
+        if isinstance(event, BorrowLendMoved):
+            return private.movement_fields(event)
         market = self.live.markets[symbol]
         if isinstance(event, PositionChanged):
             return private.position_fields(event, market, at_ns)

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from edge.frames import Message
 from trading.klines import INTERVALS
 
 PARSE_ERROR: Final = (4002, "Parse error")
@@ -15,9 +16,20 @@ INVALID_DEPTH_WINDOW: Final = (4008, "Invalid depth window")
 
 DEPTH_WINDOWS_MS: Final = {"200ms": 200, "600ms": 600, "1000ms": 1_000}
 PRIVATE_PREFIX: Final = "account."
-_PLAIN_KINDS: Final = frozenset({"bookTicker", "depth", "ticker", "trade", "markPrice"})
-_PRIVATE_KINDS: Final = frozenset({"account.orderUpdate", "account.positionUpdate"})
-_BALANCES: Final = "account.balanceUpdate"
+LIQUIDATION: Final = "liquidation"
+ORDERS: Final = "account.orderUpdate"
+POSITIONS: Final = "account.positionUpdate"
+BALANCES: Final = "account.balanceUpdate"
+RFQS: Final = "account.rfqUpdate"
+# Additions of this exchange, under names which no client knows.
+BORROW_LEND: Final = "account.x.borrowLend"
+MARGIN: Final = "account.x.margin"
+_PLAIN_KINDS: Final = frozenset(
+    {"bookTicker", "depth", LIQUIDATION, "markPrice", "openInterest", "ticker", "trade"}
+)
+# Of one market or of all; the others are of the whole account.
+_KINDS_OF_MARKETS: Final = frozenset({ORDERS, POSITIONS, RFQS})
+_KINDS_OF_ACCOUNTS: Final = frozenset({BALANCES, BORROW_LEND, MARGIN})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 # The account is 0 for a public stream.
@@ -48,6 +60,8 @@ def parse_stream(name: str) -> StreamName:
     """
     if name.startswith(PRIVATE_PREFIX):
         return _private(name)
+    if name == LIQUIDATION:
+        return StreamName(name, "")
     kind, *rest = name.split(".")
     if kind in _PLAIN_KINDS and len(rest) == 1 and rest[0]:
         return StreamName(kind, rest[0])
@@ -61,11 +75,11 @@ def parse_stream(name: str) -> StreamName:
 
 
 def _private(name: str) -> StreamName:
+    if name in _KINDS_OF_ACCOUNTS:
+        return StreamName(name, "")
     parts = name.split(".")
     kind = ".".join(parts[:2])
-    if name == _BALANCES:
-        return StreamName(kind, "")
-    if kind in _PRIVATE_KINDS and len(parts) <= 3 and parts[-1]:
+    if kind in _KINDS_OF_MARKETS and len(parts) <= 3 and parts[-1]:
         return StreamName(kind, parts[2] if len(parts) == 3 else "")
     raise StreamError(INVALID_STREAM)
 
@@ -73,10 +87,10 @@ def _private(name: str) -> StreamName:
 class Listener(Protocol):
     """A client's end of the streams."""
 
-    def push(self, text: str) -> None:
+    def push(self, message: Message) -> None:
         """Queue a message which must arrive, in order."""
 
-    def push_latest(self, slot: str, text: str) -> None:
+    def push_latest(self, slot: str, message: Message) -> None:
         """Queue a message which replaces an unsent one of the same slot."""
 
 
@@ -94,21 +108,21 @@ class Topic:
 
     def send(self, data: dict[str, object]) -> None:
         """Give a message to every listener, encoded once."""
-        text = message(self.name, data)
-        for listener in list(self.listeners):
-            listener.push(text)
+        said = message(self.name, data)
+        for listener in self.listeners:
+            listener.push(said)
 
     def send_latest(self, data: dict[str, object], about: int = 0) -> None:
         """Give a message which makes an unsent one about the same thing worthless."""
-        text = message(self.name, data)
+        said = message(self.name, data)
         slot = f"{self.name}/{about}"
-        for listener in list(self.listeners):
-            listener.push_latest(slot, text)
+        for listener in self.listeners:
+            listener.push_latest(slot, said)
 
 
-def message(stream: str, data: dict[str, object]) -> str:
-    """Return the text frame of one message."""
-    return f'{{"data":{_encode(data).decode()},"stream":"{stream}"}}'
+def message(stream: str, data: dict[str, object]) -> Message:
+    """Return one message of a stream."""
+    return Message(b'{"data":%b,"stream":"%b"}' % (_encode(data), stream.encode()))
 
 
 class Topics:
@@ -126,6 +140,10 @@ class Topics:
     def find(self, name: str, account: int = 0) -> Topic | None:
         """Return a stream if anybody listens to it."""
         return self._topics.get((account, name))
+
+    def accounts(self, name: str) -> list[int]:
+        """Return the accounts whose private stream of this name somebody listens to."""
+        return [account for account, other in self._topics if account and other == name]
 
     def of_kind(self, kind: str) -> list[Topic]:
         """Return the streams of a kind which somebody listens to."""

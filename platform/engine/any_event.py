@@ -38,6 +38,18 @@ from engine.events import (
     PositionInterestPosted,
     PricesUpdated,
     ProfitRealized,
+    QuoteCancelled,
+    QuoteFilled,
+    QuoteSubmitted,
+    RfqAnnounced,
+    RfqCancelled,
+    RfqExpired,
+    RfqFilled,
+    RfqRefreshed,
+    RfqSubmitted,
+    StrategiesCancelled,
+    StrategyChanged,
+    StrategyCreated,
     TimeAdvanced,
     TradeExecuted,
     TriggerFailed,
@@ -68,6 +80,18 @@ AnyEvent = (
     | OrderExpired
     | OrderModified
     | OrdersCancelled
+    | StrategyCreated
+    | StrategyChanged
+    | StrategiesCancelled
+    | RfqAnnounced
+    | RfqSubmitted
+    | RfqRefreshed
+    | RfqCancelled
+    | RfqExpired
+    | RfqFilled
+    | QuoteSubmitted
+    | QuoteFilled
+    | QuoteCancelled
     | TradeExecuted
     | BookChanged
     | LedgerPosted

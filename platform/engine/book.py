@@ -121,8 +121,6 @@ def terms_of(
     order_id: OrderId,
     at_ns: int,
     lots: int | None,
-    related: OrderId | None = None,
-    strategy: int | None = None,
 ) -> OrderTerms:
     """Return what is told of the order which `command` asks for."""
     return OrderTerms(
@@ -141,8 +139,6 @@ def terms_of(
         client_id=command.client_id,
         created_at_ns=at_ns,
         conditions=command.conditions,
-        related=related,
-        strategy=strategy,
     )
 
 

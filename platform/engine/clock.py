@@ -6,7 +6,7 @@ a replay does the same things at the same places.
 
 from collections.abc import Callable
 
-from engine import triggers
+from engine import rfq, strategies, triggers
 from engine.answers import Events
 from engine.commands import AdvanceTime
 from engine.events import TimeAdvanced
@@ -19,6 +19,8 @@ WORKS_AT_ONCE = 50
 # Each looks whether its subject is still there, and leaves what it did in the record.
 RUNNERS: dict[Work, Callable[[State, int], None]] = {
     Work.TRIGGER: triggers.fire,
+    Work.STRATEGY: strategies.place_slice,
+    Work.RFQ: rfq.end_what_is_over,
 }
 
 

@@ -48,6 +48,13 @@ class CancelKind(StrEnum):
     CONDITIONAL = "ConditionalOrder"
 
 
+class ExecutionMode(StrEnum):
+    """Who picks the quote of a request: the requester, or the first at its price or better."""
+
+    AWAIT_ACCEPT = "AwaitAccept"
+    IMMEDIATE = "Immediate"
+
+
 class Trigger(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Wait until a price is met. `share_ppb` of the position stands in for the order's lots."""
 
@@ -134,15 +141,22 @@ class UpdateAccount(Command, frozen=True, kw_only=True):
 
 
 class CreditDeposit(Command, frozen=True, kw_only=True):
-    """Credit money that has arrived outside. The command id makes it happen once."""
+    """Credit money that has arrived outside. The command id makes it happen once.
+
+    `arrival` is the number under which the caller keeps where it came from; 0: nowhere.
+    """
 
     account: AccountId
     asset: str
     amount_atoms: int
+    arrival: int = 0
 
 
 class RequestWithdrawal(Command, frozen=True, kw_only=True):
-    """Take money out of an account into flight, until it is settled or returned."""
+    """Take money out of an account into flight, until it is settled or returned.
+
+    The fee is a part of the amount: what arrives outside is the rest.
+    """
 
     account: AccountId
     asset: str
@@ -150,6 +164,7 @@ class RequestWithdrawal(Command, frozen=True, kw_only=True):
     withdrawal: int
     auto_lend_redeem: bool = True
     auto_borrow: bool = False
+    fee_atoms: int = 0
 
 
 class SettleWithdrawal(Command, frozen=True, kw_only=True):
@@ -212,6 +227,112 @@ class CancelAllOrders(Command, frozen=True, kw_only=True):
     account: AccountId
     market: str | None = None
     kind: CancelKind | None = None
+
+
+class CreateStrategy(Command, frozen=True, kw_only=True):
+    """Trade `lots` in equal parts: an order at once, and one every `interval_ms`.
+
+    There are `duration_ms` // `interval_ms` of them, at least one: market orders or, with
+    `price_ticks`, limit orders. `randomized` varies each part by up to a fifth.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    lots: int
+    duration_ms: int
+    interval_ms: int
+    price_ticks: int | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.REJECT_TAKER
+    post_only: bool = False
+    reduce_only: bool = False
+    client_id: int | None = None
+    randomized: bool = False
+    slippage: Slippage | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+    @property
+    def slices(self) -> int:
+        """Return how many orders it is divided into."""
+        return max(1, self.duration_ms // self.interval_ms)
+
+
+class CancelStrategy(Command, frozen=True, kw_only=True):
+    """End a running strategy, named by `strategy_id` or by `client_id`, and its open order."""
+
+    account: AccountId
+    market: str
+    strategy_id: OrderId | None = None
+    client_id: int | None = None
+
+
+class CancelAllStrategies(Command, frozen=True, kw_only=True):
+    """End all running strategies of an account, in one market or in all, and their open orders."""
+
+    account: AccountId
+    market: str | None = None
+
+
+class RequestQuote(Command, frozen=True, kw_only=True):
+    """Ask makers for a price of `lots`, or of what `quote_atoms` come to.
+
+    `price_ticks` is the worst price at which the account will trade; Immediate needs one.
+    """
+
+    account: AccountId
+    market: str
+    side: Side
+    lots: int | None = None
+    quote_atoms: int | None = None
+    price_ticks: int | None = None
+    mode: ExecutionMode = ExecutionMode.AWAIT_ACCEPT
+    client_id: int | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+
+class SubmitQuote(Command, frozen=True, kw_only=True):
+    """Offer to buy and to sell what a request is for; it replaces the account's quote before."""
+
+    account: AccountId
+    rfq: int
+    bid_ticks: int
+    ask_ticks: int
+    client_id: int | None = None
+    auto_lend: bool | None = None
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
+    auto_borrow_repay: bool | None = None
+
+
+class AcceptQuote(Command, frozen=True, kw_only=True):
+    """Trade with a quote of an own request, named by `rfq` or by `client_id`."""
+
+    account: AccountId
+    quote: int
+    rfq: int | None = None
+    client_id: int | None = None
+
+
+class RefreshQuoteRequest(Command, frozen=True, kw_only=True):
+    """Have an own request live on, and ask the makers again."""
+
+    account: AccountId
+    rfq: int
+
+
+class CancelQuoteRequest(Command, frozen=True, kw_only=True):
+    """End an own request, named by `rfq` or by `client_id`, and all its quotes."""
+
+    account: AccountId
+    rfq: int | None = None
+    client_id: int | None = None
 
 
 class Lend(Command, frozen=True, kw_only=True):
@@ -325,6 +446,14 @@ AnyCommand = (
     | PlaceOrder
     | CancelOrder
     | CancelAllOrders
+    | CreateStrategy
+    | CancelStrategy
+    | CancelAllStrategies
+    | RequestQuote
+    | SubmitQuote
+    | AcceptQuote
+    | RefreshQuoteRequest
+    | CancelQuoteRequest
     | Lend
     | Redeem
     | Borrow

@@ -5,7 +5,7 @@ from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, terms_of
 from engine.catalog import MarketState
 from engine.commands import BID, LIMIT, Exit, PlaceOrder, Trigger, TriggerBy
-from engine.intake import account_refusal, shape_refusal
+from engine.intake import account_refusal, shape_refusal, slippage_refusal
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import PPB, OrderId
@@ -76,7 +76,7 @@ def _trigger_refusal(
     elif command.type is not LIMIT and (command.price_ticks is not None or command.post_only):
         refusal = rejected(Reject.INVALID_ORDER, "a market order has no price and cannot post")
     else:
-        refusal = ()
+        refusal = slippage_refusal(command)
     if not refusal and not _watched_e8(state, listed, trigger.by):
         return rejected(
             Reject.NO_PRICE, f"{listed.market.symbol} has no {trigger.by} yet: trigger by another"

@@ -11,7 +11,7 @@ from engine.margin import collateral_micros, forget_part, standing, value_ceil, 
 from engine.matching import Sweep
 from engine.positions import Position
 from engine.rejects import Reject
-from engine.resting import lessen_borrow
+from engine.resting import lessen_borrow, paying_asset
 from engine.state import Account, ListedMarket, State
 from engine.units import PPB
 
@@ -53,9 +53,7 @@ def perp_refusal(
         if equity >= needed and not over_limit:
             return ()
     if is_new:
-        forget_part(account, position)
-        del account.positions[position.market]
-        del listed.perp_clearing().positions[account.account_id]
+        forget_position(account, listed, position)
     if over_limit:
         return rejected(
             Reject.OPEN_INTEREST_LIMIT,
@@ -67,6 +65,13 @@ def perp_refusal(
         equity_micros=equity,
         needed_micros=needed,
     )
+
+
+def forget_position(account: Account, listed: ListedMarket, position: Position) -> None:
+    """Drop a position which was opened to ask about an order, and has never held anything."""
+    forget_part(account, position)
+    del account.positions[position.market]
+    del listed.perp_clearing().positions[account.account_id]
 
 
 def _over_limit(listed: ListedMarket, position: Position, order: Order) -> bool:
@@ -82,7 +87,8 @@ def _suppose(
 ) -> int:
     """Change the position as the order would; return what it pays for what it takes."""
     sign = 1 if order.is_bid else -1
-    fee = fee_of(taken.quote_atoms, listed.market.taker_fee_ppm)
+    rate = listed.market.taker_fee_ppm if taken.fee_ppm is None else taken.fee_ppm
+    fee = fee_of(taken.quote_atoms, rate)
     cost = sign * taken.quote_atoms + fee
     position.lots += sign * taken.lots
     position.move_quote(-cost)
@@ -118,12 +124,16 @@ def reserve(
     """Hold what a spot order pays at most, and what it may borrow; or refuse and change nothing."""
     refusal = spot_refusal(state, account, listed, order, taken=taken, resting=resting)
     if order.locked:
-        market, own = listed.market, order.locked
-        holding = account.holdings[market.quote if order.is_bid else market.base]
-        if holding.available.atoms < own:
-            funds.raise_available(state, holding, own, MovementSource.SPOT_MARGIN)
-        funds.lock(state, holding, own)
+        hold(state, account, listed, order)
     return refusal
+
+
+def hold(state: State, account: Account, listed: ListedMarket, order: Order) -> None:
+    """Hold the own money which `spot_refusal` has noted in an order."""
+    holding = account.holdings[paying_asset(listed, is_bid=order.is_bid)]
+    if holding.available.atoms < order.locked:
+        funds.raise_available(state, holding, order.locked, MovementSource.SPOT_MARGIN)
+    funds.lock(state, holding, order.locked)
 
 
 def spot_refusal(

@@ -19,7 +19,9 @@ from engine import (
     listing,
     orders,
     pooling,
+    rfq,
     settlement,
+    strategies,
     terms,
     treasury,
 )
@@ -42,6 +44,7 @@ from engine.positions import Position
 from engine.record import Record
 from engine.rejects import Reject
 from engine.state import State
+from engine.strategy import Strategy
 
 # How many command ids are remembered; the oldest are forgotten first.
 COMMAND_IDS_KEPT = 1_000_000
@@ -62,6 +65,14 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.PlaceOrder: orders.place_order,
     c.CancelOrder: orders.cancel_order,
     c.CancelAllOrders: orders.cancel_all_orders,
+    c.CreateStrategy: strategies.create_strategy,
+    c.CancelStrategy: strategies.cancel_strategy,
+    c.CancelAllStrategies: strategies.cancel_all_strategies,
+    c.RequestQuote: rfq.request_quote,
+    c.SubmitQuote: rfq.submit_quote,
+    c.AcceptQuote: rfq.accept_quote,
+    c.RefreshQuoteRequest: rfq.refresh_quote_request,
+    c.CancelQuoteRequest: rfq.cancel_quote_request,
     c.Lend: lending.lend,
     c.Redeem: lending.redeem,
     c.Borrow: lending.borrow,
@@ -126,6 +137,8 @@ class Engine:
             assert not record.events, f"{command} was refused after {record.events}"
         if record.balances or record.positions or record.pools:
             _tell_holdings(record)
+        if record.strategies:
+            _tell_strategies(record)
         if record.hours:
             record.events += record.hours
             record.hours.clear()
@@ -192,6 +205,13 @@ def _tell_holdings(record: Record) -> None:
             assert type(pool) is Pool
             tell(_pool_changed(pool))
         record.pools.clear()
+
+
+def _tell_strategies(record: Record) -> None:
+    for strategy in record.strategies:
+        assert type(strategy) is Strategy
+        record.events.append(strategy.changed())
+    record.strategies.clear()
 
 
 def _balance_changed(holding: Holding) -> BalanceChanged:

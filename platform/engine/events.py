@@ -7,13 +7,19 @@ Projections write rows from them, feeds show them; the engine never reads them b
 import msgspec
 
 from engine.catalog import Asset, Market, MarketState, PoolState
+from engine.commands import Side
 from engine.kinds import (
     BorrowLendKind,
     BucketLends,
     MovementSource,
     OrderStatus,
     OrderTerms,
+    QuoteEnd,
+    QuoteTerms,
     RealizeKind,
+    RfqTerms,
+    StrategyStatus,
+    StrategyTerms,
 )
 from engine.rejects import ExpiryReason, Reject
 from engine.units import MAX_ATOMS, AccountId, OrderId
@@ -92,6 +98,7 @@ class DepositCredited(Event, frozen=True, kw_only=True):
     account: AccountId
     asset: str
     amount_atoms: int
+    arrival: int = 0
 
 
 class WithdrawalRequested(Event, frozen=True, kw_only=True):
@@ -99,6 +106,7 @@ class WithdrawalRequested(Event, frozen=True, kw_only=True):
     account: AccountId
     asset: str
     amount_atoms: int
+    fee_atoms: int = 0
 
 
 class WithdrawalSettled(Event, frozen=True, kw_only=True):
@@ -107,6 +115,7 @@ class WithdrawalSettled(Event, frozen=True, kw_only=True):
     asset: str
     amount_atoms: int
     returned: bool
+    fee_atoms: int = 0
 
 
 class FundsTransferred(Event, frozen=True, kw_only=True):
@@ -205,6 +214,120 @@ class OrdersCancelled(Event, frozen=True, kw_only=True):
     """The answer to CancelAllOrders; each order's own OrderCancelled follows."""
 
     orders: tuple[OrderCancelled, ...]
+
+
+class StrategyCreated(Event, frozen=True, kw_only=True):
+    """A strategy runs; its first order follows with the next advance of time."""
+
+    terms: StrategyTerms
+
+
+class StrategyChanged(Event, frozen=True, kw_only=True):
+    """How far a strategy has come, over all of its orders; once it has ended, the last of them.
+
+    `reason` is why an order of it was refused, which terminates it.
+    """
+
+    terms: StrategyTerms
+    status: StrategyStatus
+    executed_lots: int
+    executed_quote_atoms: int
+    reason: ExpiryReason | None = None
+
+
+class StrategiesCancelled(Event, frozen=True, kw_only=True):
+    """The answer to CancelAllStrategies; each strategy's own StrategyChanged follows."""
+
+    strategies: tuple[StrategyChanged, ...]
+
+
+class RfqAnnounced(Event, frozen=True, kw_only=True):
+    """What makers are told of a new or refreshed request: neither who asks nor which side."""
+
+    rfq: int
+    market: str
+    lots: int | None
+    quote_atoms: int | None
+    submission_ns: int
+    expires_ns: int
+
+
+class RfqSubmitted(Event, frozen=True, kw_only=True):
+    """A request for quote is open: makers may quote until `submission_ns`."""
+
+    terms: RfqTerms
+    submission_ns: int
+    expires_ns: int
+
+
+class RfqRefreshed(Event, frozen=True, kw_only=True):
+    terms: RfqTerms
+    submission_ns: int
+    expires_ns: int
+
+
+class RfqCancelled(Event, frozen=True, kw_only=True):
+    terms: RfqTerms
+    submission_ns: int
+    expires_ns: int
+
+
+class RfqExpired(Event, frozen=True, kw_only=True):
+    """A request has ended by its time or, for `reason`, because it could not be filled at once."""
+
+    terms: RfqTerms
+    submission_ns: int
+    expires_ns: int
+    reason: ExpiryReason | None = None
+
+
+class RfqFilled(Event, frozen=True, kw_only=True):
+    """The requester's side of a trade with a quote, which happened off the book."""
+
+    terms: RfqTerms
+    submission_ns: int
+    expires_ns: int
+    quote: int
+    price_ticks: int
+    lots: int
+    quote_atoms: int
+    fee_atoms: int
+    fee_asset: str
+    at_ns: int
+    fee_owed_atoms: int = 0
+
+
+class QuoteSubmitted(Event, frozen=True, kw_only=True):
+    """A quote stands, or was traded with at once. `rfq` is the request as its own account knows it.
+
+    The price in `side_ticks` is the one for the requester's side.
+    """
+
+    terms: QuoteTerms
+    status: OrderStatus
+    rfq: RfqTerms
+    side_ticks: int
+    submission_ns: int
+    expires_ns: int
+
+
+class QuoteFilled(Event, frozen=True, kw_only=True):
+    """The maker's side of a trade with its quote; `side` is the maker's."""
+
+    terms: QuoteTerms
+    side: Side
+    price_ticks: int
+    lots: int
+    quote_atoms: int
+    fee_atoms: int
+    fee_asset: str
+    at_ns: int
+    fee_owed_atoms: int = 0
+
+
+class QuoteCancelled(Event, frozen=True, kw_only=True):
+    terms: QuoteTerms
+    reason: QuoteEnd
 
 
 class TradeExecuted(Event, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ def intake_refusal(
     return (
         _state_refusal(listed, command)
         or shape_refusal(listed, command)
-        or _price_refusal(listed, command, band)
+        or price_refusal(listed, command, band)
         or account_refusal(account, command)
     )
 
@@ -71,7 +71,7 @@ def shape_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
     is_limit = command.type is LIMIT
     refusal = _limit_refusal(listed, command) if is_limit else _market_refusal(command)
     if not refusal and command.conditions is not None:
-        refusal = _slippage_refusal(command)
+        refusal = slippage_refusal(command)
     if refusal:
         return refusal
     if command.reduce_only and (not listed.is_perp or command.quote_atoms is not None):
@@ -100,7 +100,7 @@ def _market_refusal(command: PlaceOrder) -> Events:
     return ()
 
 
-def _slippage_refusal(command: PlaceOrder) -> Events:
+def slippage_refusal(command: PlaceOrder) -> Events:
     slippage = command.conditions.slippage if command.conditions is not None else None
     if slippage is None:
         return ()
@@ -162,9 +162,10 @@ def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
     return band
 
 
-def _price_refusal(
+def price_refusal(
     listed: ListedMarket, command: PlaceOrder, band: tuple[int, int] | None
 ) -> Events:
+    """Refuse a price outside the band; without an index a perpetual takes none."""
     if band is None:
         if listed.is_perp:
             return rejected(Reject.NO_PRICE, f"{listed.market.symbol} has no index price yet")
@@ -216,7 +217,7 @@ def market_price(
     if slippage.ticks is not None:
         away = slippage.ticks
     else:
-        assert slippage.ppb is not None, "checked by _slippage_refusal"
+        assert slippage.ppb is not None, "checked by slippage_refusal"
         away = best.price * slippage.ppb // PPB
     nearest = best.price + away if is_bid else max(1, best.price - away)
     slips = nearest < price if is_bid else nearest > price

@@ -9,10 +9,11 @@ from engine.clearing import Clearing
 from engine.intake import price_band
 from engine.ledger import NOT_OPEN
 from engine.margin import MarginType, health, standing, unrealized
+from engine.quotes import MAX_QUOTES, MAX_RFQS
 from engine.resting import paying_asset, reserve_of
 from engine.schedule import Work
 from engine.state import Account, ListedMarket, State
-from engine.units import RAY
+from engine.units import MAX_ATOMS, RAY
 
 
 def check(state: State) -> None:
@@ -21,8 +22,10 @@ def check(state: State) -> None:
     check_pools(state)
     check_markets(state)
     check_triggers(state)
+    check_strategies(state)
     for account in state.accounts.values():
         check_account(state, account)
+    check_rfqs(state)
 
 
 def check_triggers(state: State) -> None:
@@ -38,6 +41,26 @@ def check_triggers(state: State) -> None:
     assert sorted(known) == sorted(state.triggers), "waiting orders of accounts"
     entries = state.schedule.entries
     assert state.schedule.next_ns == (min(entries).at_ns if entries else None), "the schedule"
+
+
+def check_strategies(state: State) -> None:
+    """What runs is known to its account, and at most one order of it is in the book: its child."""
+    children: dict[int, int] = {}
+    for order_id, order in state.orders.items():
+        if order.terms.strategy is not None:
+            assert order.terms.strategy not in children, f"two orders of {order.terms.strategy}"
+            children[order.terms.strategy] = order_id
+    live = state.schedule.live()
+    due = {one.subject: one.number for one in live if one.work is Work.STRATEGY}
+    for strategy_id, strategy in state.strategies.items():
+        known = state.accounts[strategy.terms.command.account].strategies
+        assert known[strategy_id] is strategy, f"strategy {strategy_id}"
+        assert 0 <= strategy.executed_lots <= strategy.terms.command.lots, f"{strategy_id} did more"
+        assert children.pop(strategy_id, strategy.child) == strategy.child, f"{strategy_id} child"
+        assert due.pop(strategy_id, None) == strategy.due, f"strategy {strategy_id} is not due"
+    assert not due, f"due of strategies that have ended: {due}"
+    assert not children, f"orders of strategies that have ended: {children}"
+    assert sum(len(one.strategies) for one in state.accounts.values()) == len(state.strategies)
 
 
 def ledger_sums(state: State) -> dict[str, int]:
@@ -180,6 +203,23 @@ def check_account(state: State, account: Account) -> None:
         assert sums == perps[symbol], f"account {account.account_id} {symbol} order sums"
         assert position.reduce_lots <= abs(position.lots), f"{symbol} reduce-only exceeds position"
     check_standing(state, account)
+
+
+def check_rfqs(state: State) -> None:
+    """Each open request is its account's, within its limits, and ends by itself in time."""
+    due = {entry.subject: entry.at_ns for entry in state.schedule.entries if entry.work is Work.RFQ}
+    for number, rfq in state.rfqs.items():
+        account = state.accounts[rfq.terms.account]
+        assert account.rfqs.get(number) is rfq, f"request {number} is not its account's"
+        assert rfq.submission_ns <= rfq.expires_ns, f"request {number} takes quotes too long"
+        assert due.get(number, MAX_ATOMS) <= rfq.next_end_ns, f"request {number} would not end"
+        assert len(rfq.quotes) <= MAX_QUOTES, f"request {number} has {len(rfq.quotes)} quotes"
+        for maker, quote in rfq.quotes.items():
+            assert quote.terms.account == maker, f"quote {quote.terms.quote} has another maker"
+            assert state.accounts[maker].owner != rfq.owner, f"request {number} quotes itself"
+    counts = [len(account.rfqs) for account in state.accounts.values()]
+    assert sum(counts) == len(state.rfqs), "requests of accounts are not all known"
+    assert max(counts, default=0) <= MAX_RFQS, "an account has too many open requests"
 
 
 def check_standing(state: State, account: Account) -> None:

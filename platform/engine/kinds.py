@@ -4,7 +4,15 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.commands import Conditions, OrderType, SelfTradePrevention, Side, TimeInForce
+from engine.commands import (
+    Conditions,
+    CreateStrategy,
+    ExecutionMode,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from engine.units import AccountId, OrderId
 
 
@@ -87,6 +95,62 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     conditions: Conditions | None = None
     related: OrderId | None = None
     strategy: int | None = None
+
+
+class StrategyStatus(StrEnum):
+    """Completed also if not all could be traded; terminated because an order was refused."""
+
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+    TERMINATED = "Terminated"
+
+
+class StrategyTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a strategy was asked to do; ids are of the same row as those of orders."""
+
+    strategy_id: OrderId
+    command: CreateStrategy
+    created_at_ns: int
+
+
+class RfqTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a request for quote asked for; it never changes."""
+
+    rfq: int
+    account: AccountId
+    market: str
+    side: Side
+    lots: int | None
+    quote_atoms: int | None
+    price_ticks: int | None
+    mode: ExecutionMode
+    client_id: int | None
+    created_at_ns: int
+
+
+class QuoteTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a maker offered; it never changes. `account` is the maker's."""
+
+    quote: int
+    rfq: int
+    account: AccountId
+    market: str
+    bid_ticks: int
+    ask_ticks: int
+    client_id: int | None
+    created_at_ns: int
+
+
+class QuoteEnd(StrEnum):
+    """Why a quote ended without a trade."""
+
+    REPLACED = "Replaced"
+    NOT_COVERED = "NotCovered"
+    EXPIRED = "Expired"
+    RFQ_CANCELLED = "RfqCancelled"
+    RFQ_EXPIRED = "RfqExpired"
+    RFQ_FILLED = "RfqFilled"
 
 
 class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):

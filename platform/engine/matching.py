@@ -13,8 +13,10 @@ from engine.events import OrderFilled, TradeExecuted
 from engine.kinds import FILLED, PARTIALLY_FILLED
 from engine.rejects import ExpiryReason
 from engine.resting import cost_of, expire, forget, paying_asset, shrink_reduce_only
+from engine.schedule import Work
 from engine.state import Account, ListedMarket, State
 from engine.trades import Party, settle_perp, settle_spot
+from engine.units import OrderId
 
 
 class Sweep(NamedTuple):
@@ -23,6 +25,7 @@ class Sweep(NamedTuple):
     lots: int
     quote_atoms: int
     stopped: bool  # by an order of the same owner
+    fee_ppm: int | None = None  # if it is not the market's taker fee
 
 
 NOTHING = Sweep(0, 0, stopped=False)
@@ -180,9 +183,10 @@ def _filled(
     state: State, listed: ListedMarket, party: Party, *, lots: int, quote: int, price: int
 ) -> None:
     order = party.order
+    terms = order.terms
     state.record.events.append(
         OrderFilled(
-            terms=order.terms,
+            terms=terms,
             status=PARTIALLY_FILLED if order.lots_open else FILLED,
             lots_open=order.lots_open,
             executed_lots=order.executed_lots,
@@ -198,3 +202,17 @@ def _filled(
             fee_owed_atoms=party.fee_owed,
         )
     )
+    if terms.strategy is not None:
+        _count_for_strategy(state, terms.strategy, lots=lots, quote=quote)
+
+
+def _count_for_strategy(state: State, strategy_id: int, *, lots: int, quote: int) -> None:
+    strategy = state.strategies[OrderId(strategy_id)]
+    strategy.executed_lots += lots
+    strategy.executed_quote += quote
+    state.record.strategies[strategy] = None
+    if not strategy.rest:
+        # Nothing is left to wait for: it is ended right after this command.
+        if strategy.due is not None:
+            state.schedule.drop(strategy.due)
+        strategy.due = state.schedule.add(state.at_ns, Work.STRATEGY, strategy_id)

@@ -4,6 +4,8 @@ Exits (take-profit, stop-loss) belong to a position of a perpetual: they are red
 their parent opens it, end when it closes, and of two partners what one fills the other loses.
 """
 
+import msgspec
+
 from engine import resting
 from engine.book import ConditionalOrder, Links, Order, terms_of
 from engine.commands import (
@@ -82,10 +84,10 @@ def expire_orphans(state: State, account: Account, listed: ListedMarket) -> None
 
 def note_index(state: State, listed: ListedMarket) -> None:
     """Enter into the schedule what the index and the mark have met."""
-    reference = state.reference_e8(listed)
     tick = listed.market.tick_e8
     for by in (TriggerBy.MARK, TriggerBy.INDEX):
         if listed.watch.watches(by):
+            reference = state.reference_e8(listed)
             met = listed.watch.take_met(
                 by, highest=reference // tick, lowest=div_ceil(reference, tick)
             )
@@ -182,7 +184,10 @@ def _grow(
     )
     takes_profit = terms.conditions is not None and exit_ is terms.conditions.take_profit
     order = ConditionalOrder(
-        terms_of(command, order_id=order_id, at_ns=state.at_ns, lots=lots, related=terms.order_id),
+        msgspec.structs.replace(
+            terms_of(command, order_id=order_id, at_ns=state.at_ns, lots=lots),
+            related=terms.order_id,
+        ),
         command,
         owner=account.owner,
         # A long takes profit above and stops its loss below; a short the other way.

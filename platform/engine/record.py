@@ -10,7 +10,7 @@ from engine.events import Event, PoolHourClosed
 class Record:
     """The events of the command being applied."""
 
-    __slots__ = ("balances", "events", "hours", "levels", "pools", "positions")
+    __slots__ = ("balances", "events", "hours", "levels", "pools", "positions", "strategies")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -20,6 +20,8 @@ class Record:
         self.balances: dict[object, None] = {}
         self.positions: dict[object, None] = {}
         self.pools: dict[object, None] = {}
+        # Told last: their orders' fills stand before them.
+        self.strategies: dict[object, None] = {}
         # (market, is_bid, price) → the level which is or was last there.
         self.levels: dict[tuple[str, bool, int], object] = {}
 
@@ -30,4 +32,5 @@ class Record:
         self.balances.clear()
         self.positions.clear()
         self.pools.clear()
+        self.strategies.clear()
         self.levels.clear()

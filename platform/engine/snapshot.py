@@ -18,6 +18,7 @@ from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
 from engine.resting import paying_asset
+from engine.snapshot_rfqs import dump_rfqs, load_rfqs
 from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
@@ -96,10 +97,13 @@ def load_state(data: bytes) -> State:
         _load_market(state, item)
     for item in content["accounts"]:
         _load_account(state, item)
-    for withdrawal, account_id, symbol, amount in content["withdrawals"]:
-        state.withdrawals[withdrawal] = Withdrawal(withdrawal, account_id, symbol, amount)
+    for withdrawal, account_id, symbol, amount, fee in content["withdrawals"]:
+        state.withdrawals[withdrawal] = Withdrawal(
+            withdrawal, account_id, symbol, int(amount), int(fee)
+        )
     _load_orders(state, content["orders"])
     load_waiting(state, content)
+    load_rfqs(state, content["rfqs"])
     state.record.clear()
     return state
 
@@ -119,7 +123,7 @@ def _content(state: State) -> dict[str, Any]:
         "markets": [_dump_market(listed) for listed in state.markets.values()],
         "accounts": [_dump_account(account) for account in state.accounts.values()],
         "withdrawals": [
-            (w.withdrawal, w.account_id, w.asset, _int(w.amount_atoms))
+            (w.withdrawal, w.account_id, w.asset, _int(w.amount_atoms), _int(w.fee_atoms))
             for w in state.withdrawals.values()
         ],
         "orders": [
@@ -134,6 +138,7 @@ def _content(state: State) -> dict[str, Any]:
             for order in level
         ],
         **dump_waiting(state),
+        "rfqs": dump_rfqs(state),
     }
 
 

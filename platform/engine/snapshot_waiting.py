@@ -1,4 +1,4 @@
-"""The part of a snapshot about what waits: conditional orders, their links, the schedule."""
+"""The part of a snapshot about what waits: conditional orders, strategies, the schedule."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import msgspec
 
 from engine.book import ConditionalOrder, Links, Order
 from engine.commands import PlaceOrder
-from engine.kinds import OrderTerms
+from engine.kinds import OrderTerms, StrategyTerms
 from engine.schedule import Due, Work
 from engine.state import State
+from engine.strategy import Strategy
 from engine.units import AccountId, OrderId
 
 
@@ -22,12 +23,10 @@ def dump_waiting(state: State) -> dict[str, Any]:
             for order_id, order in sorted(state.orders.items())
             if order.links is not None
         ],
+        "strategies": [_dump_strategy(one) for one in state.strategies.values()],
         "schedule": [
             schedule.entered,
-            [
-                (due.at_ns, due.number, due.work.value, due.subject)
-                for due in sorted(schedule.entries)
-            ],
+            [(due.at_ns, due.number, due.work.value, due.subject) for due in schedule.live()],
         ],
     }
 
@@ -36,6 +35,7 @@ def load_waiting(state: State, content: dict[str, Any]) -> None:
     """Put back what waits; accounts, markets and resting orders are there already."""
     _load_triggers(state, content["triggers"])
     _load_links(state, content["links"])
+    _load_strategies(state, content["strategies"])
     _load_schedule(state, content["schedule"])
 
 
@@ -97,6 +97,28 @@ def _alive(state: State, order_id: int | None) -> Order | ConditionalOrder | Non
     if order_id is None:
         return None
     return state.triggers.get(OrderId(order_id)) or state.orders.get(OrderId(order_id))
+
+
+def _dump_strategy(strategy: Strategy) -> list[Any]:
+    return [
+        msgspec.to_builtins(strategy.terms),
+        strategy.executed_lots,
+        # It may be beyond 64 bits.
+        str(strategy.executed_quote),
+        strategy.joined,
+        strategy.child,
+        strategy.due,
+    ]
+
+
+def _load_strategies(state: State, items: list[Any]) -> None:
+    for spec, executed_lots, executed_quote, joined, child, due in items:
+        terms = msgspec.convert(spec, StrategyTerms)
+        strategy = Strategy(terms)
+        strategy.executed_lots, strategy.executed_quote = executed_lots, int(executed_quote)
+        strategy.joined, strategy.child, strategy.due = joined, child, due
+        account = state.accounts[terms.command.account]
+        state.strategies[terms.strategy_id] = account.strategies[terms.strategy_id] = strategy
 
 
 def _load_schedule(state: State, item: list[Any]) -> None:

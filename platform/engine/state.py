@@ -9,11 +9,14 @@ from engine.ledger import Holding, Ledger
 from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
+from engine.quotes import Rfq
 from engine.record import Record
 from engine.schedule import Schedule
+from engine.strategy import Strategy
 from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
 from engine.watch import Watch
 
+# Requests for quote and quotes are counted with the orders: no two of them share a number.
 FIRST_ORDER_ID = 1_000_000_001
 
 
@@ -52,8 +55,10 @@ class Account:
         "owner",
         "pending_borrow",
         "positions",
+        "rfqs",
         "spot_loss_micros",
         "standing",
+        "strategies",
         "triggers",
     )
 
@@ -74,6 +79,9 @@ class Account:
         # Orders that wait for a price.
         self.triggers: dict[OrderId, ConditionalOrder] = {}
         self.client_ids: dict[int, Order | ConditionalOrder] = {}
+        self.strategies: dict[OrderId, Strategy] = {}
+        # Its open requests for quote, oldest first.
+        self.rfqs: dict[int, Rfq] = {}
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
@@ -155,15 +163,18 @@ class ListedMarket:
 
 
 class Withdrawal:
-    """Money in flight out of the exchange."""
+    """Money in flight out of the exchange; the fee is a part of the amount."""
 
-    __slots__ = ("account_id", "amount_atoms", "asset", "withdrawal")
+    __slots__ = ("account_id", "amount_atoms", "asset", "fee_atoms", "withdrawal")
 
-    def __init__(self, withdrawal: int, account_id: AccountId, asset: str, amount: int) -> None:
+    def __init__(
+        self, withdrawal: int, account_id: AccountId, asset: str, amount: int, fee: int
+    ) -> None:
         self.withdrawal = withdrawal
         self.account_id = account_id
         self.asset = asset
         self.amount_atoms = amount
+        self.fee_atoms = fee
 
 
 class State:
@@ -184,8 +195,10 @@ class State:
         "price_version",
         "prices",
         "record",
+        "rfqs",
         "schedule",
         "sequence",
+        "strategies",
         "triggers",
         "withdrawals",
     )
@@ -204,6 +217,8 @@ class State:
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
         self.triggers: dict[OrderId, ConditionalOrder] = {}
+        self.strategies: dict[OrderId, Strategy] = {}
+        self.rfqs: dict[int, Rfq] = {}
         self.schedule = Schedule()
         self.withdrawals: dict[int, Withdrawal] = {}
         self.next_order_id = FIRST_ORDER_ID

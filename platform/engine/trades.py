@@ -15,7 +15,11 @@ from engine.units import div_ceil
 
 
 class Party:
-    """One side of a trade, and the fee it pays."""
+    """One side of a trade, and the fee it pays.
+
+    Of a perpetual, settle_perp sets `closed` (its position was closed, or turned) and `opened` (the
+    lots by which one grew).
+    """
 
     __slots__ = (
         "account",
@@ -28,6 +32,8 @@ class Party:
         "order",
         "rate_ppm",
     )
+    closed: bool
+    opened: int
 
     def __init__(self, account: Account, order: Order, rate_ppm: int, *, is_maker: bool) -> None:
         self.account = account
@@ -37,9 +43,6 @@ class Party:
         self.fee = 0
         self.fee_owed = 0
         self.fee_asset = ""
-        # Of a perpetual: whether its position was closed, and by how much one was increased.
-        self.closed = False
-        self.opened = 0
 
 
 def settle_spot(
@@ -109,13 +112,8 @@ def settle_perp(
         before = position.lots
         after = before + signed
         opens = before == 0 or (after != 0 and (before > 0) != (after > 0))
-        if opens:
-            party.closed = before != 0
-            party.opened = abs(after)
-        elif after == 0:
-            party.closed = True
-        else:
-            party.opened = max(0, abs(after) - abs(before))
+        party.closed = before != 0 and (opens or after == 0)
+        party.opened = abs(after) if opens else max(0, abs(after) - abs(before))
         moved, cost = signed, quote
         party.fee = fee = fee_of(quote, party.rate_ppm)
         if opens and before:

@@ -29,7 +29,10 @@ def credit_deposit(state: State, command: CreditDeposit) -> Events:
     funds.credit(state, account, holding, command.amount_atoms)
     return (
         DepositCredited(
-            account=command.account, asset=command.asset, amount_atoms=command.amount_atoms
+            account=command.account,
+            asset=command.asset,
+            amount_atoms=command.amount_atoms,
+            arrival=command.arrival,
         ),
     )
 
@@ -43,6 +46,8 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
         return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
     if command.withdrawal in state.withdrawals:
         return rejected(Reject.INVALID_PARAMETER, f"withdrawal {command.withdrawal} exists")
+    if command.fee_atoms and not 0 < command.fee_atoms < command.amount_atoms:
+        return rejected(Reject.INVALID_AMOUNT, "the amount must be above the withdrawal fee")
     refusal = _take_out(
         state,
         account,
@@ -58,7 +63,11 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
     in_flight = state.ledger.house_account("in_flight", command.asset)
     state.ledger.transfer(holding.available, in_flight, command.amount_atoms, kind="withdrawal")
     state.withdrawals[command.withdrawal] = Withdrawal(
-        command.withdrawal, account.account_id, command.asset, command.amount_atoms
+        command.withdrawal,
+        account.account_id,
+        command.asset,
+        command.amount_atoms,
+        command.fee_atoms,
     )
     return (
         WithdrawalRequested(
@@ -66,12 +75,13 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
             account=command.account,
             asset=command.asset,
             amount_atoms=command.amount_atoms,
+            fee_atoms=command.fee_atoms,
         ),
     )
 
 
 def settle_withdrawal(state: State, command: SettleWithdrawal) -> Events:
-    """Say that the money has left, or give it back."""
+    """Say that the money has left, and keep the fee; or give it all back."""
     withdrawal = state.withdrawals.get(command.withdrawal)
     if withdrawal is None:
         return rejected(
@@ -87,7 +97,11 @@ def settle_withdrawal(state: State, command: SettleWithdrawal) -> Events:
         funds.credit(state, account, holding, amount)
     else:
         custody = state.ledger.house_account("custody", asset)
-        state.ledger.transfer(in_flight, custody, amount, kind="withdrawal_settled")
+        fee = withdrawal.fee_atoms
+        state.ledger.transfer(in_flight, custody, amount - fee, kind="withdrawal_settled")
+        if fee:
+            fees = state.ledger.house_account("fees", asset)
+            state.ledger.transfer(in_flight, fees, fee, kind="withdrawal_fee")
     return (
         WithdrawalSettled(
             withdrawal=command.withdrawal,
@@ -95,6 +109,7 @@ def settle_withdrawal(state: State, command: SettleWithdrawal) -> Events:
             asset=asset,
             amount_atoms=amount,
             returned=command.returned,
+            fee_atoms=0 if command.returned else withdrawal.fee_atoms,
         ),
     )
 

@@ -64,17 +64,20 @@ def _account(item: list[Any]) -> list[Any]:
 def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
     """Return a snapshot of version 2 as version 3.
 
-    Nothing waits, no order has a tolerance; since when something is lent or owed, and what was
-    closed of a position, is not known.
+    Nothing waits or runs, no order has a tolerance and no withdrawal a fee; since when something is
+    lent or owed, and what was closed of a position, is not known.
     """
     return {
         **content,
         "version": 3,
+        "withdrawals": [[*withdrawal, 0] for withdrawal in content["withdrawals"]],
         "accounts": [_account_from_2(item) for item in content["accounts"]],
         "orders": [(spec, owner, [*values, False]) for spec, owner, values in content["orders"]],
         "triggers": [],
         "links": [],
         "schedule": [0, []],
+        "strategies": [],
+        "rfqs": [],
     }
 
 

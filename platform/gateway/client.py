@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -20,8 +20,9 @@ from django.conf import settings
 from engine.commands import Command
 from engine.questions import AnyAnswer, AnyQuestion
 from gateway import codec
-from gateway.errors import EngineUnavailable, GatewayError, OutcomeUnknown
+from gateway.errors import EngineUnavailable, GatewayError, OutcomeUnknown, RequestRepeated
 from gateway.pipeline import GAVE_UP, MAX_SENDS, Pipeline
+from gateway.signed_request import current
 from gateway.transport import (
     INLINE,
     Address,
@@ -36,6 +37,7 @@ __all__ = ["Outcome", "ask", "new_command_id", "submit", "submit_async", "submit
 
 # An engine that restarts is back within a second or two: ask often, but do not spin.
 RECONNECT_SECONDS = 0.05
+REPEATED = "the signed request was answered before"
 _LENGTH_BYTES = 4
 
 _local = threading.local()
@@ -49,14 +51,28 @@ def submit(
 
     Args:
         command_id: names this very act, once; the same id with the same terms gives the first
-            outcome again. Made up when left out.
+            outcome again. Left out, a signed request gives it one of its own
+            (`gateway.signed_request`), and anything else a new one.
         timeout: seconds, across restarts of the engine.
 
     Raises:
         EngineUnavailable: nothing has happened.
         OutcomeUnknown: it may have happened; ask again with the same id.
+        RequestRepeated: the signed request was answered before; nothing has happened again.
     """
-    command_id = command_id or new_command_id()
+    request = current() if command_id is None else None
+    if request is None:
+        return _submit(command, command_id or new_command_id(), timeout)
+    place = request.next_place()
+    for twin in range(request.twins + 1):
+        outcome = _submit(command, request.command_id(place, twin), timeout)
+        if not outcome.repeated:
+            request.carried_out = True
+            return outcome
+    raise RequestRepeated(REPEATED)
+
+
+def _submit(command: Command, command_id: str, timeout: float | None) -> Outcome:
     if settings.ENGINE_ADDRESS == INLINE:
         return submit_inline(command, command_id)
     deadline = time.monotonic() + _seconds(timeout)
@@ -64,7 +80,10 @@ def submit(
     while True:
         answer = attempt.once()
         if isinstance(answer, codec.Reply):
-            return Outcome(answer.sequence, answer.at_ns, codec.decode_event(answer.answer))
+            # Sent twice by ourselves, it is known because of us.
+            repeated = answer.repeated and not attempt.breaks
+            event = codec.decode_event(answer.answer)
+            return Outcome(answer.sequence, answer.at_ns, event, repeated)
         if isinstance(answer, codec.Refusal) and not attempt.breaks:
             raise EngineUnavailable(answer.message)
         if attempt.breaks >= MAX_SENDS:
@@ -103,22 +122,64 @@ async def submit_async(
     command: Command, *, command_id: str | None = None, timeout: float | None = None
 ) -> Outcome:
     """Send a command from an event loop and wait for its committed outcome; as `submit`."""
-    command_id = command_id or new_command_id()
-    if settings.ENGINE_ADDRESS == INLINE:
-        # In the thread of the test, and so in its transaction.
-        return await sync_to_async(submit_inline)(command, command_id)
-    return await _pipeline().send(command, command_id, _seconds(timeout))
+    request = current() if command_id is None else None
+    if request is None:
+        return await _send(command, command_id or new_command_id(), timeout)
+    place = request.next_place()
+    for twin in range(request.twins + 1):
+        outcome = await _send(command, request.command_id(place, twin), timeout)
+        if not outcome.repeated:
+            request.carried_out = True
+            return outcome
+    raise RequestRepeated(REPEATED)
 
 
-async def submit_many(commands: Sequence[Command], timeout: float | None = None) -> list[Outcome]:
+async def submit_many(
+    commands: Sequence[Command],
+    *,
+    places: Sequence[int] | None = None,
+    timeout: float | None = None,
+) -> list[Outcome]:
     """Send several commands at once and return their outcomes in the same order; as `submit`.
 
-    The first command without an outcome raises; the others may have happened nevertheless.
+    The first command without an outcome raises; the others may have happened nevertheless. If a
+    part of a signed request was answered before, the outcomes of that part say `repeated`.
+
+    Args:
+        places: where each stands in the signed request, whatever became of those between them.
     """
+    request = current()
+    if request is None or not commands:
+        return await _send_all(commands, [new_command_id() for _ in commands], timeout)
+    places = range(len(commands)) if places is None else places
+    ids = [request.command_id(place, 0) for place in places]
+    outcomes = await _send_all(commands, ids, timeout)
+    for twin in range(1, request.twins + 1):
+        again = [at for at, outcome in enumerate(outcomes) if outcome.repeated]
+        ids = [request.command_id(places[at], twin) for at in again]
+        answers = await _send_all([commands[at] for at in again], ids, timeout)
+        for at, answer in zip(again, answers, strict=True):
+            outcomes[at] = answer
+    if all(outcome.repeated for outcome in outcomes):
+        raise RequestRepeated(REPEATED)
+    request.carried_out = True
+    return outcomes
+
+
+def _send(command: Command, command_id: str, timeout: float | None) -> Awaitable[Outcome]:
     if settings.ENGINE_ADDRESS == INLINE:
-        return [await submit_async(command) for command in commands]
-    pipeline, seconds = _pipeline(), _seconds(timeout)
-    waiting = [pipeline.send(command, new_command_id(), seconds) for command in commands]
+        # In the thread of the test, and so in its transaction.
+        return sync_to_async(submit_inline)(command, command_id)
+    return _pipeline().send(command, command_id, _seconds(timeout))
+
+
+async def _send_all(
+    commands: Sequence[Command], ids: Sequence[str], timeout: float | None
+) -> list[Outcome]:
+    if settings.ENGINE_ADDRESS == INLINE:
+        return [await _send(*pair, timeout) for pair in zip(commands, ids, strict=True)]
+    # All are on their way before the first is waited for.
+    waiting = [_send(*pair, timeout) for pair in zip(commands, ids, strict=True)]
     outcomes: list[Outcome] = []
     errors: list[GatewayError] = []
     # Most come with one commit: the first wait is the only one, and no group is needed for it.

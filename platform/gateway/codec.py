@@ -12,7 +12,7 @@ import msgspec
 from engine.any_event import AnyEvent
 from engine.catalog import MarketState
 from engine.commands import AnyCommand, Command
-from engine.events import AssetListed, Event, MarketListed
+from engine.events import AssetListed, Event, MarketListed, OrderFilled
 from engine.questions import AnyAnswer, AnyQuestion, Question
 from engine.units import AccountId
 
@@ -55,13 +55,15 @@ class Follow(msgspec.Struct, frozen=True, array_like=True, tag="f"):
 class Reply(msgspec.Struct, frozen=True, array_like=True, tag="a"):
     """The committed outcome of a command, or the answer to a question.
 
-    An answer shows what is committed up to `sequence`.
+    An answer shows what is committed up to `sequence`. `repeated` says that the command id was
+    known: the outcome is that of the first.
     """
 
     correlation: int
     sequence: int
     at_ns: int
     answer: msgspec.Raw
+    repeated: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="x"):
@@ -98,7 +100,8 @@ class FeedItem(msgspec.Struct, frozen=True, array_like=True):
     """What one command brought about: `events` as everybody may see them.
 
     What became of orders, positions and balances is in `private`, for `decode_events`: few readers
-    need it, and of those few each only what concerns one of its `accounts`.
+    need it, and of those few each only what concerns one of its `accounts`. `liquidations` are the
+    fills by which the house closed positions, once a trade.
     """
 
     sequence: int
@@ -106,6 +109,7 @@ class FeedItem(msgspec.Struct, frozen=True, array_like=True):
     events: tuple[AnyEvent, ...]
     accounts: tuple[AccountId, ...] = ()
     private: bytes = b""
+    liquidations: tuple[OrderFilled, ...] = ()
 
 
 class FeedBatch(msgspec.Struct, frozen=True, tag=True):

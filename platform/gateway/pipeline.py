@@ -85,7 +85,9 @@ class Pipeline:
         del self._waiting[answer.correlation]
         if not waiting.answer.done():
             event = codec.decode_event(answer.answer)
-            waiting.answer.set_result(Outcome(answer.sequence, answer.at_ns, event))
+            # Sent twice by ourselves, it is known because of us.
+            repeated = answer.repeated and waiting.sends == 1
+            waiting.answer.set_result(Outcome(answer.sequence, answer.at_ns, event, repeated))
 
     def lost(self, line: "_Line", error: Exception | None) -> None:
         """Note that a connection has ended, and open the next if somebody waits."""

@@ -19,11 +19,15 @@ INLINE = "inline"
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A committed answer: accepted, or CommandRejected with its code."""
+    """A committed answer: accepted, or CommandRejected with its code.
+
+    `repeated` says that the command id was known before this caller sent it.
+    """
 
     sequence: int
     at_ns: int
     answer: AnyEvent
+    repeated: bool = False
 
 
 class Address(msgspec.Struct, frozen=True):

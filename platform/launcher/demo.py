@@ -32,6 +32,7 @@ from engine.events import CommandRejected
 from engine.units import PRICE_SCALE, AccountId
 from gateway.client import submit
 from gateway.decimals import parse_decimal
+from launcher.demo_chains import open_chains
 from launcher.demo_listing import ASSETS, MARKETS
 from launcher.demo_people import BOTS, MARKET_PLANS, PEOPLE, STAFF_EMAIL, Person
 from launcher.environment import HOST, write_private
@@ -70,6 +71,7 @@ def seed(data: Path, *, port: int) -> None:
     # A database whose data folder was lost keeps its users; they get new passwords and keys.
     is_new = not _has_key(PEOPLE[0], drawn)
     list_everything()
+    open_chains()
     owners = {person.email: _settle(person, drawn) for person in (*PEOPLE, *BOTS)}
     _settle_staff(drawn, is_new=is_new)
     _write(data / "demo-accounts.json", demo_accounts(owners, drawn))

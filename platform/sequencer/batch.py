@@ -13,8 +13,10 @@ from sequencer.projections import project
 class Caller(Protocol):
     """Somebody who waits for the outcome of a command, or for an answer."""
 
-    def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
-        """Queue the committed outcome."""
+    def reply(
+        self, correlation: int, *, sequence: int, at_ns: int, answer: bytes, repeated: bool = False
+    ) -> None:
+        """Queue the committed outcome, of this caller's command or of an earlier one of its id."""
 
     def refuse(self, correlation: int, message: str) -> None:
         """Say that a command or question was not taken."""
@@ -26,7 +28,8 @@ class Caller(Protocol):
 class Entry:
     """A command that has been applied but not yet committed.
 
-    `callers` wait for its commit; each gets the answer of the command, or one of its own.
+    `callers` wait for its commit; each gets the answer of the command, or one of its own, and
+    hears whether it came with a repeat.
     """
 
     __slots__ = ("answer", "at_ns", "callers", "command", "command_id", "events", "sequence")
@@ -46,7 +49,7 @@ class Entry:
         self.command = command
         self.events = events
         self.answer = codec.encode(events[0])
-        self.callers: list[tuple[Caller, int, bytes | None]] = []
+        self.callers: list[tuple[Caller, int, bytes | None, bool]] = []
 
 
 class Known(NamedTuple):

@@ -54,7 +54,7 @@ class InlineEngine:
                 return Outcome(outcome.sequence, at_ns, codec.decode_event(outcome.answer))
         first = JournalEntry.objects.get(pk=outcome.sequence)
         answer = bytes(first.answer) if outcome.answer is None else outcome.answer
-        return Outcome(first.sequence, first.at_ns, codec.decode_event(answer))
+        return Outcome(first.sequence, first.at_ns, codec.decode_event(answer), repeated=True)
 
     def _advance_time(self, batch: Batch, at_ns: int) -> None:
         """Do at once what has become due, as the sequencer does right after a command."""

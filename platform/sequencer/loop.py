@@ -15,7 +15,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.commands import AdvanceTime, Command, ListAsset, ListMarket, PlaceOrder
+from engine.commands import (
+    AdvanceTime,
+    Command,
+    CreateStrategy,
+    ListAsset,
+    ListMarket,
+    PlaceOrder,
+)
 from engine.engine import Engine
 from engine.questions import AnyQuestion
 from gateway import codec
@@ -30,6 +37,8 @@ MAX_PENDING = 20_000
 MAX_QUERIES = 1_000
 _log = logging.getLogger(__name__)
 _LISTING = (ListAsset, ListMarket)
+# The first order of a strategy is placed at once.
+_MAY_TAKE = (PlaceOrder, CreateStrategy)
 BUSY = "the exchange is busy: nothing was done, try again in a moment"
 
 
@@ -94,7 +103,7 @@ class Sequencer:
             # Unanswered: the caller will ask the next engine.
             return None
         command = asked.command
-        if type(command) is PlaceOrder and (delay := self._taker_delay_ms(command)):
+        if isinstance(command, _MAY_TAKE) and (delay := self._taker_delay_ms(command)):
             return self._hold(asked, delay / 1_000)
         return self._take_in(asked)
 
@@ -155,14 +164,15 @@ class Sequencer:
         self._pending.clear()
         self._queries.clear()
 
-    def _taker_delay_ms(self, command: PlaceOrder) -> int:
+    def _taker_delay_ms(self, command: PlaceOrder | CreateStrategy) -> int:
         """Return how long an order is held back; what cannot take is not."""
         listed = self.engine.state.markets.get(command.market)
         if listed is None or command.post_only:
             return 0
-        conditions = command.conditions
-        if conditions is not None and conditions.trigger is not None:
-            return 0
+        if isinstance(command, PlaceOrder):
+            conditions = command.conditions
+            if conditions is not None and conditions.trigger is not None:
+                return 0
         return listed.market.taker_delay_ms
 
     def _hold(self, asked: Asked, seconds: float) -> str | None:
@@ -228,7 +238,7 @@ class Sequencer:
             stop_process(f"{asked.command!r} broke an invariant ({error!r})")
         if isinstance(outcome, Entry):
             if asked.caller is not None:
-                outcome.callers.append((asked.caller, asked.correlation, None))
+                outcome.callers.append((asked.caller, asked.correlation, None, False))
             self._uncommitted[outcome.sequence] = outcome
             if is_first:
                 self._loop.call_soon(self._wake_committer)
@@ -239,7 +249,7 @@ class Sequencer:
         if first is None:
             self._repeated(asked, outcome)
         elif asked.caller is not None:
-            first.callers.append((asked.caller, asked.correlation, outcome.answer))
+            first.callers.append((asked.caller, asked.correlation, outcome.answer, True))
 
     def _wake_committer(self) -> None:
         # Not at the first command: all that came in with it, in one turn, is one commit.
@@ -267,7 +277,7 @@ class Sequencer:
         last = self._uncommitted.get(self.applied)
         if last is not None:
             # It may show what the last command did: it waits for that to be committed.
-            last.callers.append((caller, correlation, answer))
+            last.callers.append((caller, correlation, answer, False))
             return
         caller.reply(correlation, sequence=self.applied, at_ns=at_ns, answer=answer)
         caller.flush()
@@ -275,9 +285,14 @@ class Sequencer:
     def _answer(self, batch: Batch) -> None:
         for entry in batch.entries:
             del self._uncommitted[entry.sequence]
-            for caller, correlation, own in entry.callers:
-                answer = entry.answer if own is None else own
-                caller.reply(correlation, sequence=entry.sequence, at_ns=entry.at_ns, answer=answer)
+            for caller, correlation, own, repeated in entry.callers:
+                caller.reply(
+                    correlation,
+                    sequence=entry.sequence,
+                    at_ns=entry.at_ns,
+                    answer=entry.answer if own is None else own,
+                    repeated=repeated,
+                )
         self._committed(batch)
 
 

@@ -11,6 +11,7 @@ from engine.events import (
     AssetListed,
     BalanceChanged,
     BookChanged,
+    BorrowLendMoved,
     MarketListed,
     MarketStateChanged,
     OrderCancelled,
@@ -21,6 +22,15 @@ from engine.events import (
     OrderTriggered,
     PositionChanged,
     PricesUpdated,
+    QuoteCancelled,
+    QuoteFilled,
+    QuoteSubmitted,
+    RfqAnnounced,
+    RfqCancelled,
+    RfqExpired,
+    RfqFilled,
+    RfqRefreshed,
+    RfqSubmitted,
     TradeExecuted,
     TriggerFailed,
     TriggerPlaced,
@@ -38,16 +48,22 @@ _PUBLIC: Final = frozenset(
         MarketListed,
         MarketStateChanged,
         PricesUpdated,
+        RfqAnnounced,
         TradeExecuted,
     }
 )
+# What concerns the account of their terms.
 _OF_ORDERS: Final = frozenset(
     {
         *(OrderCancelled, OrderExpired, OrderFilled, OrderModified, OrderPlaced),
         *(OrderTriggered, TriggerFailed, TriggerPlaced),
+        *(RfqCancelled, RfqExpired, RfqFilled, RfqRefreshed, RfqSubmitted),
+        *(QuoteCancelled, QuoteFilled, QuoteSubmitted),
     }
 )
-_OF_ACCOUNTS: Final = frozenset({BalanceChanged, PositionChanged})
+_OF_ACCOUNTS: Final = frozenset({BalanceChanged, BorrowLendMoved, PositionChanged})
+# The kinds of the house's orders by which positions are taken from who cannot keep them.
+_LIQUIDATION: Final = "LiquidatePosition"
 
 
 class Follower(Protocol):
@@ -102,14 +118,16 @@ class Feed:
 
 def batch_frame(batch: Batch, *, after: int) -> bytes:
     """Return the frame of what a batch's commands after number `after` brought about."""
-    items = tuple([_feed_item(entry) for entry in batch.entries if entry.sequence > after])
+    items = tuple([feed_item(entry) for entry in batch.entries if entry.sequence > after])
     return codec.frame(codec.encode(codec.FeedBatch(items)))
 
 
-def _feed_item(entry: Entry) -> codec.FeedItem:
+def feed_item(entry: Entry) -> codec.FeedItem:
+    """Return what a follower is told of one command."""
     public: list[Any] = []
     private: list[Any] = []
     accounts: dict[AccountId, None] = {}
+    liquidations: dict[tuple[str, int], OrderFilled] = {}
     event: Any
     for event in entry.events:
         kind = type(event)
@@ -118,6 +136,10 @@ def _feed_item(entry: Entry) -> codec.FeedItem:
         elif kind in _OF_ORDERS:
             private.append(event)
             accounts[event.terms.account] = None
+            if event.terms.system is not None and kind is OrderFilled:
+                _note_liquidation(liquidations, event)
+            if kind is QuoteSubmitted:
+                accounts[event.rfq.account] = None
         elif kind in _OF_ACCOUNTS:
             private.append(event)
             accounts[event.account] = None
@@ -127,7 +149,15 @@ def _feed_item(entry: Entry) -> codec.FeedItem:
         tuple(public),
         tuple(accounts),
         codec.encode(private) if private else b"",
+        tuple(liquidations.values()),
     )
+
+
+def _note_liquidation(found: dict[tuple[str, int], OrderFilled], fill: OrderFilled) -> None:
+    """Keep one side of each liquidating trade: both may be the house's orders."""
+    assert fill.terms.system is not None
+    if fill.terms.system.startswith(_LIQUIDATION):
+        found.setdefault((fill.terms.market, fill.trade_id), fill)
 
 
 def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:

@@ -45,5 +45,6 @@ class Repeats:
             sequence=known.sequence,
             at_ns=at_ns,
             answer=answer if known.answer is None else known.answer,
+            repeated=True,
         )
         asked.caller.flush()

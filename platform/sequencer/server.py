@@ -89,9 +89,11 @@ class Connection(asyncio.Protocol):
             _log.warning("a caller broke the protocol and was cut off: %s", error)
             self.abort()
 
-    def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
+    def reply(
+        self, correlation: int, *, sequence: int, at_ns: int, answer: bytes, repeated: bool = False
+    ) -> None:
         """Queue an outcome or answer; it leaves with the others of its commit."""
-        reply = codec.Reply(correlation, sequence, at_ns, msgspec.Raw(answer))
+        reply = codec.Reply(correlation, sequence, at_ns, msgspec.Raw(answer), repeated)
         self._answers.append(codec.frame(codec.encode(reply)))
         self._hub.answered[self] = None
 

@@ -20,7 +20,15 @@ from sequencer.database import Connection
 from sequencer.journal import entries_after
 from sequencer.models import Checkpoint, Snapshot
 from sequencer.replica import Diverged, Replica
-from trading.models import LIVE_STATUSES, Clearing, Order, Position
+from trading.models import (
+    LIVE_STATUSES,
+    RUNNING,
+    Clearing,
+    Order,
+    Position,
+    Strategy,
+)
+from trading.rfq_models import RfqQuote, RfqRequest
 
 Facts = dict[Any, tuple[Any, ...]]
 
@@ -180,6 +188,53 @@ def _live_orders(state: State) -> Facts:
     }
 
 
+def _running_strategies(connection: Connection) -> Facts:
+    sql = (
+        "SELECT id, account_id, market, lots, executed_lots, executed_quote_atoms "
+        f"FROM {_name(Strategy)} WHERE status = '{RUNNING}'"
+    )
+    return {row[0]: (*row[1:5], int(row[5])) for row in _rows(connection, sql)}
+
+
+def _live_strategies(state: State) -> Facts:
+    return {
+        number: (
+            strategy.terms.command.account,
+            strategy.terms.command.market,
+            strategy.terms.command.lots,
+            strategy.executed_lots,
+            strategy.executed_quote,
+        )
+        for number, strategy in state.strategies.items()
+    }
+
+
+def _open_rfqs(connection: Connection) -> Facts:
+    sql = f"SELECT id, account_id, market, side FROM {_name(RfqRequest)} WHERE status = 'New'"
+    return {row[0]: row[1:] for row in _rows(connection, sql)}
+
+
+def _live_rfqs(state: State) -> Facts:
+    return {
+        number: (rfq.terms.account, rfq.terms.market, rfq.terms.side)
+        for number, rfq in state.rfqs.items()
+    }
+
+
+def _open_quotes(connection: Connection) -> Facts:
+    columns = "rfq_id, account_id, bid_ticks, ask_ticks"
+    sql = f"SELECT id, {columns} FROM {_name(RfqQuote)} WHERE status = 'New'"
+    return {row[0]: row[1:] for row in _rows(connection, sql)}
+
+
+def _live_quotes(state: State) -> Facts:
+    return {
+        quote.terms.quote: (number, maker, quote.terms.bid_ticks, quote.terms.ask_ticks)
+        for number, rfq in state.rfqs.items()
+        for maker, quote in rfq.quotes.items()
+    }
+
+
 def _open_positions(connection: Connection) -> Facts:
     sql = (
         "SELECT account_id, market, position_id, lots, quote_atoms, entry_quote_atoms, "
@@ -261,6 +316,9 @@ _TABLES: tuple[tuple[str, Callable[[Connection], Facts], Callable[[State], Facts
     ("lend terms", _terms, _live_terms),
     ("ledger, summed", _ledger, _ledger_sums),
     ("open orders", _open_orders, _live_orders),
+    ("running strategies", _running_strategies, _live_strategies),
+    ("requests for quote", _open_rfqs, _live_rfqs),
+    ("quotes", _open_quotes, _live_quotes),
     ("positions", _open_positions, _live_positions),
     ("pools", _pools, _live_pools),
     ("lends of pools", _lends, _live_lends),

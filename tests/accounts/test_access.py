@@ -14,9 +14,10 @@ from django.utils import timezone
 from nacl.signing import SigningKey
 
 from accounts import services
-from accounts.access import AccessBook, access_of
+from accounts.access import AccessBook, Objection, access_of
 from accounts.models import Account, ApiKey, User
-from compliance import defaults
+from accounts.scopes import ALL_SCOPES, SCOPE_OF, AllowList
+from compliance import defaults, matrix
 from compliance import services as compliance
 from compliance.models import BookingEntity, Customer, Licence, Rule, Status
 
@@ -83,7 +84,7 @@ def test_keys_appear_and_stop_as_soon_as_the_change_commits(live_engine: Any) ->
         assert book.find("unknown") is None
         key = await sync_to_async(new_key)(account)
         await soon(lambda: book.find(key.public_key) is not None)
-        book.used(key.public_key)
+        book.used(key.public_key, "2001:db8::7")
         # The next notice also writes down which keys were used.
         await sync_to_async(services.revoke_api_key)(key)
         await soon(lambda: book.find(key.public_key) is None)
@@ -93,6 +94,7 @@ def test_keys_appear_and_stop_as_soon_as_the_change_commits(live_engine: Any) ->
     asyncio.run(while_followed(book, story))
     used, unused = ApiKey.objects.order_by("revoked_at")
     assert (used.last_used_at is not None, unused.last_used_at) == (True, None)
+    assert (used.last_address, unused.last_address) == ("2001:db8::7", "")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -147,3 +149,62 @@ def test_a_rule_of_the_future_begins_on_time_without_a_notice(
     access = book.find(key)
     assert access is not None and "trade_perp" not in access.allowed
     assert "not offered" in str(access.refusal("trade_perp"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changed_limits_of_a_key_hold_as_soon_as_they_commit(live_engine: Any) -> None:
+    account = customer("alice@example.org")
+    key = new_key(account)
+    book = AccessBook()
+
+    def objection(scope: str = "read", address: str = "192.0.2.7") -> Objection | None:
+        access = book.find(key.public_key)
+        assert access is not None
+        return access.objection(scope=scope, address=address, now=time.time())
+
+    def limit(**limits: Any) -> None:
+        services.update_api_key(key, "bot", services.KeyLimits(**limits))
+
+    async def story() -> None:
+        await soon(lambda: book.find(key.public_key) is not None)
+        assert all(objection(scope) is None for scope in ALL_SCOPES)
+        await sync_to_async(limit)(scopes=["trade"], addresses=["192.0.2.0/24", "2001:db8::1"])
+        await soon(lambda: objection("read") is not None)
+        assert objection("trade") is None
+        access = book.find(key.public_key)
+        assert access is not None
+        assert access.refusal("trade_spot") is None
+        assert "no scope `withdraw`" in str(access.refusal("withdraw"))
+        elsewhere = objection("trade", "203.0.113.9")
+        assert elsewhere is not None and elsewhere.status == 403
+        assert "203.0.113.9" in elsewhere.message
+        soon_over = timezone.now() + timedelta(milliseconds=300)
+        await sync_to_async(limit)(expires_at=soon_over)
+        await soon(lambda: (objection() or Objection(0, "", "")).status == 401)
+        assert time.time() >= soon_over.timestamp()
+
+    asyncio.run(while_followed(book, story))
+
+
+@pytest.mark.parametrize(
+    ("address", "within"),
+    [
+        ("192.0.2.7", True),
+        ("::ffff:192.0.2.7", True),
+        ("192.0.3.7", False),
+        ("2001:db8::1", True),
+        ("2001:db8:0::1", True),
+        ("2001:db8::2", False),
+        ("", False),
+        ("localhost", False),
+        ("192.0.2.7, 192.0.2.8", False),
+    ],
+)
+def test_an_address_is_on_the_list_or_not(address: str, within: bool) -> None:
+    allowed = AllowList(["192.0.2.0/24", "2001:db8::1"])
+    assert [allowed.covers(address), allowed.covers(address)] == [within, within]
+
+
+def test_every_permission_stands_under_one_scope() -> None:
+    assert SCOPE_OF.keys() == matrix.PERMISSIONS.keys()
+    assert set(SCOPE_OF.values()) == ALL_SCOPES

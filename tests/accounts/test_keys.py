@@ -1,11 +1,13 @@
 """API keys: made, uploaded, shown once, revoked."""
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from nacl.signing import SigningKey, VerifyKey
 from pytest_django import Settings
 
@@ -17,6 +19,7 @@ from compliance.services import Refusal
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
 KEYS = "accounts:keys"
+TRADE = {"scopes": ["read", "trade"]}
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +52,7 @@ def public_key() -> str:
 
 def test_a_secret_is_shown_once_and_signs_for_the_stored_key(alice: User) -> None:
     client = signed_in(alice)
-    form = {"name": "bot", "account": main_of(alice).pk, "public_key": ""}
+    form = {"name": "bot", "account": main_of(alice).pk, "public_key": "", **TRADE}
     answer = client.post(reverse(KEYS), form)
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
@@ -80,7 +83,7 @@ def test_the_page_of_keys_asks_for_the_password_again_after_a_while(
 
 def test_an_uploaded_key_is_stored_as_it_is(alice: User) -> None:
     mine = public_key()
-    form = {"name": "mine", "account": main_of(alice).pk, "public_key": f" {mine} "}
+    form = {"name": "mine", "account": main_of(alice).pk, "public_key": f" {mine} ", **TRADE}
     assert signed_in(alice).post(reverse(KEYS), form).status_code == 302
     assert ApiKey.objects.get().public_key == mine
 
@@ -146,7 +149,7 @@ def test_a_key_is_revoked_by_its_owner_only(alice: User, live_engine: Any) -> No
 
 def test_a_key_cannot_be_made_for_somebody_elses_account(alice: User, live_engine: Any) -> None:
     bob = services.register_user("bob@example.org", PASSWORD, "CH")
-    form = {"name": "bot", "account": main_of(alice).pk, "public_key": ""}
+    form = {"name": "bot", "account": main_of(alice).pk, "public_key": "", **TRADE}
     assert signed_in(bob).post(reverse(KEYS), form).status_code == 422
     assert not ApiKey.objects.exists()
 
@@ -168,3 +171,94 @@ def test_a_customer_who_may_not_look_gets_no_key(alice: User) -> None:
     Customer.objects.update(country="CN")
     with pytest.raises(Refusal, match="mainland China"):
         services.create_api_key(main_of(alice), "bot")
+
+
+def test_a_key_is_made_with_limits_which_are_edited_later(alice: User) -> None:
+    client = signed_in(alice)
+    form = {
+        "name": "bot",
+        "account": main_of(alice).pk,
+        "scopes": ["withdraw", "read"],
+        "addresses": "192.0.2.7, 10.0.0.0/8\n2001:DB8::/32 192.0.2.7/32",
+        "expires_at": "2999-01-02T03:04",
+    }
+    assert client.post(reverse(KEYS), form).status_code == 200
+    key = ApiKey.objects.get()
+    assert key.scopes == ["read", "withdraw"]
+    assert key.addresses == ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32"]
+    assert key.expires_at is not None and key.expires_at.isoformat() == "2999-01-02T03:04:00+00:00"
+    page = client.get(reverse(KEYS)).content.decode()
+    for shown in ("read, withdraw", "192.0.2.7, 10.0.0.0/8", "2999-01-02 03:04"):
+        assert shown in page
+    edit = reverse("accounts:edit_key", args=[key.pk])
+    page = client.get(edit).content.decode()
+    assert "10.0.0.0/8" in page and "2999-01-02T03:04" in page
+    assert client.post(edit, {"name": "new", "scopes": ["trade"]}).status_code == 302
+    key.refresh_from_db()
+    assert (key.name, key.scopes, key.addresses) == ("new", ["trade"], [])
+    assert key.expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("scopes", [], "Choose at least one"),
+        ("scopes", ["root"], "root is not one of the available choices"),
+        ("addresses", "10.0.0.5/8", "write 10.0.0.5 or 10.0.0.0/8"),
+        ("addresses", "example.org", "no address and no network"),
+        ("addresses", "::ffff:192.0.2.7", "write 192.0.2.7"),
+        ("addresses", " ".join(f"192.0.2.{n}" for n in range(21)), "at most 20 addresses"),
+        ("expires_at", "2020-01-01T00:00", "choose a later time"),
+        ("expires_at", "soon", "Enter a valid date/time"),
+    ],
+)
+def test_a_limit_which_cannot_be_kept_is_refused_at_its_field(
+    alice: User, field: str, value: Any, said: str
+) -> None:
+    client = signed_in(alice)
+    form = {"name": "bot", "account": main_of(alice).pk, **TRADE, field: value}
+    answer = client.post(reverse(KEYS), form)
+    assert answer.status_code == 422
+    assert said in " ".join(answer.context["form"].errors[field])
+    assert not ApiKey.objects.exists()
+    key = services.import_api_key(main_of(alice), "mine", public_key())
+    edit = reverse("accounts:edit_key", args=[key.pk])
+    assert client.post(edit, {"name": "mine", **TRADE, field: value}).status_code == 422
+    key.refresh_from_db()
+    assert (key.scopes, key.addresses, key.expires_at) == (
+        ["read", "trade", "transfer", "withdraw"],
+        [],
+        None,
+    )
+
+
+def test_a_key_is_edited_by_its_owner_only_and_not_after_its_end(
+    alice: User, live_engine: Any
+) -> None:
+    key = services.import_api_key(main_of(alice), "mine", public_key())
+    bob = services.register_user("bob@example.org", PASSWORD, "CH")
+    edit = reverse("accounts:edit_key", args=[key.pk])
+    assert signed_in(bob).get(edit).status_code == 404
+    assert signed_in(bob).post(edit, {"name": "bob's", **TRADE}).status_code == 404
+    services.revoke_api_key(key)
+    assert signed_in(alice).post(edit, {"name": "back", **TRADE}).status_code == 404
+    with pytest.raises(Refusal, match="cannot come back"):
+        services.update_api_key(key, "back", services.UNLIMITED)
+    key.refresh_from_db()
+    assert key.name == "mine"
+
+
+def test_an_expired_key_keeps_its_time_or_gets_a_later_one(alice: User) -> None:
+    past = timezone.now() - timedelta(days=1)
+    key = services.import_api_key(main_of(alice), "mine", public_key())
+    ApiKey.objects.update(expires_at=past)
+    key.refresh_from_db()
+    assert "expired" in signed_in(alice).get(reverse(KEYS)).content.decode()
+    services.update_api_key(key, "same time", services.KeyLimits(expires_at=past))
+    with pytest.raises(Refusal, match="later time"):
+        earlier = past - timedelta(days=1)
+        services.update_api_key(key, "earlier", services.KeyLimits(expires_at=earlier))
+    later = timezone.now() + timedelta(days=1)
+    services.update_api_key(key, "later", services.KeyLimits(expires_at=later))
+    key.refresh_from_db()
+    assert (key.name, key.is_expired) == ("later", False)

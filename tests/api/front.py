@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +13,9 @@ from nacl.signing import SigningKey
 
 from accounts.access import Access
 from edge import market as edge_market
-from edge.feeds import Client, Feeds
+from edge.clients import Client
+from edge.entry import Entry
+from edge.feeds import Feeds
 from edge.http import HotPath
 from edge.market import MarketKeeper
 from edge.routes import ROUTES
@@ -66,7 +68,7 @@ class Keys:
     def find(self, public_key: str) -> Access | None:
         return self.users.get(public_key)
 
-    def used(self, public_key: str) -> None:
+    def used(self, public_key: str, address: str) -> None:
         """Nothing keeps the time of last use here."""
 
 
@@ -97,8 +99,9 @@ class Front:
         self.keys = Keys()
         self.topics = Topics()
         self.keeper = MarketKeeper(LIVE, Streams(self.topics, LIVE))
-        self.feeds = Feeds(self.keys, self.topics, lambda client, name, account: None)
         self.hot = HotPath(self.keys)
+        self.entry = Entry(self.keys, signed=self.hot.signed, unsigned=self.hot.unsigned)
+        self.feeds = Feeds(self.keys, self.topics, lambda client, name, account: None, self.entry)
         # What a gateway raises instead of an answer.
         self.failure: Exception | None = None
         monkeypatch.setattr(services, "submit_async", self._submit)
@@ -238,12 +241,31 @@ class Front:
     async def _submit(self, command: Command) -> Outcome:
         return self.command(command)
 
-    async def _submit_many(self, commands: Sequence[Command]) -> list[Outcome]:
+    async def _submit_many(self, commands: Sequence[Command], **places: object) -> list[Outcome]:
         return [self.command(command) for command in commands]
 
     @staticmethod
     async def _load_nothing(markets: list[LiveMarket], now: int) -> None:
         """Begin without history: there is no database here."""
+
+
+class FakeWire:
+    """The server's end of a socket, without one: remembers what was written and how it ended."""
+
+    packs = False
+    takes_more = True
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.ended: tuple[int, str] | None = None
+        self.heard: Callable[[str | None], None] | None = None
+        self.drained: Callable[[], None] | None = None
+
+    def write(self, frames: bytes) -> None:
+        self.written += frames
+
+    def end(self, code: int, reason: str) -> None:
+        self.ended = (code, reason)
 
 
 class Socket:
@@ -267,13 +289,26 @@ class Socket:
     def told(self) -> list[dict[str, Any]]:
         """Return all that waits to be read, as (decoded) frames."""
         frames = []
-        while (text := self.client.take()) is not None:
-            frames.append(json.loads(text))
+        while (message := self.client.take()) is not None:
+            frames.append(json.loads(message.body))
         return frames
 
     def data(self) -> list[dict[str, Any]]:
         """Return what streams told, without their names."""
         return [frame["data"] for frame in self.told()]
+
+
+def frames_in(data: bytes) -> list[bytes]:
+    """Return the payloads of whole unmasked frames, as a client reads them."""
+    payloads, at = [], 0
+    while at < len(data):
+        size, at = data[at + 1], at + 2
+        wide = {126: 2, 127: 8}.get(size, 0)
+        if wide:
+            size, at = int.from_bytes(data[at : at + wide], "big"), at + wide
+        payloads.append(data[at : at + size])
+        at += size
+    return payloads
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import time
 from base64 import b64decode, b64encode
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ from django.test import Client
 from nacl.signing import SigningKey
 
 from accounts import services as accounts
-from accounts.models import Account
+from accounts.models import Account, TokenTerms
 from compliance import services as compliance
 from compliance.models import Customer
 from engine.commands import (
@@ -95,13 +96,28 @@ class Trader:
         return Client().get(path + query, headers=headers)
 
     def send(self, method: str, path: str, instruction: str, body: dict[str, Any]) -> Any:
-        pairs = [(name, _signed_text(value)) for name, value in body.items()]
+        pairs = [(name, signed_text(value)) for name, value in body.items()]
         return Client().generic(
             method,
             path,
             json.dumps(body),
             "application/json",
             headers=self.headers(instruction, pairs),
+        )
+
+
+def open_chains() -> None:
+    """Let USDC and SOL come in and go out, over a chain each."""
+    usdc = {"asset": "USDC", "blockchain": "Ethereum", "native_decimals": 6}
+    sol = {"asset": "SOL", "blockchain": "Solana", "native_decimals": 9}
+    for terms, least in ((usdc, Decimal(5 * 10**6)), (sol, Decimal(10**8))):
+        TokenTerms.objects.create(
+            **terms,
+            deposit_enabled=True,
+            minimum_deposit=least,
+            withdraw_enabled=True,
+            minimum_withdrawal=least,
+            maximum_withdrawal=least * 10**6,
         )
 
 
@@ -113,6 +129,7 @@ def open_house() -> tuple[Trader, Trader]:
         accepted(ListMarket(market=market))
     accepted(UpdatePrices(prices_e8=INDEX_E8))
     refresh()
+    open_chains()
     alice, bob = Trader("alice"), Trader("bob")
     for trader in (alice, bob):
         trader.deposit("USDC", 100_000)
@@ -120,7 +137,7 @@ def open_house() -> tuple[Trader, Trader]:
     return alice, bob
 
 
-def _signed_text(value: Any) -> str:
+def signed_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)

@@ -1,5 +1,8 @@
 """Unmodified backpack-exchange-sdk with nothing but its base URL changed, on a live exchange."""
 
+import time
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -160,6 +163,66 @@ def test_the_largest_quantities_are_asked_for(alice: SdkTrader) -> None:
     )
 
 
+def test_a_strategy_is_created_seen_executing_and_remembered(alice: SdkTrader) -> None:
+    account = alice.account
+    created = account.create_strategy(
+        SPOT,
+        "Bid",
+        "Scheduled",
+        quantity="0.05",
+        duration="5000",
+        interval="1000",
+        randomizedIntervalQuantity="true",
+    )
+    seen = [Decimal(created["executedQuantity"])]
+    while running := [
+        one for one in account.get_open_strategies(SPOT) if one["id"] == created["id"]
+    ]:
+        seen.append(Decimal(running[0]["executedQuantity"]))
+        assert len(seen) < 200, "it does not end"
+        time.sleep(0.1)
+    assert len(set(seen)) >= 3, "nothing was seen executing"
+    assert seen == sorted(seen)
+    (ended,) = account.get_strategy_history(strategyId=created["id"], symbol=SPOT)
+    assert (ended["status"], ended["executedQuantity"]) == ("Completed", "0.05")
+    assert created["createdAt"] == _millis(ended["createdAt"])
+
+
+def test_strategies_are_cancelled_with_their_orders(alice: SdkTrader) -> None:
+    account = alice.account
+    plan: dict[str, Any] = {
+        "symbol": SPOT,
+        "side": "Bid",
+        "strategyType": "Scheduled",
+        "quantity": "1",
+        "price": conversation.away_from_market(alice, SPOT),
+        "duration": "3600000",
+        "interval": "1800000",
+    }
+    first = account.create_strategy(**plan, clientStrategyId=77)
+    second = account.create_strategy(**plan)
+    assert account.get_strategy(SPOT, clientStrategyId=77)["id"] == first["id"]
+    with pytest.raises(BackpackAPIError) as refusal:
+        account.create_strategy(**plan, clientStrategyId=77)
+    assert refusal.value.code == "INVALID_CLIENT_REQUEST"
+    # The first order of each is placed right after it is created.
+    until = time.monotonic() + 10
+    while len(alice.open_orders(SPOT)) < 2:
+        assert time.monotonic() < until, "their orders do not rest"
+    assert account.cancel_strategy(SPOT, strategyId=first["id"])["status"] == "Cancelled"
+    ended = account.cancel_all_strategies(SPOT)
+    assert [(one["id"], one["status"]) for one in ended] == [(second["id"], "Cancelled")]
+    assert alice.open_orders(SPOT) == account.get_open_strategies() == []
+    with pytest.raises(BackpackAPIError) as refusal:
+        account.get_strategy(SPOT, strategyId=first["id"])
+    assert refusal.value.code == "RESOURCE_NOT_FOUND"
+
+
+def _millis(text: str) -> int:
+    """Return an ISO time, which is in UTC but does not say so, in milliseconds."""
+    return round(datetime.fromisoformat(text + "+00:00").timestamp() * 1_000)
+
+
 def test_a_number_in_exponent_form_is_signed_as_written(alice: SdkTrader) -> None:
     with pytest.raises(BackpackAPIError) as refusal:
         alice.account.execute_order(
@@ -176,3 +239,23 @@ def test_an_order_without_a_price_is_refused(alice: SdkTrader) -> None:
     with pytest.raises(BackpackAPIError) as refusal:
         alice.account.execute_order(orderType="Limit", side="Bid", symbol=SPOT, quantity="1")
     assert refusal.value.code in ("INVALID_ORDER", "INVALID_PRICE", "INVALID_CLIENT_REQUEST")
+
+
+def test_prices_and_positions_are_read_over_time(alice: SdkTrader, bob: SdkTrader) -> None:
+    for price_type in ("Index", "Mark"):
+        for interval, back in (("1m", 120), ("1s", 10)):
+            start = int(time.time()) - back
+            # The client's own annotation says lists; it hands through what the server sends.
+            rows: Any = alice.public.get_klines(PERP, interval, start, priceType=price_type)
+            priced = [row for row in rows if row["close"] is not None]
+            assert priced, f"no {interval} candle of the {price_type} price"
+            assert {row["trades"] for row in rows} == {"0"}
+            assert all(float(row["low"]) <= float(row["high"]) for row in priced)
+    for trader in (alice, bob):
+        held = trader.account.get_position_history(symbol=PERP, limit=10)
+        fills = trader.account.get_fill_history(symbol=PERP)
+        assert bool(held) == bool(fills)
+        assert all(row["symbol"] == PERP for row in held)
+    assert alice.account.get_funding_payments(symbol=PERP) == []
+    assert alice.public.get_funding_interval_rates(PERP) == []
+    assert alice.public.get_prediction_markets() == alice.public.get_prediction_tags() == []

@@ -1,5 +1,6 @@
 """The console over real rows: tables open, none can be edited, withdrawals end with a reason."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -12,26 +13,32 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from nacl.signing import SigningKey
 
+from accounts import arrivals, custody, page_keys
 from accounts.jobs import job_run
-from accounts.models import Balance, JobRun, User, Withdrawal
+from accounts.models import Balance, JobRun, User, Withdrawal, WithdrawalGuard
 from accounts.services import create_sub_account
 from compliance.models import AuditRecord
 from config.schedule import BEAT_SCHEDULE
 from engine.commands import (
+    AcceptQuote,
     AccrueInterest,
     AutoRealize,
     Borrow,
     ConvertDust,
+    CreateStrategy,
     CreditDeposit,
     FundInsurance,
     Lend,
     PlaceOrder,
+    RequestQuote,
     SetLendTerms,
     Side,
+    SubmitQuote,
     TransferFunds,
 )
-from engine.events import CommandRejected
+from engine.events import CommandRejected, QuoteSubmitted, RfqSubmitted
 from engine.pools import HOUR_NS
 from engine.units import AccountId
 from gateway.client import submit
@@ -42,6 +49,7 @@ from sequencer.inline import InlineEngine
 from sequencer.models import Checkpoint, JournalEntry, Snapshot
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import OUT, WITHDRAWAL
+from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
 from trading.models import Market, PositionInterest, StatementClose
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
@@ -71,6 +79,16 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_100, lots=1_000)
     bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_100, lots=1_000)
     accepted(AutoRealize(market="SOL_USDC_PERP"))
+    accepted(
+        CreateStrategy(
+            account=alice.id,
+            market="SOL_USDC",
+            side=Side.ASK,
+            lots=10,
+            duration_ms=60_000,
+            interval_ms=10_000,
+        )
+    )
     alice.deposit("BTC", 1)
     accepted(Lend(account=alice.id, asset="BTC", amount_atoms=100_000_000))
     accepted(Borrow(account=bob.id, asset="BTC", amount_atoms=10_000_000))
@@ -82,8 +100,15 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     accepted(FundInsurance(asset="USDC", amount_atoms=10**6))
     accepted(CreditDeposit(account=savings, asset="BTC", amount_atoms=10))
     accepted(ConvertDust(account=savings, asset="BTC"))
+    asked = accepted(RequestQuote(account=alice.id, market="SOL_USDC", side=Side.BID, lots=100))
+    assert isinstance(asked, RfqSubmitted)
+    rfq = asked.terms.rfq
+    quoted = accepted(SubmitQuote(account=bob.id, rfq=rfq, bid_ticks=9_990, ask_ticks=10_010))
+    assert isinstance(quoted, QuoteSubmitted)
+    accepted(AcceptQuote(account=alice.id, rfq=rfq, quote=quoted.terms.quote))
     assert alice.send("POST", OUT, "withdraw", WITHDRAWAL).status_code == 200
     _write_rare_rows(alice)
+    _write_custody_rows(alice)
     Snapshot.objects.create(sequence=1, at_ns=1, digest="00", chain=b"\0", state=b"\0")
     Checkpoint.objects.create(sequence=1, digest="00")
 
@@ -107,6 +132,19 @@ def _write_rare_rows(trader: Trader) -> None:
         run.fell_short("one of two")
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE
     InterestPayment.objects.create(**row, **position, kind=kind, amount=one, rate_ppb=1)
+
+
+def _write_custody_rows(trader: Trader) -> None:
+    """Give the account an address, a deposit over a chain, and guards."""
+    custody.import_addresses(f"Ethereum,{POOL[0]}")
+    assert address_of(trader).status_code == 200
+    arrivals.credit_arrival(arrived())
+    custody.add_wallet("Ethereum", POOL[1])
+    know(trader)
+    WithdrawalGuard.objects.create(user=trader.user)
+    page_keys.make_page_key(
+        trader.account, b64encode(bytes(SigningKey.generate().verify_key)).decode()
+    )
 
 
 def _savings(trader: Trader) -> int:
@@ -168,7 +206,7 @@ def test_the_first_page_shows_sequence_and_proves_the_ledger(
     assert set(proofs) == {"USDC", "BTC", "SOL"}
     assert all(proof.holds and proof.total == "0" for proof in proofs.values())
     # Custody carries the other side of what came in; money in flight is still in the house.
-    assert proofs["USDC"].custody == "-200001"
+    assert proofs["USDC"].custody == "-200008"
     assert [pool.asset for pool in page.context["pools"]][:1] == ["BTC"]
     assert page.context["pools"][0].utilization.startswith("10")
 
@@ -210,7 +248,7 @@ def test_staff_end_a_withdrawal_with_a_reason(
     row = Withdrawal.objects.get()
     queue = reverse("admin:accounts_withdrawal_changelist")
     act = {"action": action, "_selected_action": [row.pk]}
-    confirmed = act | {"confirmed": "1", "reason": "Seen on the chain"}
+    confirmed = act | {"confirmed": "1", "reason": "Seen on the chain", "answer": HASH}
     refused = staff("support").post(queue, confirmed)
     assert Withdrawal.objects.get().status == "pending", refused.content
     treasury = staff("treasury")
@@ -222,6 +260,8 @@ def test_staff_end_a_withdrawal_with_a_reason(
     assert JournalEntry.objects.filter(command_id=f"audit:{record.pk}").exists()
     treasury.post(queue, confirmed)
     assert Balance.objects.get(account_id=alice.id, asset="USDC").available == left
+    shown = alice.get(OUT, "withdrawalQueryAll").json()[0]["transactionHash"]
+    assert shown == (HASH if action == "settle" else None)
 
 
 def test_risk_closes_a_book_with_a_reason_and_opens_it_again(alice: Trader) -> None:

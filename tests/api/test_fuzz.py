@@ -39,9 +39,12 @@ GOOD: dict[str, Any] = {
     "startTime": 1,
     "symbol": "SOL_USDC",
     "timeInForce": "GTC",
+    "vaultId": 1,
 }
 GOOD_ELSEWHERE: dict[str, dict[str, Any]] = {
+    "/api/v1/vaults/history": {"interval": "1d"},
     "/api/v1/borrowLend": {"side": "Lend", "symbol": "USDC"},
+    "/api/v1/strategy": {"duration": 1_000, "interval": 1_000, "strategyType": "Scheduled"},
     "/wapi/v1/capital/withdrawals": {"symbol": "BTC"},
 }
 TEXTS = (

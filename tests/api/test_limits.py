@@ -15,6 +15,8 @@ from gateway.errors import EngineUnavailable
 from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
 from tests.api.house import Trader, accepted
+from tests.api.test_rest_accounts import OUT
+from tests.api.test_rest_accounts import WITHDRAWAL as TO_AN_ADDRESS
 
 BORROW = "/api/v1/account/limits/borrow"
 ORDER = "/api/v1/account/limits/order"
@@ -44,8 +46,8 @@ def move(trader: Trader, side: str, quantity: str, symbol: str) -> Any:
 
 
 def withdraw(trader: Trader, quantity: str, symbol: str, **more: Any) -> Any:
-    body = {"address": "x", "blockchain": "Solana", "quantity": quantity, "symbol": symbol, **more}
-    return trader.send("POST", "/wapi/v1/capital/withdrawals", "withdraw", body)
+    body = TO_AN_ADDRESS | {"quantity": quantity, "symbol": symbol, **more}
+    return trader.send("POST", OUT, "withdraw", body)
 
 
 @pytest.mark.parametrize(("symbol", "lent"), [("USDC", "50000"), ("BTC", "3")])

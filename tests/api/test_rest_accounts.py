@@ -14,8 +14,9 @@ from engine.units import AccountId
 from tests.api.house import Trader, accepted
 
 OUT = "/wapi/v1/capital/withdrawals"
+TARGET = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 WITHDRAWAL = {
-    "address": "0xTARGET",
+    "address": TARGET,
     "blockchain": "Ethereum",
     "quantity": "10.5",
     "symbol": "USDC",
@@ -425,7 +426,7 @@ def test_a_withdrawal_goes_in_flight_with_its_address(alice: Trader) -> None:
         "status": "pending",
         "subaccountId": None,
         "symbol": "USDC",
-        "toAddress": "0xTARGET",
+        "toAddress": TARGET,
         "transactionHash": None,
         "triggerAt": None,
     }
@@ -450,6 +451,27 @@ def test_the_same_withdrawal_sent_twice_happens_once(alice: Trader) -> None:
     ]
     assert replies[0] == replies[1]
     assert Withdrawal.objects.count() == 2
+    # The same 64 bytes with other base64 padding bits would be another digest.
+    sealed = headers["X-Signature"]
+    last = sealed[85]
+    assert last in "AQgw"
+    headers["X-Signature"] = f"{sealed[:85]}{chr(ord(last) + 1)}=="
+    reply = Client().post(OUT, body, content_type="application/json", headers=headers)
+    assert refusal(reply) == (400, "INVALID_CLIENT_REQUEST", "Invalid signature")
+
+
+def test_a_refused_withdrawal_is_refused_again_when_there_is_money(alice: Trader) -> None:
+    body = WITHDRAWAL | {"quantity": "150000", "clientId": "late"}
+    headers = alice.headers("withdraw", list(body.items()))
+    answers = []
+    for _ in range(2):
+        reply = Client().post(OUT, body, content_type="application/json", headers=headers)
+        answers.append(refusal(reply))
+        alice.deposit("USDC", 100_000)
+    assert answers[0] == answers[1]
+    assert answers[0][1] == "INSUFFICIENT_FUNDS"
+    assert not Withdrawal.objects.exists()
+    assert alice.send("POST", OUT, "withdraw", body).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -464,6 +486,9 @@ def test_the_same_withdrawal_sent_twice_happens_once(alice: Trader) -> None:
         ({"symbol": "NONE"}, "INVALID_ASSET"),
         ({"blockchain": "Moon"}, "INVALID_CLIENT_REQUEST"),
         ({"address": ""}, "INVALID_CLIENT_REQUEST"),
+        ({"address": "0xTARGET"}, "INVALID_CLIENT_REQUEST"),
+        # One letter of the checksum is wrong.
+        ({"address": TARGET.replace("Aed", "AeD")}, "INVALID_CLIENT_REQUEST"),
     ],
 )
 def test_a_withdrawal_that_cannot_be_changes_nothing(
@@ -472,7 +497,7 @@ def test_a_withdrawal_that_cannot_be_changes_nothing(
     answer = alice.send("POST", OUT, "withdraw", WITHDRAWAL | change)
     assert refusal(answer)[:2] == (400, code)
     assert not Withdrawal.objects.exists()
-    assert not WithdrawalInstruction.objects.exists()
+    assert not WithdrawalInstruction.objects.exclude(client_id=None).exists()
     assert Balance.objects.get(account_id=alice.id, asset="USDC").available == 100_000_000_000
 
 

@@ -3,14 +3,37 @@
 import asyncio
 import json
 import time
+from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
+import msgspec
 import pytest
 
-from edge import feeds
-from edge.feeds import Client
-from engine.commands import PlaceOrder, Side, UpdatePrices
-from tests.api.front import Front, Socket, front
+from edge import clients, open_interest
+from edge.clients import Client
+from edge.frames import Message
+from edge.open_interest import OpenInterest
+from edge.private import ORIGINS
+from edge.wire import WIRE
+from engine.commands import (
+    AdvanceTime,
+    CreateStrategy,
+    Lend,
+    OrderType,
+    PlaceOrder,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    UpdatePrices,
+)
+from engine.events import BorrowLendMoved, Event, OrderFilled, StrategyCreated
+from engine.kinds import BorrowLendKind, MovementSource, OrderStatus, OrderTerms, SystemOrder
+from engine.units import AccountId, OrderId
+from gateway.feed import FeedBatch, decode_events
+from sequencer.batch import Entry
+from sequencer.publish import feed_item
+from tests.api.front import FakeWire, Front, Socket, frames_in, front
 from trading.live import LIVE
 
 __all__ = ["front"]
@@ -203,6 +226,26 @@ def test_a_private_order_is_told_from_its_entry_to_its_end(front: Front) -> None
     )
 
 
+def test_an_order_of_a_strategy_names_it(front: Front) -> None:
+    front.order(front.bob, side="Ask", price="100", quantity="1")
+    socket = front.socket()
+    socket.subscribe("account.orderUpdate", user=front.alice)
+    plan = CreateStrategy(
+        account=front.alice.account,
+        market=SOL,
+        side=Side.BID,
+        lots=100,
+        duration_ms=2_000,
+        interval_ms=1_000,
+    )
+    created = front.accepted(plan).answer
+    assert isinstance(created, StrategyCreated)
+    front.accepted(AdvanceTime())
+    told = [(data["e"], data["q"], data["H"]) for data in socket.data()]
+    strategy_id = created.terms.strategy_id
+    assert told == [("orderAccepted", "0.50", strategy_id), ("orderFill", "0.50", strategy_id)]
+
+
 def test_an_order_that_expires_says_why(front: Front) -> None:
     socket = front.socket()
     socket.subscribe(f"account.orderUpdate.{SOL}", user=front.alice)
@@ -251,6 +294,160 @@ def test_a_balance_is_told_when_it_changes(front: Front) -> None:
     }
 
 
+class House(StrEnum):
+    """The wire's names for orders of the house, also those which the engine does not know yet."""
+
+    ADL = "LiquidatePositionOnAdl"
+    BACKSTOP = "LiquidatePositionOnBackstop"
+    BOOK = "LiquidatePositionOnBook"
+    CLOSED = "OrderBookClosed"
+    CONVERSION = "CollateralConversion"
+    EXPIRY = "FutureExpiry"
+
+
+def filled_by_house(
+    account: AccountId, system: House, *, trade: int = 1, side: Side = Side.ASK
+) -> OrderFilled:
+    return OrderFilled(
+        terms=OrderTerms(
+            order_id=OrderId(77),
+            account=account,
+            market=PERP,
+            side=side,
+            type=OrderType.LIMIT,
+            price_ticks=9_900,
+            lots=150,
+            quote_atoms=None,
+            time_in_force=TimeInForce.IOC,
+            self_trade_prevention=SelfTradePrevention.REJECT_TAKER,
+            post_only=False,
+            reduce_only=True,
+            client_id=None,
+            created_at_ns=time.time_ns(),
+            system=system,  # type: ignore[arg-type]
+        ),
+        status=OrderStatus.FILLED,
+        lots_open=0,
+        executed_lots=150,
+        executed_quote_atoms=148_500_000,
+        trade_id=trade,
+        price_ticks=9_900,
+        lots=150,
+        quote_atoms=148_500_000,
+        fee_atoms=0,
+        fee_asset="USDC",
+        is_maker=False,
+        at_ns=time.time_ns(),
+    )
+
+
+def tell(front: Front, *events: Event) -> None:
+    """Give events to the edge as the engine's feed does, over the wire's own item."""
+    entry = Entry(sequence=1, at_ns=time.time_ns(), command_id="", command=b"", events=events)
+    # The decoder of what is sealed knows the engine's own kinds only, so these come unsealed.
+    item = msgspec.structs.replace(feed_item(entry), private=b"", accounts=(), events=events)
+    front.keeper.apply(FeedBatch((item,)))
+
+
+@pytest.mark.parametrize(
+    ("system", "origin", "liquidates"),
+    [
+        (House.BOOK, "LIQUIDATION_AUTOCLOSE", True),
+        (House.ADL, "ADL_AUTOCLOSE", True),
+        (House.BACKSTOP, "BACKSTOP_LIQUIDITY_PROVIDER", True),
+        (House.CONVERSION, "COLLATERAL_CONVERSION", False),
+        (House.EXPIRY, "SETTLEMENT_AUTOCLOSE", False),
+        (House.CLOSED, "SETTLEMENT_AUTOCLOSE", False),
+    ],
+)
+def test_an_order_of_the_house_says_why_and_a_liquidation_is_public(
+    front: Front, system: House, origin: str, liquidates: bool
+) -> None:
+    public, own = front.socket(), front.socket()
+    public.subscribe("liquidation", f"liquidation.{PERP}", f"liquidation.{SOL}")
+    own.subscribe("account.orderUpdate", user=front.alice)
+    mine = filled_by_house(front.alice.account, system)
+    # Where both sides are the house's, the trade is told once.
+    other = filled_by_house(front.bob.account, system, side=Side.BID)
+    tell(front, mine, other)
+    (update,) = own.data()
+    assert (update["e"], update["O"], update["r"]) == ("orderFill", origin, True)
+    told = public.told()
+    wanted = ["liquidation", f"liquidation.{PERP}"] if liquidates else []
+    assert [frame["stream"] for frame in told] == wanted
+    for frame in told:
+        assert without_times(frame["data"]) == {
+            "e": "liquidation",
+            "s": PERP,
+            "p": "99.00",
+            "q": "1.50",
+            "S": "Ask",
+        }
+
+
+def test_every_order_of_the_house_has_an_origin() -> None:
+    assert set(SystemOrder) <= ORIGINS.keys()
+
+
+def test_a_movement_of_a_lend_is_told_in_the_words_of_its_history(front: Front) -> None:
+    socket = front.socket()
+    socket.subscribe("account.x.borrowLend", user=front.alice)
+    front.accepted(Lend(account=front.alice.account, asset="USDC", amount_atoms=1_500_000))
+    front.accepted(Lend(account=front.bob.account, asset="USDC", amount_atoms=1_000_000))
+    (data,) = socket.data()
+    assert without_times(data) == {
+        "e": "borrowLend",
+        "eventType": "Lend",
+        "positionId": f"{front.alice.account}-USDC",
+        "quantity": "1.5",
+        "source": "Manual",
+        "symbol": "USDC",
+    }
+
+
+def test_the_feed_carries_movements_sealed(front: Front) -> None:
+    moved = BorrowLendMoved(
+        account=front.alice.account,
+        asset="USDC",
+        kind=BorrowLendKind.LEND,
+        source=MovementSource.AUTO_LEND,
+        amount_atoms=5,
+    )
+    item = feed_item(Entry(sequence=1, at_ns=1, command_id="", command=b"", events=(moved,)))
+    assert item.events == ()
+    assert item.accounts == (front.alice.account,)
+    assert decode_events(item.private) == [moved]
+
+
+def test_open_interest_is_told_each_minute_and_to_who_comes(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    async def rows(query: str) -> list[tuple[object, ...]]:
+        reads.append(query)
+        return [(PERP, Decimal(250))]
+
+    monkeypatch.setattr(open_interest, "rows", rows)
+    socket, late = front.socket(), front.socket()
+    socket.subscribe(f"openInterest.{PERP}", f"openInterest.{SOL}", "openInterest.NO_SUCH")
+    told = OpenInterest(front.topics, LIVE)
+
+    async def talk() -> None:
+        await told.tell(socket.client, f"openInterest.{PERP}")
+        for _ in range(50):
+            await told.tell(late.client, f"openInterest.{PERP}")
+            await told.tell(late.client, f"openInterest.{SOL}")
+        await told.tell_all()
+
+    asyncio.run(talk())
+    first, periodic = socket.data()
+    assert {**first, "E": 0} == {"e": "openInterest", "E": 0, "s": PERP, "o": "2.50"}
+    assert {**periodic, "E": 0} == {**first, "E": 0}
+    assert len(late.data()) == 50
+    assert len(reads) == 1, "however many ask"
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -267,6 +464,9 @@ def test_a_balance_is_told_when_it_changes(front: Front) -> None:
         ('{"method":"SUBSCRIBE","params":["kline.2m.SOL_USDC"]}', 4006),
         ('{"method":"SUBSCRIBE","params":["trade"]}', 4006),
         ('{"method":"SUBSCRIBE","params":["depth.500ms.SOL_USDC"]}', 4008),
+        ('{"method":"SUBSCRIBE","params":["openInterest"]}', 4006),
+        ('{"method":"SUBSCRIBE","params":["liquidation."]}', 4006),
+        ('{"method":"SUBSCRIBE","params":["account.x.margin"]}', 4003),
     ],
 )
 def test_a_wrong_message_is_answered_with_its_code(front: Front, text: str, code: int) -> None:
@@ -289,6 +489,19 @@ def test_an_unknown_symbol_and_an_unsubscribe_are_silent(front: Front) -> None:
     assert front.topics.find(f"trade.{SOL}") is None
 
 
+def test_public_and_private_names_share_a_message(front: Front) -> None:
+    socket = front.socket()
+    socket.subscribe(f"trade.{SOL}", "account.orderUpdate", "account.nonsense", "x", user=front.bob)
+    errors = [frame["error"]["code"] for frame in socket.told()]
+    assert errors == [4006, 4006]
+    trade_once(front)
+    kinds = [data["e"] for data in socket.data()]
+    assert sorted(kinds) == ["orderAccepted", "orderFill", "trade"]
+    socket.say(json.dumps({"method": "UNSUBSCRIBE", "params": ["account.orderUpdate"]}))
+    trade_once(front)
+    assert [data["e"] for data in socket.data()] == ["trade"]
+
+
 def test_a_revoked_key_hears_no_more(front: Front) -> None:
     socket = serve(front)
     socket.subscribe("account.orderUpdate", f"trade.{SOL}", user=front.alice)
@@ -309,7 +522,7 @@ def serve(front: Front) -> Socket:
 def test_a_client_that_does_not_read_is_cut_off(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "MAX_QUEUED", 3)
+    monkeypatch.setattr(clients, "MAX_QUEUED", 3)
     socket = front.socket()
     socket.subscribe(f"trade.{SOL}", f"bookTicker.{SOL}")
     for _ in range(3):
@@ -321,9 +534,11 @@ def test_a_client_that_does_not_read_is_cut_off(
 
 def test_values_which_replace_each_other_do_not_pile_up() -> None:
     client = Client()
-    for number in range(feeds.MAX_QUEUED * 2):
-        client.push_latest("ticker.X", str(number))
-    assert client.take() == str(feeds.MAX_QUEUED * 2 - 1)
+    for number in range(clients.MAX_QUEUED * 2):
+        client.push_latest("ticker.X", Message(b"%d" % number))
+    last = client.take()
+    assert last is not None
+    assert last.body == b"%d" % (clients.MAX_QUEUED * 2 - 1)
     assert client.take() is None
     assert not client.overrun
 
@@ -338,23 +553,29 @@ def test_trades_which_the_database_gave_are_not_counted_twice(front: Front) -> N
 
 def test_a_socket_is_served_from_its_handshake_to_its_end(front: Front) -> None:
     sent: list[dict[str, Any]] = []
+    wire = FakeWire()
 
     async def talk() -> None:
         said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         said.put_nowait({"type": "websocket.connect"})
         frame = json.dumps({"method": "SUBSCRIBE", "params": [f"trade.{SOL}"]})
+        # Before the handshake is answered messages come the long way, later ones directly.
         said.put_nowait({"type": "websocket.receive", "text": frame})
 
         async def send(message: Any) -> None:
             sent.append(dict(message))
-            if message["type"] == "websocket.send":
-                said.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
-        serving = asyncio.create_task(front.feeds.serve({"path": "/"}, said.get, send))
+        scope = {"path": "/", "client": ("127.0.0.1", 1), "extensions": {WIRE: wire}}
+        serving = asyncio.create_task(front.feeds.serve(scope, said.get, send))
         while front.topics.find(f"trade.{SOL}") is None:
             await asyncio.sleep(0)
+        assert wire.heard is not None
+        wire.heard(json.dumps({"method": "SUBSCRIBE", "params": ["nonsense"]}))
         front.command(bid_and_ask[0])
         front.command(bid_and_ask[1])
+        while not wire.written:
+            await asyncio.sleep(0)
+        said.put_nowait({"type": "websocket.disconnect", "code": 1000})
         await asyncio.wait_for(serving, 5)
 
     bid_and_ask = [
@@ -362,8 +583,10 @@ def test_a_socket_is_served_from_its_handshake_to_its_end(front: Front) -> None:
         for user, side in ((front.alice, Side.ASK), (front.bob, Side.BID))
     ]
     asyncio.run(talk())
-    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send"]
-    assert json.loads(sent[1]["text"])["data"]["e"] == "trade"
+    assert [message["type"] for message in sent] == ["websocket.accept"]
+    error, trade = (json.loads(text) for text in frames_in(wire.written))
+    assert error["error"]["code"] == 4006
+    assert trade["data"]["e"] == "trade"
     assert front.topics.find(f"trade.{SOL}") is None, "who has left is forgotten"
 
 

@@ -7,7 +7,7 @@ which drifts from what it sums, and an event which does not tell what happened, 
 from collections import defaultdict
 
 from engine.commands import Side
-from engine.invariants import check_clearing, check_triggers
+from engine.invariants import check_clearing, check_rfqs, check_strategies, check_triggers
 from engine.margin import MarginType, health, standing
 from engine.state import State
 from engine.units import RAY, div_ceil
@@ -25,6 +25,20 @@ def check_all(state: State, mirror: Mirror) -> None:
     holds_are_explained_by_open_orders(state, mirror)
     position_sums_are_explained_by_open_orders(state, mirror)
     kept_margin_is_margin_recomputed(state)
+    strategies_are_told(state, mirror)
+    requests_and_quotes_are_told(state, mirror)
+
+
+def requests_and_quotes_are_told(state: State, mirror: Mirror) -> None:
+    """Open requests and live quotes are those which events told of, and all end by themselves."""
+    check_rfqs(state)
+    assert {number: rfq.expires_ns for number, rfq in state.rfqs.items()} == mirror.rfqs
+    live = {
+        quote.terms.quote: quote.terms
+        for rfq in state.rfqs.values()
+        for quote in rfq.quotes.values()
+    }
+    assert live == mirror.quotes
 
 
 def ledger_sums_to_zero(state: State, mirror: Mirror) -> None:
@@ -195,6 +209,15 @@ def kept_margin_is_margin_recomputed(state: State) -> None:
         found = health(state, account, MarginType.INITIAL)
         needed = found.margin + found.open_loss + found.fee_reserve
         assert standing(state, account) == (found.equity, needed), account.account_id
+
+
+def strategies_are_told(state: State, mirror: Mirror) -> None:
+    """What runs is what events said runs, with the sum of its fills; one order of it may rest."""
+    check_strategies(state)
+    assert list(state.strategies) == list(mirror.strategies)
+    for strategy_id, strategy in state.strategies.items():
+        done = (strategy.executed_lots, strategy.executed_quote)
+        assert done == mirror.filled_for[strategy_id], strategy_id
 
 
 def margin_is_met(state: State, account_id: int, *, slack_micros: int) -> None:

@@ -72,6 +72,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         state = exchange.engine.state
         before = digest(state)
         reducing = isinstance(command, c.PlaceOrder) and self._reduces(command)
+        held = {key: position.lots for key, position in exchange.mirror.positions.items()}
         events = exchange.apply(command)
         answer = events[0]
         if isinstance(answer, e.CommandRejected):
@@ -82,6 +83,9 @@ class ExchangeMachine(RuleBasedStateMachine):
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
             fills = sum(isinstance(event, e.OrderFilled) for event in events)
             invariants.margin_is_met(state, account, slack_micros=2 * fills + 2)
+        for event in events:
+            if isinstance(event, e.RfqFilled | e.QuoteFilled):
+                self._quoted_margin_is_met(event, held)
         sequence, at_ns, command_id, _ = exchange.journal[-1]
         after = digest(state)
         assert after != before, "even a refused command has a number"
@@ -107,6 +111,22 @@ class ExchangeMachine(RuleBasedStateMachine):
             0 < lots >= size if command.side is c.Side.ASK else 0 < -lots >= size
         )
 
+    def _quoted_margin_is_met(
+        self, event: e.RfqFilled | e.QuoteFilled, held: dict[tuple[int, str], int]
+    ) -> None:
+        """Whoever took on risk by a quoted trade has the initial margin for it right after."""
+        account, market = event.terms.account, event.terms.market
+        side = event.side if isinstance(event, e.QuoteFilled) else event.terms.side
+        lots = held.get((account, market), 0)
+        same = sum(
+            order.lots_open
+            for order in self.exchange.mirror.orders_of(account, market)
+            if order.terms.side is side and not order.terms.reduce_only
+        )
+        size = event.lots + same
+        if not (0 < lots >= size if side is c.Side.ASK else 0 < -lots >= size):
+            invariants.margin_is_met(self.exchange.engine.state, account, slack_micros=4)
+
     @rule(account=ACCOUNTS, asset=ASSETS, amount=AMOUNTS)
     def deposit(self, account: AccountId, asset: str, amount: int) -> None:
         self.do(
@@ -120,6 +140,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         self, account: AccountId, asset: str, amount: int, redeem: bool, borrow: bool
     ) -> None:
         self.withdrawals += 1
+        # Every other one pays a fee, at times as much as it takes out: refused.
+        fee = self.withdrawals % 2 * min(amount, 3) * UNIT[asset]
         self.do(
             c.RequestWithdrawal(
                 account=account,
@@ -128,6 +150,7 @@ class ExchangeMachine(RuleBasedStateMachine):
                 withdrawal=self.withdrawals,
                 auto_lend_redeem=redeem,
                 auto_borrow=borrow,
+                fee_atoms=fee,
             )
         )
 
@@ -311,8 +334,12 @@ class ExchangeMachine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.exchange.engine.due_ns is not None)
-    @rule()
-    def advance_time(self) -> None:
+    @rule(seconds=st.sampled_from([0, 0, 1, 2]))
+    def advance_time(self, seconds: int) -> None:
+        self._advance(seconds)
+
+    def _advance(self, seconds: int) -> None:
+        self.exchange.wait(seconds)
         self.do(c.AdvanceTime())
 
     @precondition(lambda self: self.exchange.mirror.orders or self.exchange.mirror.waiting)
@@ -336,6 +363,165 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.do(c.CancelAllOrders(account=account, market=market, kind=kind))
         if kind is not c.CancelKind.CONDITIONAL:
             assert not self.exchange.mirror.orders_of(account, market)
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        offset=st.one_of(st.none(), st.integers(min_value=-30, max_value=30)),
+        size=st.integers(min_value=1, max_value=60),
+        slices=st.integers(min_value=1, max_value=5),
+        flags=st.sampled_from([{}, {}, {"randomized": True}, {"reduce_only": True}]),
+        waits=st.lists(st.sampled_from([0, 1, 1, 2]), max_size=3),
+    )
+    def create_strategy(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        offset: int | None,
+        size: int,
+        slices: int,
+        flags: dict[str, Any],
+        waits: list[int],
+    ) -> None:
+        self.do(
+            c.CreateStrategy(
+                account=account,
+                market=market,
+                side=side,
+                lots=size * LOTS[market] // 10,
+                duration_ms=slices * 1_000,
+                interval_ms=1_000,
+                price_ticks=None if offset is None else MID[market] + offset,
+                **flags,
+            )
+        )
+        for seconds in waits:
+            self._advance(seconds)
+
+    @precondition(lambda self: self.exchange.mirror.strategies)
+    @rule(pick=st.integers(min_value=0, max_value=200), everywhere=st.booleans())
+    def cancel_strategies(self, pick: int, everywhere: bool) -> None:
+        running = list(self.exchange.mirror.strategies.values())
+        terms = running[pick % len(running)].terms
+        asked = terms.command
+        if everywhere:
+            self.do(c.CancelAllStrategies(account=asked.account))
+            return
+        self.do(
+            c.CancelStrategy(
+                account=asked.account, market=asked.market, strategy_id=terms.strategy_id
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        size=st.integers(min_value=1, max_value=200),
+        by_quote=st.booleans(),
+        limit=st.sampled_from([None, None, 0, 20]),
+        flags=st.sampled_from([{}, {}, {"auto_borrow": True}, {"auto_lend_redeem": False}]),
+    )
+    def request_quote(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        market: str,
+        side: c.Side,
+        size: int,
+        by_quote: bool,
+        limit: int | None,
+        flags: dict[str, Any],
+    ) -> None:
+        amount: dict[str, Any] = (
+            {"quote_atoms": size * 1_234_567} if by_quote else {"lots": size * LOTS[market] // 10}
+        )
+        if limit is not None:
+            amount["price_ticks"] = MID[market] + (limit if side is c.Side.BID else -limit)
+            amount["mode"] = c.ExecutionMode.IMMEDIATE if limit else c.ExecutionMode.AWAIT_ACCEPT
+        self.do(c.RequestQuote(account=account, market=market, side=side, **amount, **flags))
+
+    @precondition(lambda self: self.exchange.mirror.rfqs)
+    @rule(
+        account=ACCOUNTS,
+        pick=st.integers(min_value=0, max_value=20),
+        middle=st.integers(min_value=-25, max_value=25),
+        width=st.integers(min_value=0, max_value=20),
+        flags=st.sampled_from([{}, {"auto_borrow": True}, {"auto_lend": True}]),
+    )
+    def submit_quote(
+        self, account: AccountId, pick: int, middle: int, width: int, flags: dict[str, Any]
+    ) -> None:
+        numbers = list(self.exchange.mirror.rfqs)
+        rfq = self.exchange.engine.state.rfqs[numbers[pick % len(numbers)]].terms
+        price = MID[rfq.market] + middle
+        self.do(
+            c.SubmitQuote(
+                account=account, rfq=rfq.rfq, bid_ticks=price, ask_ticks=price + width, **flags
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        maker=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(c.Side),
+        size=st.integers(min_value=1, max_value=3_000),
+        price=st.integers(min_value=-25, max_value=25),
+        flags=st.sampled_from([{}, {"auto_borrow": True}]),
+    )
+    def trade_by_quote(  # noqa: PLR0917
+        self,
+        account: AccountId,
+        maker: AccountId,
+        market: str,
+        side: c.Side,
+        size: int,
+        price: int,
+        flags: dict[str, Any],
+    ) -> None:
+        lots, ticks = size * LOTS[market] // 10, MID[market] + price
+        asked = self.do(
+            c.RequestQuote(account=account, market=market, side=side, lots=lots, **flags)
+        )
+        if not isinstance(asked, e.RfqSubmitted):
+            return
+        rfq = asked.terms.rfq
+        quoted = self.do(
+            c.SubmitQuote(account=maker, rfq=rfq, bid_ticks=ticks, ask_ticks=ticks, **flags)
+        )
+        if isinstance(quoted, e.QuoteSubmitted):
+            self.do(c.AcceptQuote(account=account, rfq=rfq, quote=quoted.terms.quote))
+
+    @precondition(lambda self: self.exchange.mirror.quotes)
+    @rule(account=ACCOUNTS, pick=st.integers(min_value=0, max_value=20), own=st.booleans())
+    def accept_quote(self, account: AccountId, pick: int, own: bool) -> None:
+        terms = list(self.exchange.mirror.quotes.values())
+        quoted = terms[pick % len(terms)]
+        asked = self.exchange.engine.state.rfqs[quoted.rfq].terms
+        self.do(
+            c.AcceptQuote(
+                account=asked.account if own else account, rfq=quoted.rfq, quote=quoted.quote
+            )
+        )
+
+    @precondition(lambda self: self.exchange.mirror.rfqs)
+    @rule(
+        pick=st.integers(min_value=0, max_value=20),
+        kind=st.sampled_from([c.RefreshQuoteRequest, c.CancelQuoteRequest]),
+    )
+    def refresh_or_cancel(self, pick: int, kind: Any) -> None:
+        numbers = list(self.exchange.mirror.rfqs)
+        asked = self.exchange.engine.state.rfqs[numbers[pick % len(numbers)]].terms
+        self.do(kind(account=asked.account, rfq=asked.rfq))
+
+    @precondition(lambda self: self.exchange.mirror.rfqs)
+    @rule(seconds=st.sampled_from([0, 1, 30, 50]))
+    def let_requests_end(self, seconds: int) -> None:
+        self._advance(seconds)
+        now = self.exchange.at_ns
+        assert all(until_ns > now for until_ns in self.exchange.mirror.rfqs.values())
 
     @rule(
         account=ACCOUNTS,

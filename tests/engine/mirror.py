@@ -11,7 +11,7 @@ from typing import Any
 from engine import events as e
 from engine.catalog import Asset, Market
 from engine.commands import Side
-from engine.kinds import OrderStatus, OrderTerms
+from engine.kinds import OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
 from engine.units import AccountId, OrderId
 
 LIVE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -49,6 +49,12 @@ class Mirror:
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
         self.insured: defaultdict[str, int] = defaultdict(int)
         self.clearings: dict[str, e.ClearingChanged] = {}
+        self.strategies: dict[OrderId, e.StrategyChanged | e.StrategyCreated] = {}
+        # Executed (lots, quote atoms) of each strategy: the sum of its orders' fills.
+        self.filled_for: defaultdict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        # Open requests for quote by their number, with until when; live quotes by theirs.
+        self.rfqs: dict[int, int] = {}
+        self.quotes: dict[int, QuoteTerms] = {}
 
     def read(self, events: tuple[e.Event, ...]) -> None:
         """Take in the events of one command, in their order."""
@@ -119,7 +125,7 @@ class Mirror:
 
     def _withdrawal_settled(self, event: e.WithdrawalSettled) -> None:
         if not event.returned:
-            self.withdrawn[event.asset] += event.amount_atoms
+            self.withdrawn[event.asset] += event.amount_atoms - event.fee_atoms
 
     def _placed(self, event: e.OrderPlaced) -> None:
         if event.status in LIVE:
@@ -145,6 +151,9 @@ class Mirror:
         del self.waiting[event.terms.order_id]
 
     def _filled(self, event: e.OrderFilled) -> None:
+        if event.terms.strategy is not None:
+            lots, quote = self.filled_for[event.terms.strategy]
+            self.filled_for[event.terms.strategy] = (lots + event.lots, quote + event.quote_atoms)
         if event.status not in LIVE:
             self.orders.pop(event.terms.order_id, None)
         elif event.terms.order_id in self.orders:
@@ -158,8 +167,31 @@ class Mirror:
         of = self.waiting if event.status is OrderStatus.TRIGGER_PENDING else self.orders
         of[event.terms.order_id].lots_open = event.lots_open
 
+    def _created_strategy(self, event: e.StrategyCreated) -> None:
+        self.strategies[event.terms.strategy_id] = event
+
+    def _changed_strategy(self, event: e.StrategyChanged) -> None:
+        told = (event.executed_lots, event.executed_quote_atoms)
+        assert told == self.filled_for[event.terms.strategy_id], event
+        self.strategies[event.terms.strategy_id] = event
+        if event.status is not StrategyStatus.RUNNING:
+            del self.strategies[event.terms.strategy_id]
+
     def _traded(self, event: e.TradeExecuted) -> None:
         self.trades.append(event)
+
+    def _asked(self, event: e.RfqSubmitted | e.RfqRefreshed) -> None:
+        self.rfqs[event.terms.rfq] = event.expires_ns
+
+    def _asks_no_more(self, event: e.RfqCancelled | e.RfqExpired | e.RfqFilled) -> None:
+        del self.rfqs[event.terms.rfq]
+
+    def _quoted(self, event: e.QuoteSubmitted) -> None:
+        if event.status is OrderStatus.NEW:
+            self.quotes[event.terms.quote] = event.terms
+
+    def _quotes_no_more(self, event: e.QuoteCancelled | e.QuoteFilled) -> None:
+        self.quotes.pop(event.terms.quote, None)
 
     def _book(self, event: e.BookChanged) -> None:
         assert event.update_id == self.update_ids[event.market] + 1, "a gap in the update ids"
@@ -195,6 +227,16 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.OrderCancelled: Mirror._ended,
     e.OrderExpired: Mirror._ended,
     e.OrderModified: Mirror._modified,
+    e.StrategyCreated: Mirror._created_strategy,
+    e.StrategyChanged: Mirror._changed_strategy,
     e.TradeExecuted: Mirror._traded,
     e.BookChanged: Mirror._book,
+    e.RfqSubmitted: Mirror._asked,
+    e.RfqRefreshed: Mirror._asked,
+    e.RfqCancelled: Mirror._asks_no_more,
+    e.RfqExpired: Mirror._asks_no_more,
+    e.RfqFilled: Mirror._asks_no_more,
+    e.QuoteSubmitted: Mirror._quoted,
+    e.QuoteCancelled: Mirror._quotes_no_more,
+    e.QuoteFilled: Mirror._quotes_no_more,
 }

@@ -265,7 +265,7 @@ BUGS: dict[Callable[[Patch], None], str] = {
     more_is_at_work_than_there_is: "at work",
     what_is_at_work_is_not_looked_at_again: "at work|pool .* !=",
     profits_earn_more_than_losses_pay: "interest has cost the house|more than losses pay",
-    a_sampled_loss_is_not_summed: "losses sampled",
+    a_sampled_loss_is_not_summed: "(losses|gains) sampled",
     posted_interest_still_waits: "unposted",
     posted_interest_comes_from_nowhere: "off by|more than losses pay",
     the_house_takes_interest_that_is_not_its_own: "interest has cost the house",

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from engine import deals, matching, orders, pending, resting, snapshot, snapshot_waiting, strategies
 from engine import engine as engine_module
-from engine import matching, orders, pending, resting, snapshot, snapshot_waiting
 from engine.book import BookSide
 from engine.ledger import Ledger
 from engine.pools import Pool
 from engine.positions import Position
+from engine.quotes import Rfq
 from engine.units import RAY
 from tests.engine.machine import ExchangeMachine
 
@@ -138,6 +139,32 @@ def a_snapshot_forgets_what_an_order_has_done(patch: Patch) -> None:
     patch.setattr(snapshot, "_ORDER_FIELDS", fields)
 
 
+def a_strategy_that_ends_leaves_its_order(patch: Patch) -> None:
+    patch.setattr(strategies, "_withdraw_child", lambda state, strategy: None)
+
+
+def makers_are_not_asked_for_margin(patch: Patch) -> None:
+    refusal_of = deals.refusal_of
+
+    def trusting(state: Any, deal: Any, party: Any) -> Any:
+        if party is deal.maker and deal.listed.is_perp:
+            return ()
+        return refusal_of(state, deal, party)
+
+    patch.setattr(deals, "refusal_of", trusting)
+
+
+def a_refresh_drops_quotes_in_silence(patch: Patch) -> None:
+    refresh = Rfq.refresh
+
+    def dropping(self: Rfq, at_ns: int) -> None:
+        refresh(self, at_ns)
+        for quote in list(self.quotes.values()):
+            del self.quotes[quote.terms.account]
+
+    patch.setattr(Rfq, "refresh", dropping)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -155,6 +182,9 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     margin_does_not_notice_a_settlement,
     command_ids_are_forgotten,
     a_snapshot_forgets_what_an_order_has_done,
+    a_strategy_that_ends_leaves_its_order,
+    makers_are_not_asked_for_margin,
+    a_refresh_drops_quotes_in_silence,
 )
 
 

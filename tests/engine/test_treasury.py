@@ -6,7 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from engine import commands as c
+from engine.engine import Engine
 from engine.rejects import Reject
+from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
 
@@ -48,6 +50,8 @@ def test_credit_deposit_refuses(changes: dict[str, Any], code: Reject) -> None:
         ({"withdrawal": 1, "amount_atoms": 0}, Reject.INVALID_PARAMETER),
         ({"amount_atoms": 0}, Reject.INVALID_AMOUNT),
         ({"amount_atoms": -1}, Reject.INVALID_AMOUNT),
+        ({"fee_atoms": 10}, Reject.INVALID_AMOUNT),
+        ({"fee_atoms": -1}, Reject.INVALID_AMOUNT),
         ({"amount_atoms": 101, "auto_lend_redeem": False}, Reject.INSUFFICIENT_FUNDS),
         ({"amount_atoms": 151}, Reject.INSUFFICIENT_FUNDS),
         ({"amount_atoms": 151, "auto_borrow": True}, Reject.INSUFFICIENT_SUPPLY),
@@ -114,6 +118,22 @@ def test_a_withdrawal_ends_once(returned: bool) -> None:
     assert exchange.available(ALICE, "USDC") == 101 - (not returned)
     assert exchange.mirror.ledger["USDC", "custody:USDC"] == -150 - returned
     assert exchange.refuse(settle) is Reject.UNKNOWN_WITHDRAWAL
+
+
+@pytest.mark.parametrize(("returned", "fees", "left"), [(False, 3, 93), (True, 0, 100)])
+def test_a_fee_is_a_part_of_the_withdrawal_and_kept_only_if_it_leaves(
+    returned: bool, fees: int, left: int
+) -> None:
+    exchange = Exchange()
+    exchange.deposit(ALICE, "USDC", 100)
+    exchange.accept(replace(WITHDRAWAL, amount_atoms=7, fee_atoms=3))
+    # Money in flight survives a snapshot with its fee.
+    exchange.engine = Engine(load_state(dump_state(exchange.engine.state)))
+    settled = exchange.accept(c.SettleWithdrawal(withdrawal=2, returned=returned))
+    assert settled.fee_atoms == fees
+    assert exchange.available(ALICE, "USDC") == left
+    assert exchange.mirror.ledger["USDC", "fees:USDC"] == fees
+    assert exchange.mirror.ledger["USDC", "custody:USDC"] == -100 + (0 if returned else 4)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,15 @@ def only(events: list[e.Event], kind: type[e.Event]) -> Any:
             },
             Reject.INVALID_TRIGGER,
         ),
+        (
+            {
+                "lots": None,
+                "conditions": Conditions(
+                    trigger=Trigger(9_000, MARK, PPB), slippage=Slippage(ticks=-1)
+                ),
+            },
+            Reject.INVALID_ORDER,
+        ),
         ({"lots": None}, Reject.INVALID_ORDER),
         ({"lots": 0}, Reject.INVALID_QUANTITY),
         ({"price_ticks": 9_000}, Reject.INVALID_ORDER),

@@ -12,12 +12,14 @@ from django.contrib.auth import authenticate
 from nacl.signing import SigningKey
 
 from accounts.access import access_of
-from accounts.models import Account, ApiKey, Balance, User
+from accounts.custody import deposit_address
+from accounts.models import Account, ApiKey, Balance, DepositAddress, TokenTerms, User
 from bots.roster import read_roster
 from engine.commands import ListAsset
 from engine.units import PRICE_SCALE
 from gateway.client import submit
 from launcher import demo
+from launcher.demo_chains import CHAINS, POOL_SIZE
 from launcher.demo_listing import ASSETS, MARKETS
 from sequencer.models import JournalEntry
 from trading.models import Market
@@ -52,6 +54,22 @@ def test_the_demo_lists_its_markets_and_gives_each_customer_money_and_a_key(seed
         assert authenticate(email=facts["email"], password=facts["password"]) is not None
     held = Balance.objects.get(account_id=account("alice").pk, asset="USDC")
     assert held.available == 250_000 * 10**6
+
+
+@pytest.mark.django_db
+def test_the_demo_opens_chains_and_its_addresses_say_what_they_are(seeded: Path) -> None:
+    rows = {(row.asset, row.blockchain): row for row in TokenTerms.objects.all()}
+    assert set(rows) == {(chain.asset, chain.blockchain) for chain in CHAINS}
+    assert rows["USDC", "Ethereum"].contract_address.startswith("0xde30")
+    pool = DepositAddress.objects.filter(account=None)
+    assert pool.count() == 2 * POOL_SIZE
+    assert all(row.address.startswith(("0xde30", "DemoAddressSendNothing")) for row in pool)
+    given = deposit_address(access_of(account("alice")), "Solana")
+    # Made again, it changes nothing that staff or customers have changed since.
+    TokenTerms.objects.filter(asset="BTC").delete()
+    demo.seed(seeded, port=8123)
+    assert deposit_address(access_of(account("alice")), "Solana") == given
+    assert not TokenTerms.objects.filter(asset="BTC").exists()
 
 
 @pytest.mark.django_db

@@ -36,7 +36,9 @@ class Caller:
         self.refusals: list[tuple[int, str]] = []
         self.bodies: list[bytes] = []
 
-    def reply(self, correlation: int, *, sequence: int, at_ns: int, answer: bytes) -> None:
+    def reply(
+        self, correlation: int, *, sequence: int, at_ns: int, answer: bytes, repeated: bool = False
+    ) -> None:
         self.answers.append((correlation, sequence))
         self.bodies.append(answer)
 

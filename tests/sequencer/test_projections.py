@@ -9,20 +9,28 @@ from django.db import connection
 from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, Transfer, Withdrawal
 from engine.catalog import MarketKind, MarketState, PoolState
 from engine.commands import (
+    AcceptQuote,
     AccrueInterest,
+    AdvanceTime,
     AutoRealize,
     Borrow,
     CancelAllOrders,
+    CancelQuoteRequest,
+    CreateStrategy,
     CreditDeposit,
+    ExecutionMode,
     Lend,
     ListAsset,
     OpenAccount,
+    RefreshQuoteRequest,
+    RequestQuote,
     RequestWithdrawal,
     SetLendTerms,
     SetMarketState,
     SetPoolState,
     SettleWithdrawal,
     Side,
+    SubmitQuote,
     TransferFunds,
     UpdateAccount,
     UpdatePrices,
@@ -30,14 +38,18 @@ from engine.commands import (
 from engine.events import (
     AccountOpened,
     CommandRejected,
+    Event,
     MarketListed,
     MarketStateChanged,
     PositionChanged,
     PositionClosed,
     PricesUpdated,
+    QuoteSubmitted,
+    RfqFilled,
+    RfqSubmitted,
 )
 from engine.pools import HOUR_NS
-from engine.units import AccountId
+from engine.units import SECOND_NS, AccountId
 from gateway.client import submit
 from gateway.tables import Rows
 from lending.models import (
@@ -55,6 +67,7 @@ from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
 from sequencer.projections import project
 from sequencer.verify import _TABLES, _compare
+from tests.engine.driver import ALICE, BOB, Exchange
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
 from trading.history_projections import CLOSED_INTEREST, CLOSED_POSITIONS, PRICE_CANDLES
 from trading.models import (
@@ -70,9 +83,12 @@ from trading.models import (
     PriceCandle,
     PricePoint,
     Settlement,
+    Strategy,
     Trade,
 )
 from trading.projections import MARKETS
+from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
+from trading.rfq_projections import QUOTE_CHANGES, QUOTES, RFQ_CHANGES, RFQS
 
 A, B, C = map(AccountId, ACCOUNTS)
 
@@ -313,7 +329,23 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
         side = (Side.BID, Side.ASK)[number // 2 % 2]
         submit(order(ACCOUNTS[number % 3], side, number * 7 % 23 - 11, 1 + number % 9, symbol))
     _lend_borrow_and_settle(exchange)
+    _ask_and_quote(exchange)
     submit(CancelAllOrders(account=A))
+    for interval_ms in (1_000, 3_600_000):
+        submit(
+            CreateStrategy(
+                account=B,
+                market=SPOT,
+                side=Side.ASK,
+                lots=7,
+                duration_ms=4 * interval_ms,
+                interval_ms=interval_ms,
+                price_ticks=PRICE_TICKS,
+            )
+        )
+    exchange.ahead_ns += 5 * SECOND_NS
+    submit(AdvanceTime())
+    assert set(Strategy.objects.values_list("status", flat=True)) == {"Running", "Completed"}
     assert Position.objects.exists()
     for model in (
         BorrowLendPosition,
@@ -329,6 +361,66 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
     for name, read, expected in _TABLES:
         check = _compare(name, read(cast(Connection, _Cursor())), expected(exchange.engine.state))
         assert check.passed, check.text
+
+
+def _ask_and_quote(exchange: InlineEngine) -> None:
+    """Leave requests and quotes, open and ended in each way."""
+    submit(UpdatePrices(prices_e8={"BTC": 86_000 * 10**8}))
+    price = PRICE_TICKS
+    numbers = []
+    for symbol in (SPOT, PERP, SPOT, PERP):
+        asked = submit(RequestQuote(account=A, market=symbol, side=Side.ASK, lots=5)).answer
+        assert isinstance(asked, RfqSubmitted), asked
+        numbers.append(asked.terms.rfq)
+        for maker in (B, C):
+            quoted = submit(
+                SubmitQuote(
+                    account=maker, rfq=asked.terms.rfq, bid_ticks=price, ask_ticks=price + 1
+                )
+            ).answer
+            assert isinstance(quoted, QuoteSubmitted), quoted
+            quote = quoted.terms.quote
+    filled = submit(AcceptQuote(account=A, rfq=numbers[-1], quote=quote)).answer
+    assert isinstance(filled, RfqFilled), filled
+    submit(CancelQuoteRequest(account=A, rfq=numbers[0]))
+    exchange.ahead_ns += 50 * SECOND_NS
+    submit(RefreshQuoteRequest(account=A, rfq=numbers[1]))
+    exchange.ahead_ns += 10 * SECOND_NS
+    submit(AdvanceTime())
+    last = submit(SubmitQuote(account=B, rfq=numbers[1], bid_ticks=price, ask_ticks=price)).answer
+    assert isinstance(last, QuoteSubmitted), last
+    statuses = dict(RfqRequest.objects.values_list("id", "status"))
+    ended = ("Cancelled", "New", "Expired", "Filled")
+    assert statuses == dict(zip(numbers, ended, strict=True))
+    assert set(RfqQuote.objects.values_list("status", flat=True)) == set(ended)
+    assert RfqFill.objects.count() == 2
+
+
+def test_a_request_and_its_quote_that_end_in_their_own_batch_are_whole_rows() -> None:
+    rows, exchange = Rows(), Exchange()
+    exchange.deposit(ALICE, "USDC", 10**9)
+    exchange.deposit(BOB, "SOL", 10**10)
+    told: list[Event] = []
+    told += exchange.apply(
+        RequestQuote(
+            account=ALICE,
+            market="SOL_USDC",
+            side=Side.BID,
+            lots=100,
+            price_ticks=10_000,
+            mode=ExecutionMode.IMMEDIATE,
+        )
+    )
+    rfq = next(iter(exchange.mirror.rfqs))
+    told += exchange.apply(SubmitQuote(account=BOB, rfq=rfq, bid_ticks=10_000, ask_ticks=10_000))
+    project(rows, tuple(told), sequence=1, at_ns=1)
+    (request,) = rows.by_key[RFQS].values()
+    (quote,) = rows.by_key[QUOTES].values()
+    assert RFQ_CHANGES not in rows.by_key
+    assert QUOTE_CHANGES not in rows.by_key
+    for table, row in ((RFQS, request), (QUOTES, quote)):
+        named = dict(zip(table.columns, row, strict=True))
+        assert (named["status"], named["market"]) == ("Filled", "SOL_USDC")
 
 
 def _lend_borrow_and_settle(exchange: InlineEngine) -> None:

@@ -5,7 +5,7 @@ import lending.projections
 import trading.projections
 from gateway.tables import Table
 from sequencer.journal import JOURNAL
-from trading import history_projections, order_projections
+from trading import history_projections, order_projections, strategy_projections
 
 # These only change rows that are there.
 CHANGES = (
@@ -23,11 +23,12 @@ def test_every_column_a_row_needs_is_written() -> None:
         trading.projections,
         order_projections,
         history_projections,
+        strategy_projections,
         lending.projections,
     )
     for app in modules:
         tables += [value for value in vars(app).values() if isinstance(value, Table)]
-    assert len(tables) == 33
+    assert len(tables) == 34
     for table in tables:
         needed = {
             field.column

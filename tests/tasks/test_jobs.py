@@ -15,7 +15,7 @@ from accounts.models import Balance, JobRun, User
 from accounts.models.users import Account
 from accounts.services import ensure_accounts_open, open_user
 from accounts.tasks import ensure_accounts_open as ensure_accounts_open_task
-from accounts.tasks import forget_old_runs
+from accounts.tasks import forget_old_runs, release_withdrawals, revoke_page_keys
 from config.schedule import BEAT_SCHEDULE
 from engine.commands import (
     Borrow,
@@ -283,6 +283,8 @@ def test_every_job_writes_down_how_it_went(
         "ensure-accounts-open": ensure_accounts_open_task,
         "find-orphans": find_orphans,
         "forget-old-runs": forget_old_runs,
+        "release-withdrawals": release_withdrawals,
+        "revoke-page-keys": revoke_page_keys,
     }
     assert set(runs) == set(BEAT_SCHEDULE)
     assert {state.lag for state in jobs.job_states()} == {"never ran"}

@@ -8,7 +8,15 @@ from django.test import Client
 
 from accounts import services as accounts
 from accounts.models import User
-from engine.commands import AdvanceTime, Lend, OrderType, Side, TimeInForce, UpdatePrices
+from engine.commands import (
+    AdvanceTime,
+    CreateStrategy,
+    Lend,
+    OrderType,
+    Side,
+    TimeInForce,
+    UpdatePrices,
+)
 from engine.rejects import ExpiryReason
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house
@@ -142,7 +150,9 @@ def test_without_a_session_nothing_private_is_read(alice: Trader, path: str) -> 
     assert answer.json()["code"] == "UNAUTHORIZED"
 
 
-@pytest.mark.parametrize("path", ["/trade/order", "/trade/cancel", "/trade/cancel-all"])
+@pytest.mark.parametrize(
+    "path", ["/trade/order", "/trade/cancel", "/trade/cancel-all", "/trade/cancel-strategy"]
+)
 def test_without_a_session_a_form_leads_to_the_sign_in(alice: Trader, path: str) -> None:
     answer = Client().post(path, LIMIT)
     assert answer.status_code == 302
@@ -167,7 +177,9 @@ def test_an_order_of_someone_else_is_not_cancelled(alice: Trader, bob: Trader) -
     assert len(read(signed_in(bob))["orders"]) == 1
 
 
-@pytest.mark.parametrize("path", ["/trade/order", "/trade/cancel", "/trade/cancel-all"])
+@pytest.mark.parametrize(
+    "path", ["/trade/order", "/trade/cancel", "/trade/cancel-all", "/trade/cancel-strategy"]
+)
 def test_another_site_cannot_make_the_browser_trade(alice: Trader, path: str) -> None:
     client = signed_in(alice, enforce_csrf_checks=True)
     assert client.post(path, LIMIT, headers=JSON).status_code == 403
@@ -219,6 +231,33 @@ def test_a_limit_order_rests_and_is_cancelled(alice: Trader) -> None:
     )
     assert cancelled.json() == {"message": f"Order {order['id']} is cancelled."}
     assert read(client)["orders"] == []
+
+
+def test_a_running_strategy_is_shown_and_cancelled(alice: Trader, bob: Trader) -> None:
+    bob.limit(MARKET, Side.ASK, ticks=10_000, lots=1_000)
+    plan = CreateStrategy(
+        account=alice.id,
+        market=MARKET,
+        side=Side.BID,
+        lots=300,
+        duration_ms=7_200_000,
+        interval_ms=2_400_000,
+    )
+    accepted(plan)
+    client = signed_in(alice)
+    (row,) = read(client)["strategies"]
+    assert (row["executedQuantity"], row["quantity"], row["percent"]) == ("1", "3", 33)
+    assert (row["price"], row["intervalMs"]) == (None, 2_400_000)
+    name = {"symbol": MARKET, "strategyId": row["id"]}
+    foreign = signed_in(bob).post("/trade/cancel-strategy", name, headers=JSON)
+    assert (foreign.status_code, foreign.json()["message"]) == (404, "Strategy not found")
+    page = client.get(f"/trade/{MARKET}").content.decode()
+    assert f'name="strategyId" value="{row["id"]}"' in page
+    answer = client.post("/trade/cancel-strategy", name, headers=JSON)
+    assert answer.json()["message"] == f"Strategy {row['id']} is cancelled: 1 of 3 had been filled."
+    assert read(client)["strategies"] == []
+    missing = client.post("/trade/cancel-strategy", {"symbol": MARKET}, headers=JSON)
+    assert missing.status_code == 404
 
 
 def test_cancel_all_takes_every_market(alice: Trader) -> None:

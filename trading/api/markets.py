@@ -24,15 +24,29 @@ class SqrtFunction(serializers.Serializer[Any]):
 
 
 class AssetsView(PublicView):
-    """Return every listed asset. `tokens` is empty while no chain is connected."""
+    """Return every listed asset; `tokens` says over which chains it comes in and goes out."""
 
     cache_control: ClassVar = "s-maxage=300"
 
     class Output(serializers.Serializer[Any]):
+        class Token(serializers.Serializer[Any]):
+            """Terms of one chain. `contractAddress` is empty for a chain's own coin."""
+
+            blockchain = serializers.CharField()
+            contractAddress = serializers.CharField(source="contract_address")
+            depositEnabled = serializers.BooleanField(source="deposit_enabled")
+            displayName = serializers.CharField(source="name")
+            maximumWithdrawal = DecimalText(source="maximum_withdrawal", allow_null=True)
+            minimumDeposit = DecimalText(source="minimum_deposit")
+            minimumWithdrawal = DecimalText(source="minimum_withdrawal")
+            nativeDecimals = serializers.IntegerField(source="native_decimals")
+            withdrawEnabled = serializers.BooleanField(source="withdraw_enabled")
+            withdrawalFee = DecimalText(source="withdrawal_fee")
+
         coingeckoId = serializers.CharField(**NOTHING)
         displayName = serializers.CharField(source="name")
         symbol = serializers.CharField()
-        tokens = serializers.ListField(child=serializers.DictField(), source="chains")
+        tokens = Token(many=True, source="chains")
 
     @extend_schema(operation_id="getAssets", responses=Output(many=True))
     def get(self, request: Request) -> Response:
@@ -107,7 +121,7 @@ class MarketOutput(serializers.Serializer[Any]):
 
 
 class MarketsView(PublicView):
-    """Return every listed market, in the order of listing."""
+    """Return every listed market, in the order of listing; those of kind RFQ only if asked for."""
 
     cache_control: ClassVar = "s-maxage=300"
 
@@ -132,7 +146,7 @@ class MarketView(PublicView):
     @extend_schema(operation_id="getMarket", parameters=[Input], responses={200: MarketOutput})
     def get(self, request: Request) -> Response:
         symbol = validated(self.Input, request)["symbol"]
-        for row in listings.market_rows():
+        for row in (*listings.market_rows(), *listings.market_rows([listings.RFQ])):
             if row.symbol == symbol:
                 return Response(MarketOutput(row).data)
         raise invalid_request("Invalid market symbol")

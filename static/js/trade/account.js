@@ -37,6 +37,19 @@ function signed(value, places) {
   return make("span", { class: tone(text) }, group(text));
 }
 
+function progress(percent) {
+  const bar = make("progress", { max: "100", value: String(percent), "aria-label": "Filled" });
+  return make("span", { class: "progress" }, bar, `${percent}%`);
+}
+
+// The largest unit of time that an interval is a whole number of.
+function every(milliseconds) {
+  for (const [unit, size] of [["h", 3600000], ["min", 60000], ["s", 1000]]) {
+    if (milliseconds % size === 0) return `${milliseconds / size} ${unit}`;
+  }
+  return `${milliseconds} ms`;
+}
+
 const number = (value) => (value === null || value === undefined ? "\u2013" : group(value));
 
 // One entry per table: its rows' identity and cells, in the order of the headings in the template.
@@ -69,6 +82,20 @@ const TABLES = {
       row.postOnly ? "Post only" : row.timeInForce,
       make("span", { class: "words" }, conditionWords(row)),
       account.cancelButton(row),
+    ],
+  },
+  strategies: {
+    key: (row) => row.id,
+    cells: (row, account) => [
+      stamp(row.createdAt),
+      make("a", { href: `/trade/${row.symbol}` }, row.symbol),
+      side(row.side),
+      row.price === null ? "Market" : number(row.price),
+      number(row.quantity),
+      number(row.executedQuantity),
+      progress(row.percent),
+      every(row.intervalMs),
+      account.cancelStrategyButton(row),
     ],
   },
   history: {
@@ -113,7 +140,7 @@ const TABLES = {
 };
 
 export class AccountTables {
-  /** `onState(state)` is called with each answer: {balances, positions, orders, margin}. */
+  /** `onState(state)` is called with each answer: {balances, positions, orders, strategies, margin}. */
   constructor({ root, paths, markets, accountId, onState }) {
     this.root = root;
     this.paths = paths;
@@ -143,7 +170,7 @@ export class AccountTables {
     if (this.accountId === null) return;
     try {
       const state = await get(this.paths.account, { account: this.accountId });
-      for (const name of ["balances", "positions", "orders"]) this.#show(name, state[name]);
+      for (const name of ["balances", "positions", "orders", "strategies"]) this.#show(name, state[name]);
       this.#margin(state.margin);
       this.onState(state);
       await this.#history();
@@ -162,11 +189,20 @@ export class AccountTables {
 
   /** Make the button which cancels one order. */
   cancelButton(order) {
-    const label = `Cancel the order ${order.id}`;
-    const button = make("button", { type: "button", class: "link", "data-focus": order.id, "aria-label": label }, "Cancel");
+    return this.#button(order, "order", this.paths.cancel, { orderId: order.id });
+  }
+
+  /** Make the button which cancels one strategy. */
+  cancelStrategyButton(strategy) {
+    return this.#button(strategy, "strategy", this.paths.cancelStrategy, { strategyId: strategy.id });
+  }
+
+  #button(row, what, path, name) {
+    const label = `Cancel the ${what} ${row.id}`;
+    const button = make("button", { type: "button", class: "link", "data-focus": row.id, "aria-label": label }, "Cancel");
     button.addEventListener("click", async () => {
       button.disabled = true;
-      await this.#act(this.paths.cancel, { symbol: order.symbol, orderId: order.id });
+      await this.#act(path, { symbol: row.symbol, ...name });
     });
     return button;
   }

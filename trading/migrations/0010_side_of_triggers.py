@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0007_position_history_and_price_candles'),
+        ('trading', '0009_requests_for_quote'),
     ]
 
     operations = [
