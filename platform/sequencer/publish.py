@@ -136,7 +136,7 @@ def feed_item(entry: Entry) -> codec.FeedItem:
         elif kind in _OF_ORDERS:
             private.append(event)
             accounts[event.terms.account] = None
-            if event.terms.system is not None and kind is OrderFilled:
+            if kind is OrderFilled and event.terms.system is not None:
                 _note_liquidation(liquidations, event)
             if kind is QuoteSubmitted:
                 accounts[event.rfq.account] = None
