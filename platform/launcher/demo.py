@@ -23,6 +23,7 @@ from engine.commands import (
     Borrow,
     Command,
     CreditDeposit,
+    FundInsurance,
     ListAsset,
     ListMarket,
     UpdateAccount,
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 
 DECIMALS = {asset.symbol: asset.decimals for asset in ASSETS}
 FIRST_COMMAND_ID = "demo:list-asset:USDC"
+INSURANCE_ATOMS = 100_000 * 10**6
 
 
 class NotADemo(Exception):
@@ -100,6 +102,8 @@ def list_everything() -> None:
     for market in MARKETS:
         _once(f"demo:list-market:{market.symbol}", ListMarket(market=market))
     first = {symbol: path.home_e8 for symbol, path in PATHS.items()}
+    # Out of it the house pays for dust, and for losses which nobody else bears.
+    _once("demo:fund-insurance", FundInsurance(asset=USDC, amount_atoms=INSURANCE_ATOMS))
     _once("demo:first-prices", UpdatePrices(prices_e8={USDC: PRICE_SCALE, **first}))
 
 

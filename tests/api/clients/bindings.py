@@ -1,4 +1,4 @@
-"""Which endpoint each method of bpx-py and backpack-exchange-sdk asks, and how it names parameters."""
+"""Which endpoint each method of bpx-py and of the SDK asks, and how it names parameters."""
 
 import re
 

@@ -3,5 +3,8 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"tests.api.clients.{name}" for name in ("conversation", "operations", "streams", "unified"))
+    *(
+        f"tests.api.clients.{name}"
+        for name in ("acts", "conversation", "operations", "orders", "streams", "unified")
+    )
 )

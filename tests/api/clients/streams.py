@@ -1,4 +1,4 @@
-"""What each client does over WebSocket: ccxt.pro in Python and JavaScript, and the SDK's sockets."""
+"""What each client does over WebSocket: ccxt.pro in Python and JavaScript, and the SDK."""
 
 import queue
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 from backpack_exchange_sdk.websocket import WebSocketClient
 
-from tests.api.clients.unified import COIN, SWAP, number
+from tests.api.clients.parsed import COIN, SWAP, number
 from tests.api.clients.world import PERP, RFQ, SPOT, World
 
 Begin = Callable[..., "Future[Any]"]
@@ -117,7 +117,7 @@ def position(begin: Begin, world: World) -> None:
     told = watching.result(SECONDS)[-1]
     (known,) = world.read("/api/v1/position", symbol=PERP)
     assert (told["symbol"], told["side"]) == (SWAP, "long")
-    assert told["contracts"] == number(known["netQuantity"])
+    assert number(told["contracts"]) == number(known["netQuantity"])
 
 
 def ended(method: str, *args: Any) -> Case:

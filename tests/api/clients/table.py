@@ -18,9 +18,10 @@ TABLES: tuple[tuple[str, dict[str, str]], ...] = (
 _HEAD = """\
 # Clients
 
-Which method of which unmodified client does what on this exchange. `make clients` writes this page: it starts an exchange, asks each
-client everything it can ask and compares what it hands back with what the exchange says without it; `make test` does the same and
-fails if this page says something else. How to point a client at an exchange: docs/api.md.
+Which method of which unmodified client does what on this exchange. `make clients` writes this page:
+it starts an exchange, asks each client everything it can ask, and compares what it hands back with
+what the exchange says without it. `make test` does the same and fails if this page says something
+else. How to point a client at an exchange: docs/api.md.
 
 * pass: the client does it, and the values are right.
 * refused: the exchange refuses it, and why.

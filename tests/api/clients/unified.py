@@ -5,173 +5,14 @@ What was parsed is compared with what the exchange says without ccxt.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-from tests.api.clients.world import OUTSIDE, PERP, SPOT, TRIES, World, pause, plain, shown
-
-Call = Callable[..., Any]
-Case = Callable[[Call, World], None]
-COIN, SWAP = "SOL/USDC", "SOL/USDC:USDC"
+from tests.api.clients import orders
+from tests.api.clients.parsed import COIN, SWAP, Call, Case, number, until_equal
+from tests.api.clients.world import OUTSIDE, PERP, SPOT, World
 
 
-def number(text: Any) -> Any:
-    """Return a decimal text as ccxt gives it: a number."""
-    return None if text is None else float(text)
-
-
-def numbers(value: Any) -> Any:
-    """Return an answer with every number, however it is written, as one."""
-    if isinstance(value, dict):
-        return {name: numbers(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [numbers(part) for part in value]
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return value
-
-
-def until_equal(told: Callable[[], Any], known: Callable[[], Any]) -> Any:
-    """Ask both until they meet: the exchange lives meanwhile. Return what they agree on."""
-    for attempt in range(TRIES):
-        ours, theirs = numbers(told()), numbers(known())
-        if ours == theirs:
-            return theirs
-        pause(attempt)
-    raise AssertionError(f"{shown(ours)} is not {shown(theirs)}")
-
-
-def resting(call: Call, world: World, placed: Any, **expected: Any) -> None:
-    """Check an order which should rest: as ccxt parsed it, and as the exchange has it."""
-    found = world.read("/api/v1/order", symbol=SPOT, orderId=placed["id"])
-    # Some methods only hand the exchange's words on, parsed again.
-    known = {"status": "open", "symbol": COIN, "price": number(found["price"])} | expected
-    assert {name: placed[name] for name in known} == known
-    assert plain(placed["info"]) == plain(found)
-    world.cancel_all()
-
-
-def executed(placed: Any, *, side: str, symbol: str = COIN) -> None:
-    """Check an order which should have traded at once."""
-    assert (placed["status"], placed["symbol"], placed["side"]) == ("closed", symbol, side)
-    assert placed["filled"] == number(placed["info"]["executedQuantity"]) > 0
-    assert placed["cost"] == number(placed["info"]["executedQuoteQuantity"])
-
-
-def limit(method: str, side: str, *, named: bool = False) -> Case:
-    """Return a case of a limit order far from the market; `named`: side and type are given."""
-
-    def case(call: Call, world: World) -> None:
-        price = float(world.away(share="0.8" if side == "buy" else "1.2"))
-        words: tuple[Any, ...] = {
-            "createOrder": ("limit", side),
-            "createLimitOrder": (side,),
-        }.get(method, ())
-        placed = call(method, COIN, *words, 0.1, price)
-        resting(call, world, placed, side=side, amount=0.1, price=price)
-
-    return case
-
-
-def market(method: str, side: str, *words: Any, size: float = 0.1) -> Case:
-    """Return a case of a market order, of a quantity or a cost."""
-
-    def case(call: Call, world: World) -> None:
-        executed(call(method, COIN, *words, size), side=side)
-
-    return case
-
-
-def post_only(call: Call, world: World) -> None:
-    """It rests, and says that it may only rest."""
-    price = float(world.away())
-    placed = call("createPostOnlyOrder", COIN, "limit", "buy", 0.1, price)
-    assert placed["postOnly"] is True
-    resting(call, world, placed, side="buy")
-
-
-def reduce_only(call: Call, world: World) -> None:
-    """It closes a part of the position."""
-    world.take(PERP, quantity="0.2")
-    placed = call("createReduceOnlyOrder", SWAP, "market", "sell", 0.1)
-    executed(placed, side="sell", symbol=SWAP)
-    assert placed["reduceOnly"] is True
-
-
-def trigger(call: Call, world: World) -> None:
-    """It waits for its price."""
-    price = float(world.away(PERP))
-    placed = call("createTriggerOrder", SWAP, "market", "sell", 0.1, None, price)
-    try:
-        assert placed["info"]["status"] == "TriggerPending"
-        assert placed["triggerPrice"] == price
-    finally:
-        world.cancel_all(PERP)
-
-
-def with_exits(call: Call, world: World) -> None:
-    """The entry tells both exits."""
-    best = float(world.best(PERP)[0])
-    profit, loss = round(best * 2, 2), round(best / 2, 2)
-    entry = ("limit", "buy", 0.1, float(world.away(PERP)))
-    placed = call("createOrderWithTakeProfitAndStopLoss", SWAP, *entry, profit, loss)
-    try:
-        told = placed["info"]
-        assert number(told["takeProfitTriggerPrice"]) == profit
-        assert number(told["stopLossTriggerPrice"]) == loss
-    finally:
-        world.cancel_all(PERP)
-
-
-def several(call: Call, world: World) -> None:
-    """Two orders in one request."""
-    price = float(world.away())
-    order = {"symbol": COIN, "type": "limit", "side": "buy", "amount": 0.1}
-    placed = call("createOrders", [order | {"price": price - step} for step in (0, 1)])
-    known = {row["id"]: number(row["price"]) for row in world.read("/api/v1/orders", symbol=SPOT)}
-    assert {row["id"]: row["price"] for row in placed} == known
-    world.cancel_all()
-
-
-def edit(call: Call, world: World) -> None:
-    """ccxt cancels and places anew."""
-    placed, price = world.place(), float(world.away(share="0.7"))
-    changed = call("editOrder", placed["id"], COIN, "limit", "buy", 0.2, price)
-    (left,) = world.read("/api/v1/orders", symbol=SPOT)
-    assert (left["id"], number(left["price"])) == (changed["id"], price)
-    world.cancel_all()
-
-
-def cancel(call: Call, world: World) -> None:
-    """One order ends."""
-    placed = world.place()
-    ended = call("cancelOrder", placed["id"], COIN)
-    assert (ended["id"], ended["status"], ended["amount"]) == (placed["id"], "canceled", 0.1)
-    assert world.read("/api/v1/orders", symbol=SPOT) == []
-
-
-def cancel_all(call: Call, world: World) -> None:
-    """All orders of a market end."""
-    placed = {world.place()["id"], world.place()["id"]}
-    assert {row["id"] for row in call("cancelAllOrders", COIN)} == placed
-    assert world.read("/api/v1/orders", symbol=SPOT) == []
-
-
-def open_order(call: Call, world: World) -> None:
-    """One order, by its id."""
-    placed = world.place()
-    resting(call, world, call("fetchOpenOrder", placed["id"], COIN), id=placed["id"])
-
-
-def open_orders(call: Call, world: World) -> None:
-    """All of a market."""
-    placed = {world.place()["id"], world.place()["id"]}
-    assert {row["id"] for row in call("fetchOpenOrders", COIN)} == placed
-    world.cancel_all()
-
-
-def orders(call: Call, world: World) -> None:
+def order_history(call: Call, world: World) -> None:
     """The history, oldest first."""
     known = world.read("/wapi/v1/history/orders", symbol=SPOT, limit=5)
     told = call("fetchOrders", COIN, None, 5)
@@ -416,27 +257,29 @@ def unsupported(method: str, *args: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
-    "createOrder": limit("createOrder", "buy"),
-    "createLimitOrder": limit("createLimitOrder", "buy"),
-    "createLimitBuyOrder": limit("createLimitBuyOrder", "buy"),
-    "createLimitSellOrder": limit("createLimitSellOrder", "sell"),
-    "createMarketOrder": market("createMarketOrder", "buy", "buy"),
-    "createMarketBuyOrder": market("createMarketBuyOrder", "buy"),
-    "createMarketSellOrder": market("createMarketSellOrder", "sell"),
-    "createMarketOrderWithCost": market("createMarketOrderWithCost", "buy", "buy", size=20),
-    "createMarketBuyOrderWithCost": market("createMarketBuyOrderWithCost", "buy", size=20),
-    "createMarketSellOrderWithCost": market("createMarketSellOrderWithCost", "sell", size=20),
-    "createPostOnlyOrder": post_only,
-    "createReduceOnlyOrder": reduce_only,
-    "createTriggerOrder": trigger,
-    "createOrderWithTakeProfitAndStopLoss": with_exits,
-    "createOrders": several,
-    "editOrder": edit,
-    "cancelOrder": cancel,
-    "cancelAllOrders": cancel_all,
-    "fetchOpenOrder": open_order,
-    "fetchOpenOrders": open_orders,
-    "fetchOrders": orders,
+    "createOrder": orders.limit("createOrder", "buy"),
+    "createLimitOrder": orders.limit("createLimitOrder", "buy"),
+    "createLimitBuyOrder": orders.limit("createLimitBuyOrder", "buy"),
+    "createLimitSellOrder": orders.limit("createLimitSellOrder", "sell"),
+    "createMarketOrder": orders.market("createMarketOrder", "buy", "buy"),
+    "createMarketBuyOrder": orders.market("createMarketBuyOrder", "buy"),
+    "createMarketSellOrder": orders.market("createMarketSellOrder", "sell"),
+    "createMarketOrderWithCost": orders.market("createMarketOrderWithCost", "buy", "buy", size=20),
+    "createMarketBuyOrderWithCost": orders.market("createMarketBuyOrderWithCost", "buy", size=20),
+    "createMarketSellOrderWithCost": orders.market(
+        "createMarketSellOrderWithCost", "sell", size=20
+    ),
+    "createPostOnlyOrder": orders.post_only,
+    "createReduceOnlyOrder": orders.reduce_only,
+    "createTriggerOrder": orders.trigger,
+    "createOrderWithTakeProfitAndStopLoss": orders.with_exits,
+    "createOrders": orders.several,
+    "editOrder": orders.edit,
+    "cancelOrder": orders.cancel,
+    "cancelAllOrders": orders.cancel_all,
+    "fetchOpenOrder": orders.open_order,
+    "fetchOpenOrders": orders.open_orders,
+    "fetchOrders": order_history,
     "fetchMyTrades": my_trades,
     "fetchBalance": balance,
     "fetchPositions": positions,
