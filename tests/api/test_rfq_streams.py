@@ -6,8 +6,14 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+<<<<<<< HEAD
 from engine import order_events as oe
 from engine.vocabulary import ExecutionMode, Side
+=======
+from engine.commands import ExecutionMode, Side
+from sequencer.batch import Entry
+from sequencer.publish import feed_item
+>>>>>>> h-conf
 from tests.api.front import Front, Socket, User, front
 from tests.api.test_streams import without_times
 
@@ -148,3 +154,14 @@ def test_the_stream_is_signed_for(front: Front) -> None:
     socket.subscribe(NAME)
     (answer,) = socket.told()
     assert answer["error"]["code"] == 4003
+
+
+def test_a_request_reaches_the_followers_of_the_feed(front: Front) -> None:
+    asked = ask_for(front)
+    quoted = quote(front, asked.terms.rfq)
+    for event, concerned in (
+        (asked, {front.alice.account}),
+        (quoted, {front.alice.account, front.bob.account}),
+    ):
+        entry = Entry(sequence=1, at_ns=1, command_id="", command=b"", events=(event,))
+        assert set(feed_item(entry).accounts) == concerned

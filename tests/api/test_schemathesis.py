@@ -99,13 +99,13 @@ def api(exchange: LiveExchange) -> Any:
 schema = schemathesis.pytest.from_fixture("api")
 
 
-@schema.hook
+@schemathesis.hook
 def map_query(context: Any, query: Any) -> Any:
     """Let every other name be known."""
     return _with_known_names(query)
 
 
-@schema.hook
+@schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
     """The same in bodies, and in each order of a batch."""
     return [*map(_with_known_names, body)] if isinstance(body, list) else _with_known_names(body)
@@ -132,7 +132,7 @@ def test_every_answer_is_described(case: Any, exchange: LiveExchange) -> None:
 
 def test_what_is_made_up_is_also_accepted(api: Any, exchange: LiveExchange) -> None:
     """The signature holds for whatever was made up: nothing above may be refused for it alone."""
-    order = {"symbol": "SOL_USDC", "clientId": 7, "orderId": "äöü & = %2F"}
+    order: Any = {"symbol": "SOL_USDC", "clientId": 7, "orderId": "äöü & = %2F"}
     answer = requests.delete(
         f"{exchange['rest']}/api/v1/order", json=order, auth=Signed(exchange, ERIN), timeout=10
     )

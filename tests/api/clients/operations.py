@@ -62,7 +62,7 @@ def _loan() -> str:
     return base64.b64encode(json.dumps(terms).encode()).decode()
 
 
-_CANDLES = {"symbol": SPOT, "interval": "1m", "startTime": _hour_ago}
+_CANDLES: dict[str, Any] = {"symbol": SPOT, "interval": "1m", "startTime": _hour_ago}
 
 OPERATIONS: dict[str, Check] = {
     "GET /api/v1/market-sessions": same("/api/v1/market-sessions", filled=False),

@@ -177,12 +177,12 @@ class Socket:
     def __init__(self, world: World) -> None:
         facts = world.exchange["users"][0]
 
-        class Pointed(WebSocketClient):  # type: ignore[misc]
+        class Pointed(WebSocketClient):
             """The address is fixed in the client's constructor, so a property stands in for it."""
 
             base_url = property(lambda self: world.exchange["ws"], lambda self, value: None)
 
-        self.client = Pointed(api_key=facts["apiKey"], secret_key=facts["secret"])
+        self.client: Any = Pointed(api_key=facts["apiKey"], secret_key=facts["secret"])
 
     def first(self, stream: str, cause: Callable[[], Any] | None = None) -> Any:
         """Subscribe, let something happen, and return the first message."""
@@ -207,6 +207,11 @@ def _rfq(world: World) -> Any:
     return world.write("POST", "/api/v1/rfq/cancel", who=world.bob, rfqId=made["rfqId"])
 
 
+def _order(world: World) -> None:
+    world.place()
+    world.cancel_all()
+
+
 # Each stream: what makes it speak, and what its first message says.
 Stream = tuple[Callable[[World], Any] | None, dict[str, Any]]
 STREAMS: dict[str, Stream] = {
@@ -221,11 +226,11 @@ STREAMS: dict[str, Stream] = {
     f"openInterest.{PERP}": (None, {"e": "openInterest", "s": PERP}),
     f"kline.1m.{SPOT}": (lambda world: world.take(SPOT), {"e": "kline", "s": SPOT}),
     "account.orderUpdate": (
-        lambda world: (world.place(), world.cancel_all()),
+        _order,
         {"e": "orderAccepted", "s": SPOT, "S": "Bid", "X": "New"},
     ),
     f"account.orderUpdate.{SPOT}": (
-        lambda world: (world.place(), world.cancel_all()),
+        _order,
         {"e": "orderAccepted", "s": SPOT, "S": "Bid", "X": "New"},
     ),
     # What is open is told on subscribing, without `e`.

@@ -120,7 +120,7 @@ def candles(method: str, price_type: str) -> Case:
             return [row[1:5] for row in call(method, SWAP, "1m", since * 1000)]
 
         def known() -> Any:
-            terms = {"symbol": PERP, "interval": "1m", "priceType": price_type}
+            terms: Any = {"symbol": PERP, "interval": "1m", "priceType": price_type}
             rows = world.read("/api/v1/klines", startTime=since, **terms)
             return [[number(row[n]) for n in ("open", "high", "low", "close")] for row in rows]
 

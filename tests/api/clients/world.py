@@ -13,6 +13,7 @@ from tests.live import LiveExchange
 
 SPOT, PERP, RFQ = "SOL_USDC", "SOL_USDC_PERP", "SOL_USDC_RFQ"
 TRIES = 40
+Words = dict[str, Any]
 # No account of this exchange receives there.
 OUTSIDE = "0xfb6916095ca1df60bb79ce92ce3ea74c37c5d359"
 
@@ -59,12 +60,17 @@ class World:
 
     def place(self, symbol: str = SPOT, **terms: Any) -> Any:
         """Place a bid of alice's which rests."""
-        order = {"side": "Bid", "orderType": "Limit", "price": self.away(symbol), "quantity": "0.1"}
+        order: Words = {
+            "side": "Bid",
+            "orderType": "Limit",
+            "price": self.away(symbol),
+            "quantity": "0.1",
+        }
         return self.write("POST", "/api/v1/order", symbol=symbol, **order | terms)
 
     def take(self, symbol: str, side: str = "Bid", quantity: str = "0.1") -> Any:
         """Trade with whoever quotes."""
-        terms = {"side": side, "orderType": "Market", "quantity": quantity}
+        terms: Words = {"side": side, "orderType": "Market", "quantity": quantity}
         return self.write("POST", "/api/v1/order", symbol=symbol, **terms)
 
     def cancel_all(self, symbol: str = SPOT) -> None:
@@ -87,32 +93,35 @@ class World:
         for symbol in (SPOT, PERP):
             self.take(symbol)
         self._ask_for_quotes()
-        plan = {"side": "Bid", "strategyType": "Scheduled", "quantity": "0.4"}
+        plan: Words = {"side": "Bid", "strategyType": "Scheduled", "quantity": "0.4"}
         plan |= {"price": self.away(), "duration": "60000", "interval": "15000"}
         self.write("POST", "/api/v1/strategy", symbol=SPOT, **plan)
         self.write("DELETE", "/api/v1/strategies", symbol=SPOT)
         for side, quantity in (("Lend", "20"), ("Borrow", "2")):
-            terms = {"side": side, "quantity": quantity, "symbol": "USDC"}
+            terms: Words = {"side": side, "quantity": quantity, "symbol": "USDC"}
             self.write("POST", "/api/v1/borrowLend", **terms)
-        withdrawal = {"address": OUTSIDE, "blockchain": "Ethereum", "symbol": "USDC"}
+        withdrawal: Words = {"address": OUTSIDE, "blockchain": "Ethereum", "symbol": "USDC"}
         self.write("POST", "/wapi/v1/capital/withdrawals", quantity="20", **withdrawal)
 
     def quote(self, who: SignedClient, rfq: str) -> Any:
         """Quote the best prices of the book."""
         bid, ask = self.best(SPOT)
-        prices = {"bidPrice": str(bid), "askPrice": str(ask)}
+        prices: Words = {"bidPrice": str(bid), "askPrice": str(ask)}
         return self.write("POST", "/api/v1/rfq/quote", who=who, rfqId=rfq, **prices)
 
     def request(self, who: SignedClient) -> Any:
         """Ask for quotes."""
-        terms = {"symbol": RFQ, "side": "Bid", "quantity": "1"}
+        terms: Words = {"symbol": RFQ, "side": "Bid", "quantity": "1"}
         return self.write("POST", "/api/v1/rfq", who=who, **terms)
 
     def _ask_for_quotes(self) -> None:
         """Let alice and bob each take the other's quote."""
         for taker, maker in ((self.alice, self.bob), (self.bob, self.alice)):
             made = self.request(taker)
-            ids = {"rfqId": made["rfqId"], "quoteId": self.quote(maker, made["rfqId"])["quoteId"]}
+            ids: Words = {
+                "rfqId": made["rfqId"],
+                "quoteId": self.quote(maker, made["rfqId"])["quoteId"],
+            }
             self.write("POST", "/api/v1/rfq/accept", who=taker, **ids)
 
 
