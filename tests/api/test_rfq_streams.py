@@ -6,14 +6,8 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-<<<<<<< HEAD
 from engine import order_events as oe
 from engine.vocabulary import ExecutionMode, Side
-=======
-from engine.commands import ExecutionMode, Side
-from sequencer.batch import Entry
-from sequencer.publish import feed_item
->>>>>>> h-conf
 from tests.api.front import Front, Socket, User, front
 from tests.api.test_streams import without_times
 
