@@ -266,13 +266,6 @@ def _market(symbol: str | None) -> ListedMarket | None:
     return markets[symbol]
 
 
-def _settings(account: Account | None) -> AccountSettings | None:
-    """Return the account's settings; a visitor has none, nor has an account not yet opened."""
-    if account is None:
-        return None
-    return AccountSettings.objects.filter(account_id=account.pk).first()
-
-
 def _trade_refusal(access: Access | None, listed: ListedMarket) -> str | None:
     if access is None:
         return None

@@ -8,6 +8,8 @@ from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
 from engine.vocabulary import ExecutionMode, Side
+from sequencer.batch import Entry
+from sequencer.publish import feed_item
 from tests.api.front import Front, Socket, User, front
 from tests.api.test_streams import without_times
 
