@@ -52,7 +52,7 @@ FAST_PATHS = (
     ),
     FastPath(
         "POST", "/api/v1/orders", "executeOrders", "Place up to 50 orders, each with its answer.",
-        "orderExecute", None, d.OrderInput, d.BatchResult(many=True),
+        "orderExecute", None, d.OrderInput, d.BATCH_RESULTS,
     ),
     FastPath(
         "GET", "/api/v1/orders", "getOpenOrders", "Return the resting orders.",
@@ -182,7 +182,7 @@ def _view(fast: FastPath) -> Callable[..., Any]:
         operation_id=fast.name,
         parameters=[fast.query] if fast.query else None,
         request=body,
-        responses={200: fast.answer},
+        responses={(200, "text/plain") if fast.answer is _TEXT else 200: fast.answer},
     )(described)
     parent = SignedView if fast.instruction else PublicView
     members: dict[str, Any] = {fast.method.lower(): method}

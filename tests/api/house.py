@@ -44,6 +44,7 @@ class Trader:
         self.id = AccountId(self.account.pk)
         self.key, secret = accounts.create_api_key(self.account, "bot")
         self.signer = SigningKey(b64decode(secret))
+        self.window_ms = 5_000
 
     def deposit(self, asset: str, whole: int) -> None:
         amount = whole * 10 ** DECIMALS[asset]
@@ -69,21 +70,17 @@ class Trader:
         )
 
     def headers(
-        self,
-        instruction: str,
-        pairs: list[tuple[str, str]],
-        window_ms: int = 5_000,
-        **other: str,
+        self, instruction: str, pairs: list[tuple[str, str]], **other: str
     ) -> dict[str, str]:
         """Sign a request; `other` replaces headers after signing."""
         stamp = str(time.time_ns() // 1_000_000)
         signed = "".join(f"{name}={value}&" for name, value in sorted(pairs, key=lambda p: p[0]))
-        text = f"instruction={instruction}&{signed}timestamp={stamp}&window={window_ms}"
+        text = f"instruction={instruction}&{signed}timestamp={stamp}&window={self.window_ms}"
         return {
             "X-API-Key": self.key.public_key,
             "X-Signature": b64encode(self.signer.sign(text.encode()).signature).decode(),
             "X-Timestamp": stamp,
-            "X-Window": str(window_ms),
+            "X-Window": str(self.window_ms),
         } | {name.replace("_", "-"): value for name, value in other.items()}
 
     def get(self, path: str, instruction: str, *pairs: tuple[str, str]) -> Any:

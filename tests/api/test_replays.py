@@ -98,9 +98,8 @@ def test_a_thread_that_has_answered_a_signed_request_names_nothing_after_it(
 def test_a_long_window_outlives_the_engines_memory_but_not_the_journal(
     alice: Trader, live_engine: InlineEngine
 ) -> None:
-    pairs = [(name, signed_text(value)) for name, value in LEND.items()]
+    alice.window_ms = 60_000
     request = Captured(alice, "POST", "/api/v1/borrowLend", "borrowLendExecute", LEND)
-    request.headers = alice.headers("borrowLendExecute", pairs, window_ms=60_000)
     assert request.send().status_code == 200
     live_engine.engine.state.command_ids.clear()
     live_engine.engine.state.command_order.clear()

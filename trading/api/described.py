@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from accounts.api.fields import NOTHING, DecimalText, UnixMillis
@@ -146,12 +147,27 @@ class OrderOutput(serializers.Serializer[Any]):
     triggeredAt = serializers.IntegerField(**NOTHING)
 
 
-class BatchResult(OrderOutput):
-    """One answer for each order of a batch, in order: `Ok` with the order, or `Err`."""
+class BatchOrder(OrderOutput):
+    """An order of a batch which was taken."""
 
-    code = serializers.CharField(required=False)
-    message = serializers.CharField(required=False)
-    operation = serializers.ChoiceField(choices=("Ok", "Err"))
+    operation = serializers.ChoiceField(choices=("Ok",))
+
+
+class BatchRefusal(serializers.Serializer[Any]):
+    """An order of a batch which was refused."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    operation = serializers.ChoiceField(choices=("Err",))
+
+
+# One for each order of a batch, in order.
+BATCH_RESULTS = PolymorphicProxySerializer(
+    component_name="BatchResult",
+    serializers=[BatchOrder, BatchRefusal],
+    resource_type_field_name=None,
+    many=True,
+)
 
 
 class Level(serializers.ListField):

@@ -150,12 +150,14 @@ def lend(ask: Ask, world: World) -> None:
 
 
 def convert_dust(ask: Ask, world: World) -> None:
-    """Sell to the house what is left of one dollar less the fee."""
+    """Sell to the house what is worth less than a dollar."""
     world.take("USDT_USDC", quantity="1")
+    held = world.read("/api/v1/capital")["USDT"]["available"]
     ask(symbol="USDT")
-    assert "USDT" not in world.read("/api/v1/capital")
+    left = world.read("/api/v1/capital").get("USDT", {"available": "0"})
+    assert left["available"] == "0"
     (newest, *_) = world.read("/wapi/v1/history/dust", symbol="USDT")
-    assert Decimal(newest["quantity"]) == Decimal("0.999")
+    assert newest["quantity"] == held
 
 
 def withdraw(ask: Ask, world: World) -> None:

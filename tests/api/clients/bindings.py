@@ -160,5 +160,5 @@ def ccxt_name(api: str, operation: str) -> str:
     'privateGetApiV1AccountLimitsBorrow'
     """
     verb, path = operation.split(" ")
-    parts = [part[0].upper() + part[1:] for part in path.split("/") if part]
+    parts = [part[0].upper() + part[1:] for part in re.split("[/-]", path) if part]
     return api + verb.capitalize() + "".join(parts)

@@ -12,21 +12,32 @@ REFUSED: dict[str, str] = {
 }
 
 _FLAG = "it says that it has this, and has not"
-_ORDERS = "it looks for a cache which it has not made"
-# The client itself cannot: by client and method, what it raises and what is wrong with it.
+_UNNAMED = "it signs no instruction"
+_DIGIT = "it reads the first digit only"
+_OPTION = "it lacks an option of its own"
+# The client itself cannot: by client and method, what comes of it and what is wrong with it.
 CLIENT_FAULTS: dict[tuple[str, str], tuple[str, str]] = {
-    ("ccxt", "fetchTime"): ("AssertionError", "it reads the first digit only"),
-    ("ccxt async", "fetchTime"): ("AssertionError", "it reads the first digit only"),
-    ("ccxt.pro", "unWatchOrders"): ("TypeError", _ORDERS),
+    ("ccxt", "fetchTime"): ("raised AssertionError", _DIGIT),
+    ("ccxt async", "fetchTime"): ("raised AssertionError", _DIGIT),
     **{
-        (client, method): ("NotSupported", _FLAG)
+        (client, method): ("raised NotSupported", _FLAG)
         for client in ("ccxt", "ccxt async", "ccxt js")
         for method in ("fetchOpenInterestHistory", "createMarketOrderWs")
     },
     **{
-        (client, f"createMarket{side}OrderWithCost"): ("KeyError", "it lacks an option of its own")
+        (client, f"createMarket{side}OrderWithCost"): ("raised KeyError", _OPTION)
         for client in ("ccxt", "ccxt async")
         for side in ("Buy", "Sell")
+    },
+    # Newer endpoints, whose instructions it does not know.
+    **{
+        ("ccxt js", f"private{method}"): ("refused: INVALID_CLIENT_REQUEST", _UNNAMED)
+        for method in (
+            *("PostApiV1Strategy", "GetApiV1Strategy", "DeleteApiV1Strategy"),
+            *("GetApiV1Strategies", "DeleteApiV1Strategies", "GetApiV1Rfqs"),
+            *("GetWapiV1HistoryPosition", "GetWapiV1HistoryRfqFill"),
+            *("GetWapiV1HistoryQuoteFill", "GetApiV1BorrowLendPositionLiquidationPrice"),
+        )
     },
 }
 

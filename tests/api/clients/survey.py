@@ -266,9 +266,9 @@ def _judge(world: World, client: str, method: str, asks: str, run: Callable[[], 
     elif key in REFUSED:
         expected = f"refused: {REFUSED[key]}"
     elif (client, method) in CLIENT_FAULTS:
-        kind, words = CLIENT_FAULTS[client, method]
+        outcome, words = CLIENT_FAULTS[client, method]
         expected = f"the client's fault: {words}"
-        result = expected if result == f"raised {kind}" else result
+        result = expected if result == outcome else result
     if result == expected:
         return Finding(client, method, asks, result)
     return Finding(client, method, asks, result, f"expected {expected!r}, found {result!r}\n{why}")

@@ -43,7 +43,7 @@ class World:
         answer = caller.call(method, path, params)
         if caller.status >= 300 and isinstance(answer, dict):
             raise Unserved(answer["code"], answer["message"])
-        return answer
+        return None if answer == "" else answer
 
     def number(self) -> int:
         """Return a client's id which nobody has used."""
