@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.engine_fixture import live_engine
-from tests.live import LiveExchange
+from tests.live import LiveExchange, running
 
 __all__ = ["chromium", "exchange", "live_engine"]
 
@@ -38,13 +38,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveExchange]:
     """Yield a live demo exchange, started once: its markets are quoted and have traded."""
-    live = LiveExchange(tmp_path_factory.mktemp("exchange") / "data")
-    try:
-        live.start()
-        live.wait_until_alive()
+    with running(tmp_path_factory.mktemp("exchange")) as live:
         yield live
-    finally:
-        live.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -127,6 +129,18 @@ class LiveExchange:
             assert time.monotonic() < end, f"{name} was not restarted:\n{self.said()}"
             time.sleep(0.02)
         return pid
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[LiveExchange]:
+    """Yield a live demo exchange with its data in `folder`: its markets are quoted and traded."""
+    exchange = LiveExchange(folder / "data")
+    try:
+        exchange.start()
+        exchange.wait_until_alive()
+        yield exchange
+    finally:
+        exchange.stop()
 
 
 def exchange_environment() -> dict[str, str]:

@@ -6,19 +6,13 @@ from pathlib import Path
 
 from tests.api.clients.survey import survey
 from tests.api.clients.table import DOCUMENT, written
-from tests.live import LiveExchange
+from tests.live import running
 
 
 def main() -> int:
     """Write the table; what is not as expected is printed, and the code is 1."""
-    with tempfile.TemporaryDirectory() as folder:
-        exchange = LiveExchange(Path(folder) / "data")
-        exchange.start()
-        try:
-            exchange.wait_until_alive()
-            found = survey(exchange).findings
-        finally:
-            exchange.stop()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as exchange:
+        found = survey(exchange).findings
     troubles = [finding for finding in found if finding.trouble]
     for finding in troubles:
         print(f"{finding.client} {finding.method} {finding.asks}: {finding.trouble}")

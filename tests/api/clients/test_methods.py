@@ -7,14 +7,16 @@ import pytest
 from tests.api.clients.expected import AWAITED, CLIENT_FAULTS, NOT_COVERED, REFUSED
 from tests.api.clients.survey import CLIENTS, Finding, Survey, survey
 from tests.api.clients.table import DOCUMENT, written
-from tests.live import LiveExchange
+from tests.live import running
 
 pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")
-def found(exchange: LiveExchange) -> Survey:
-    return survey(exchange)
+def found(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """What the clients get on an exchange of their own: nobody else moves what they look at."""
+    with running(tmp_path_factory.mktemp("clients")) as exchange:
+        return survey(exchange)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
