@@ -61,7 +61,7 @@ bench: setup-dev
 	@$(PY) -m launcher services -- $(PY) -m bench
 
 clients: setup-dev
-	@$(NO_SERVICES) $(PY) -m tests.api.clients
+	@$(PY) -m tests.api.clients
 
 # The planted bugs replace Python functions at run time, which compiled code does not look at.
 compiled: setup-dev
