@@ -70,7 +70,7 @@ def signed_text(instruction: str, query: str, body: Any, stamp: str) -> str:
         pairs = signature.parse_query(query.encode())
         batch = (body or b"").lstrip().startswith(b"[")
         members = signature.parse_batch(body) if batch else [signature.parse_members(body or b"")]
-        segments = [[*pairs, *signature.parameters(one)] for one in members] or [[]]
+        segments = [[*pairs, *signature.parameters(one)] for one in members]
     except signature.MalformedRequest:
         segments = [[]]
     expiry = signature.signed_expiry(stamp, "5000")

@@ -34,7 +34,7 @@ else. How to point a client at an exchange: docs/api.md.
 def written(found: Iterable[Finding]) -> str:
     """Return the page."""
     findings = list(found)
-    parts = [_HEAD]
+    parts = [_HEAD.rstrip()]
     for title, clients in TABLES:
         parts += [f"\n## {title}\n", *_rows(findings, clients)]
     return "\n".join(parts) + "\n"
