@@ -46,11 +46,6 @@ def forbidden(message: str) -> Refusal:
     return Refusal(403, "FORBIDDEN", message)
 
 
-def not_implemented(message: str) -> Refusal:
-    """Return the refusal of a part of the contract which is not served."""
-    return Refusal(400, "NOT_IMPLEMENTED", message)
-
-
 INVALID_SIGNATURE: Final = invalid_request("Invalid signature")
 INVALID_MARKET: Final = invalid_request("Invalid market symbol")
 ORDER_NOT_FOUND: Final = invalid_request("Order not found")
