@@ -96,7 +96,7 @@ OPERATIONS: dict[str, Check] = {
     "GET /api/v1/wallets": same("/api/v1/wallets", filled=False),
     "GET /api/v1/account": same("/api/v1/account"),
     "PATCH /api/v1/account": acts.change_account,
-    "GET /api/v1/account/limits/borrow": same("/api/v1/account/limits/borrow", symbol="ETH"),
+    "GET /api/v1/account/limits/borrow": same("/api/v1/account/limits/borrow", symbol="SOL"),
     "GET /api/v1/account/limits/order": same(
         "/api/v1/account/limits/order", symbol=SPOT, side="Bid", price="100"
     ),
@@ -143,9 +143,9 @@ OPERATIONS: dict[str, Check] = {
     "DELETE /api/v1/strategy": acts.with_strategy(acts.cancel_strategy),
     "GET /api/v1/strategies": acts.with_strategy(acts.read_strategies),
     "DELETE /api/v1/strategies": acts.with_strategy(acts.cancel_strategies),
-    "GET /wapi/v1/history/borrowLend": same("/wapi/v1/history/borrowLend", symbol="USDC"),
+    "GET /wapi/v1/history/borrowLend": same("/wapi/v1/history/borrowLend", symbol="ETH"),
     "GET /wapi/v1/history/borrowLend/positions": same(
-        "/wapi/v1/history/borrowLend/positions", but=("avgInterestRate",), symbol="USDC"
+        "/wapi/v1/history/borrowLend/positions", but=("avgInterestRate",), symbol="ETH"
     ),
     "GET /wapi/v1/history/dust": same("/wapi/v1/history/dust", filled=False),
     "GET /wapi/v1/history/fills": same("/wapi/v1/history/fills", symbol=SPOT, limit=20),

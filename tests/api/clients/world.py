@@ -90,15 +90,20 @@ class World:
 
     def prepare(self) -> None:
         """Let alice have some of everything which can be read."""
-        for symbol in (SPOT, PERP):
-            self.take(symbol)
+        self.take(SPOT)
+        rows = self.read("/api/v1/position", symbol=PERP)
+        size = sum((Decimal(row["netQuantity"]) for row in rows), Decimal(0))
+        # Long, whatever other tests have left her with.
+        if size < 1:
+            self.take(PERP, quantity=str(1 - size))
         self._ask_for_quotes()
         plan: Words = {"side": "Bid", "strategyType": "Scheduled", "quantity": "0.4"}
         plan |= {"price": self.away(), "duration": "60000", "interval": "15000"}
         self.write("POST", "/api/v1/strategy", symbol=SPOT, **plan)
         self.write("DELETE", "/api/v1/strategies", symbol=SPOT)
-        for side, quantity in (("Lend", "20"), ("Borrow", "2")):
-            terms: Words = {"side": side, "quantity": quantity, "symbol": "USDC"}
+        # What is lent cannot be borrowed: not USDC, of which other tests borrow.
+        for side, quantity in (("Lend", "2"), ("Borrow", "0.5")):
+            terms: Words = {"side": side, "quantity": quantity, "symbol": "ETH"}
             self.write("POST", "/api/v1/borrowLend", **terms)
         withdrawal: Words = {"address": OUTSIDE, "blockchain": "Ethereum", "symbol": "USDC"}
         self.write("POST", "/wapi/v1/capital/withdrawals", quantity="20", **withdrawal)
