@@ -96,7 +96,7 @@ OPERATIONS: dict[str, Check] = {
     "GET /api/v1/wallets": same("/api/v1/wallets", filled=False),
     "GET /api/v1/account": same("/api/v1/account"),
     "PATCH /api/v1/account": acts.change_account,
-    "GET /api/v1/account/limits/borrow": same("/api/v1/account/limits/borrow", symbol="SOL"),
+    "GET /api/v1/account/limits/borrow": same("/api/v1/account/limits/borrow", symbol="BTC"),
     "GET /api/v1/account/limits/order": same(
         "/api/v1/account/limits/order", symbol=SPOT, side="Bid", price="100"
     ),
