@@ -283,6 +283,7 @@ BUGS: dict[Callable[[Patch], None], str] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
 def test_a_long_life_finds_the_bug(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:
     plant(monkeypatch)

@@ -27,6 +27,8 @@ SEARCH = settings(
     suppress_health_check=list(HealthCheck),
 )
 Patch = pytest.MonkeyPatch
+# What a broken engine goes through says nothing of what is covered, and counting doubles the time.
+pytestmark = pytest.mark.no_cover
 
 
 def price_improvement_is_never_released(patch: Patch) -> None:
