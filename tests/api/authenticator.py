@@ -1,10 +1,15 @@
 """An authenticator app for tests: it knows its secret, and which codes it has shown."""
 
+import time
+
 from allauth.mfa import app_settings
 from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
 
 from accounts.models import User
+
+# A code must not end between its reading and its use.
+FEW_SECONDS = 4
 
 
 class AuthenticatorApp:
@@ -18,7 +23,10 @@ class AuthenticatorApp:
         self.user = user
 
     def code(self) -> str:
-        """Return the code of now, as if it had not been used."""
+        """Return a code that is good for some seconds still, as if it had not been used."""
+        rest = app_settings.TOTP_PERIOD - time.time() % app_settings.TOTP_PERIOD
+        if rest < FEW_SECONDS:
+            time.sleep(rest)
         counter = next(iter(auth.yield_hotp_counters_from_time()))
         code = auth.format_hotp_value(auth.hotp_value(self.secret, counter))
         cache.delete(f"allauth.mfa.totp.used?user={self.user.pk}&code={code}")

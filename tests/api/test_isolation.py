@@ -136,6 +136,8 @@ class Bob:
         self.hot = HotPath(keys)
         # What bob has named himself so far: his rows may show it again.
         self.written: set[str] = set()
+        # One for all requests: each new one looks through all static files first.
+        self.client = Client()
 
     def send(self, endpoint: Endpoint, words: dict[str, str]) -> tuple[int, str]:
         """Return status and body of a signed request with these parameters."""
@@ -150,7 +152,9 @@ class Bob:
         if route is not None:
             return self._hot(endpoint, query, body, headers)
         path = f"{endpoint.path}?{query}" if query else endpoint.path
-        answer = Client().generic(endpoint.method, path, body, "application/json", headers=headers)
+        answer = self.client.generic(
+            endpoint.method, path, body, "application/json", headers=headers
+        )
         return answer.status_code, answer.content.decode()
 
     def _hot(

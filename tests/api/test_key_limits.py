@@ -15,12 +15,16 @@ from accounts.scopes import ALL_SCOPES, READ, TRADE, WITHDRAW, allow_list
 from edge.routes import ROUTES, BatchRoute, SignedRoute
 from tests.api.front import Front, User, front
 from tests.api.house import Trader
-from tests.api.test_isolation import signed_routes
+from tests.api.test_isolation import ADDRESS, signed_routes
 
 __all__ = ["front"]
 
 # Which scope each request needs that is neither a read nor a trade.
-OTHERS = {("POST", "/wapi/v1/capital/withdrawals"): WITHDRAW}
+OTHERS = {
+    ("POST", "/wapi/v1/capital/withdrawals"): WITHDRAW,
+    ("POST", "/wapi/v1/capital/withdrawals/delay"): WITHDRAW,
+    ("PATCH", "/wapi/v1/capital/withdrawals/delay"): WITHDRAW,
+}
 HOT = [at for at, route in ROUTES.items() if isinstance(route, SignedRoute | BatchRoute)]
 REST = sorted(signed_routes().keys() - set(HOT))
 
@@ -64,7 +68,7 @@ def test_a_permission_needs_the_scope_as_well_as_the_law(front: Front, alice: Tr
     assert front.order(front.alice).refusal()[2] == lacks(TRADE)
     # To borrow for a withdrawal is a trade.
     ApiKey.objects.update(scopes=[WITHDRAW])
-    body = {"address": "x", "blockchain": "Ethereum", "quantity": "1", "symbol": "USDC"}
+    body = {"address": ADDRESS, "blockchain": "Ethereum", "quantity": "5", "symbol": "USDC"}
     path = "/wapi/v1/capital/withdrawals"
     refused = alice.send("POST", path, "withdraw", body | {"autoBorrow": True})
     assert (refused.status_code, refused.json()["message"]) == (403, lacks(TRADE))
