@@ -5,10 +5,12 @@ one of that name. The engine is asked under a command id made of the arrival's n
 credits names the arrival, so that asking again after a lost answer is harmless however late.
 """
 
+import logging
 from typing import Any
 
 import msgspec
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 
 from accounts.addresses import is_address, transaction_key
 from accounts.assets import decimals_of
@@ -23,6 +25,8 @@ from engine.units import AccountId
 from gateway.client import submit
 from gateway.decimals import format_decimal
 from gateway.errors import GatewayError
+
+logger = logging.getLogger(__name__)
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +46,7 @@ def credit_arrival(arrived: Arrived) -> DepositArrival:
     """Credit a deposit and return its arrival.
 
     Raises Refusal for what cannot be, has been credited, or compliance does not allow; and where
-    the engine did not answer: then the same words may be sent again.
+    the engine did not answer: then a job credits it.
     """
     account, values = _chain_values(arrived) if arrived.blockchain else _plain_values(arrived)
     _require_deposits(account)
@@ -53,7 +57,8 @@ def credit_arrival(arrived: Arrived) -> DepositArrival:
     except GatewayError as error:
         raise Refusal(
             "ENGINE_AWAY",
-            "The engine did not answer: enter the same deposit again. It is credited once.",
+            f"The engine did not answer. The deposit is stored as arrival {arrival.pk} and is "
+            "credited as soon as it does: do not enter it again.",
         ) from error
     return arrival
 
@@ -73,6 +78,20 @@ def credit(arrival: DepositArrival) -> None:
         # Nothing has come in: the transaction may be entered anew.
         arrival.delete()
         raise Refusal(answer.code.value, answer.message)
+
+
+def credit_all() -> int:
+    """Credit the arrivals for which the engine did not answer, and return how many were."""
+    paid = Deposit.objects.filter(arrival_id__gt=0, arrival_id=OuterRef("pk"))
+    credited = 0
+    for arrival in DepositArrival.objects.filter(~Exists(paid)).order_by("pk"):
+        try:
+            credit(arrival)
+        except Refusal as refusal:
+            logger.error("arrival %s is refused and forgotten: %s", arrival.pk, refusal)
+        else:
+            credited += 1
+    return credited
 
 
 def is_credited(arrival: DepositArrival) -> bool:

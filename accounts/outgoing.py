@@ -7,9 +7,11 @@ them together: every step is stored or committed before the next, so that a deli
 off is taken up again where it stood, by whoever comes first.
 """
 
+import logging
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.addresses import transaction_key
@@ -19,6 +21,8 @@ from accounts.models import Account, DepositArrival, Withdrawal, WithdrawalInstr
 from compliance.services import Refusal
 from engine.commands import SettleWithdrawal
 from engine.rejects import Reject
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -52,11 +56,19 @@ def release_withdrawals(at: datetime | None = None) -> int:
 
 def deliver_all() -> int:
     """Deliver what waits for delivery inside the house, and return how many were."""
-    waiting = WithdrawalInstruction.objects.filter(
-        to_account_id__isnull=False, released_at__isnull=False, delivered_at=None
-    )
-    numbers = list(waiting.order_by("number").values_list("number", flat=True))
-    return sum(deliver(number) for number in numbers)
+    delivered = 0
+    for number in _deliverable().order_by("number").values_list("number", flat=True):
+        try:
+            delivered += deliver(number)
+        except (EngineRefused, Refusal) as refusal:
+            # It must not keep the others waiting.
+            logger.error("withdrawal %s cannot be delivered: %s", number, refusal)
+    return delivered
+
+
+def count_undelivered() -> int:
+    """Return how many wait for delivery: their recipient may not deposit, or it was refused."""
+    return _deliverable().count()
 
 
 def deliver(number: int) -> bool:
@@ -64,12 +76,7 @@ def deliver(number: int) -> bool:
 
     Nothing happens to those which go elsewhere, must wait, or whose recipient may not deposit.
     """
-    instruction = WithdrawalInstruction.objects.filter(
-        number=number,
-        to_account_id__isnull=False,
-        released_at__isnull=False,
-        delivered_at=None,
-    ).first()
+    instruction = _deliverable().filter(number=number).first()
     if instruction is None:
         return False
     assert instruction.to_account_id is not None  # The query asked for it.
@@ -105,6 +112,20 @@ def note_transaction(number: int, text: str) -> None:
     for instruction in rows:
         known = transaction_key(instruction.blockchain, text) or text
         rows.update(transaction_hash=known)
+
+
+def _deliverable() -> QuerySet[WithdrawalInstruction]:
+    """Return what has been released to an account of this exchange and has not got there.
+
+    Only what the engine has taken: what it refused never left, and to settle what it has not seen
+    yet would spend the command's id.
+    """
+    return WithdrawalInstruction.objects.filter(
+        to_account_id__isnull=False,
+        released_at__isnull=False,
+        delivered_at=None,
+        number__in=Withdrawal.objects.values("pk"),
+    )
 
 
 def _leave(number: int) -> bool:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from accounts import jobs, outgoing, page_keys, services
+from accounts import arrivals, jobs, outgoing, page_keys, services
 from accounts.models import Account
 
 
@@ -18,10 +18,16 @@ def ensure_accounts_open() -> None:
 
 @shared_task
 def release_withdrawals() -> None:
-    """Let go the withdrawals whose delay is over, and deliver those which stay in the house."""
+    """Let go the withdrawals whose delay is over, deliver what stays in the house, and credit
+    the deposits for which the engine did not answer."""
     with jobs.job_run("release-withdrawals") as run:
         released = outgoing.release_withdrawals()
-        run.counts = {"released": released, "delivered": outgoing.deliver_all()}
+        run.counts = {
+            "released": released,
+            "delivered": outgoing.deliver_all(),
+            "undelivered": outgoing.count_undelivered(),
+            "credited": arrivals.credit_all(),
+        }
 
 
 @shared_task

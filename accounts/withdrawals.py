@@ -32,6 +32,7 @@ from accounts.models import (
 )
 from accounts.second_factor import has_authenticator, require_code
 from accounts.withdrawal_delay import delay_of
+from compliance.services import Refusal
 from engine.commands import RequestWithdrawal
 from engine.questions import MaxAmount, MaxWithdrawal
 from engine.units import AccountId
@@ -103,7 +104,7 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
 def _deliver(number: int) -> None:
     try:
         outgoing.deliver(number)
-    except GatewayError as error:
+    except (GatewayError, EngineRefused, Refusal) as error:
         # The money is in flight: that is what was asked for, and a job delivers it.
         logger.warning("withdrawal %s is delivered later: %s", number, error)
 

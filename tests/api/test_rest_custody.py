@@ -219,12 +219,30 @@ def test_a_deposit_whose_answer_was_lost_is_credited_once_on_the_second_try(
 
     for answer in (away, lost):
         monkeypatch.setattr(arrivals, "submit", answer)
-        with pytest.raises(Refusal, match="enter the same deposit again"):
+        with pytest.raises(Refusal, match="do not enter it again"):
             arrivals.credit_arrival(arrived())
     monkeypatch.setattr(arrivals, "submit", real)
     with pytest.raises(Refusal, match="credited once"):
         arrivals.credit_arrival(arrived())
     assert available(alice) == before + 7 * 10**6
+
+
+def test_a_deposit_without_a_chain_is_credited_by_the_job_when_the_engine_was_away(
+    alice: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = available(alice), client.submit
+
+    def away(command: Any, **how: Any) -> Any:
+        raise EngineUnavailable("away")
+
+    monkeypatch.setattr(arrivals, "submit", away)
+    with pytest.raises(Refusal, match="do not enter it again"):
+        arrivals.credit_arrival(Arrived(asset="USDC", amount_atoms=5, account=alice.id))
+    with pytest.raises(EngineUnavailable):
+        arrivals.credit_all()
+    monkeypatch.setattr(arrivals, "submit", real)
+    assert [arrivals.credit_all() for _ in range(2)] == [1, 0]
+    assert available(alice) == before + 5
 
 
 @pytest.mark.parametrize(
@@ -604,6 +622,19 @@ def test_a_delivery_that_breaks_off_is_taken_up_again(
         outgoing.deliver_all()
     monkeypatch.setattr(outgoing, "credit", real)
     assert [outgoing.deliver_all() for _ in range(2)] == [1, 0]
+    assert available(bob) == 100_010_500_000
+
+
+def test_what_the_engine_refused_keeps_no_other_from_its_delivery(
+    alice: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_pool()
+    to = address_of(bob).json()["address"]
+    assert withdraw(alice, address=to, quantity="99999999").status_code == 400
+    monkeypatch.setattr(outgoing, "deliver", lambda number: False)
+    withdraw(alice, address=to)
+    monkeypatch.undo()
+    assert (outgoing.deliver_all(), outgoing.count_undelivered()) == (1, 0)
     assert available(bob) == 100_010_500_000
 
 

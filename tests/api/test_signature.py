@@ -188,6 +188,8 @@ def test_a_body_that_is_not_an_object_is_malformed(body: bytes) -> None:
         ("1000000", "0", "Invalid window"),
         ("1000000", "-1", "Invalid window"),
         ("1000000", "9" * 30, "Invalid window"),
+        ("1000000", "0000000019999999999", "Invalid window"),
+        ("1000000", "000000001" + "0" * 5_000, "Invalid window"),
         ("1000000.0", "5000", "Invalid timestamp"),
         ("", "5000", "Invalid timestamp"),
         ("٣", "5000", "Invalid timestamp"),
