@@ -1,15 +1,17 @@
 """What an order with conditions must be: one that waits for a price, or brings its exits along."""
 
+import msgspec
+
 from engine import pending
 from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, terms_of
 from engine.catalog import MarketState
 from engine.commands import PlaceOrder
-from engine.intake import account_refusal, shape_refusal, slippage_refusal
+from engine.intake import account_refusal, shape_refusal
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import PPB, OrderId
-from engine.vocabulary import BID, LIMIT, Exit, Trigger, TriggerBy
+from engine.vocabulary import BID, Exit, Trigger, TriggerBy
 
 # One account's waiting orders, and those of them that close one position.
 MAX_TRIGGERS = 500
@@ -63,21 +65,16 @@ def _trigger_refusal(
     if command.quote_atoms is not None:
         return rejected(Reject.INVALID_TRIGGER, "a conditional order takes no quote quantity")
     share = trigger.share_ppb
-    if share is None:
-        refusal = shape_refusal(listed, command)
-    elif not listed.is_perp or command.lots is not None or not 0 < share <= PPB:
-        refusal = rejected(
-            Reject.INVALID_TRIGGER,
-            "a share is of a perpetual position, above 0 and up to all of it, without a quantity",
-        )
-    elif command.type is LIMIT and not 0 < (command.price_ticks or 0) <= (
-        listed.market.max_price_ticks
-    ):
-        refusal = rejected(Reject.INVALID_PRICE, "the price is outside what the market allows")
-    elif command.type is not LIMIT and (command.price_ticks is not None or command.post_only):
-        refusal = rejected(Reject.INVALID_ORDER, "a market order has no price and cannot post")
-    else:
-        refusal = slippage_refusal(command)
+    if share is not None:
+        if not listed.is_perp or command.lots is not None or not 0 < share <= PPB:
+            return rejected(
+                Reject.INVALID_TRIGGER,
+                "a share is of a perpetual position, above 0 and up to all of it, "
+                "without a quantity",
+            )
+        # The smallest order stands for every share.
+        command = msgspec.structs.replace(command, lots=listed.market.min_lots)
+    refusal = shape_refusal(listed, command)
     if not refusal and not _watched_e8(state, listed, trigger.by):
         return rejected(
             Reject.NO_PRICE, f"{listed.market.symbol} has no {trigger.by} yet: trigger by another"

@@ -314,7 +314,7 @@ def cancel_order(state: State, command: CancelOrder) -> Events:
 
 
 def cancel_all_orders(state: State, command: CancelAllOrders) -> Events:
-    """Cancel all open orders of the account: those at rest, then those that wait, oldest first."""
+    """Cancel all open orders of the account: those at rest, then those that wait, as they came."""
     account = state.accounts.get(command.account)
     if account is None:
         return rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {command.account}")

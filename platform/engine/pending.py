@@ -8,6 +8,7 @@ import msgspec
 
 from engine import resting
 from engine.book import ConditionalOrder, Links, Order, terms_of
+from engine.catalog import MarketState
 from engine.commands import PlaceOrder
 from engine.kinds import OrderStatus, OrderTerms
 from engine.order_events import OrderCancelled, OrderExpired, OrderModified, TriggerPlaced
@@ -76,6 +77,8 @@ def expire_orphans(state: State, account: Account, listed: ListedMarket) -> None
 
 def note_index(state: State, listed: ListedMarket) -> None:
     """Enter into the schedule what the index and the mark have met."""
+    if listed.state not in (MarketState.OPEN, MarketState.LIMIT_ONLY):
+        return
     tick = listed.market.tick_e8
     for by in (TriggerBy.MARK, TriggerBy.INDEX):
         if listed.watch.watches(by):
@@ -102,6 +105,15 @@ def _enter_due(state: State, met: list[OrderId]) -> None:
         state.schedule.add(state.at_ns, Work.TRIGGER, order_id)
 
 
+def alive(state: State, linked: ConditionalOrder | Order | None) -> ConditionalOrder | Order | None:
+    """Return a linked order, unless it has ended or is another form by now: both have one id."""
+    if linked is None:
+        return None
+    order_id = linked.terms.order_id
+    known = state.triggers.get(order_id) or state.orders.get(order_id)
+    return linked if known is linked else None
+
+
 def follow_fill(
     state: State, account: Account, listed: ListedMarket, order: Order, *, lots: int, opened: int
 ) -> None:
@@ -109,8 +121,9 @@ def follow_fill(
     exit, grow the exits of a parent."""
     links = order.links
     assert links is not None, f"order {order.terms.order_id} has no links"
-    if links.partner is not None:
-        _lose(state, listed, links.partner, lots)
+    partner = alive(state, links.partner)
+    if partner is not None:
+        _lose(state, listed, partner, lots)
     conditions = order.terms.conditions
     if not opened or conditions is None:
         return
@@ -131,14 +144,10 @@ def _lose(state: State, listed: ListedMarket, partner: ConditionalOrder | Order,
     """Take from an exit what its partner has closed; end it if that is all."""
     record = state.record.events
     if isinstance(partner, Order):
-        if partner.terms.order_id not in state.orders:
-            return
         if lots < partner.lots_open:
             resting.shrink(state, listed, partner, lots)
         else:
             record.append(resting.cancel(state, listed, partner))
-        return
-    if partner.terms.order_id not in state.triggers:
         return
     if lots < partner.lots_open:
         _resize(state, partner, -lots)

@@ -132,10 +132,7 @@ def _content(state: State) -> dict[str, Any]:
                 order.owner,
                 [_value(order, f) for f in _ORDER_FIELDS],
             )
-            for listed in state.markets.values()
-            for side in (listed.book.bids, listed.book.asks)
-            for level in side.from_best()
-            for order in level
+            for order in state.orders.values()
         ],
         **dump_waiting(state),
         "rfqs": dump_rfqs(state),
@@ -301,16 +298,17 @@ def _load_account(state: State, item: list[Any]) -> None:
 
 
 def _load_orders(state: State, items: list[Any]) -> None:
-    """Put the orders back in their priority, then into their accounts' sums by age."""
+    """Put the orders back as they came to rest: that is their priority at each price.
+
+    It is not the order of their ids: one that has waited for a price is younger than its id.
+    """
     for spec, owner, values in items:
         terms = msgspec.convert(spec, OrderTerms)
         order = Order(terms, owner=AccountId(owner), price=0, lots_open=0)
         _restore(order, _ORDER_FIELDS, values)
         state.orders[terms.order_id] = order
         state.markets[terms.market].book.side(terms.side is Side.BID).add(order)
-    state.orders = dict(sorted(state.orders.items()))
-    for order_id, order in state.orders.items():
-        _count(state, OrderId(order_id), order)
+        _count(state, terms.order_id, order)
 
 
 def _count(state: State, order_id: OrderId, order: Order) -> None:

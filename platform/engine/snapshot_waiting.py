@@ -7,6 +7,7 @@ import msgspec
 from engine.book import ConditionalOrder, Links, Order
 from engine.commands import PlaceOrder
 from engine.kinds import OrderTerms, StrategyTerms
+from engine.pending import alive
 from engine.schedule import Due, Work
 from engine.state import State
 from engine.strategy import Strategy
@@ -45,10 +46,8 @@ def _linked(links: Links) -> tuple[Order | ConditionalOrder | None, ...]:
 
 def _id(state: State, linked: Order | ConditionalOrder | None) -> OrderId | None:
     """Return the id of a linked order which is still alive."""
-    if linked is None:
-        return None
-    order_id = linked.terms.order_id
-    return order_id if order_id in state.triggers or order_id in state.orders else None
+    living = alive(state, linked)
+    return None if living is None else living.terms.order_id
 
 
 def _dump_trigger(state: State, order: ConditionalOrder) -> list[Any]:

@@ -29,24 +29,27 @@ def fire(state: State, order_id: int) -> None:
         return
     pending.drop(state, listed, order)
     told = state.record.events
-    if isinstance(order.partner, Order) and order.partner.terms.order_id in state.orders:
+    partner = pending.alive(state, order.partner)
+    if isinstance(partner, Order):
         # Both exits were met: the later one is what its owner wants now.
-        told.append(resting.cancel(state, listed, order.partner))
+        told.append(resting.cancel(state, listed, partner))
+        partner = None
     first = len(told)
     command = _command(account, listed, order)
-    refusal = intake_refusal(state, account, listed, command) if command is not None else ()
     if command is None:
         answer = rejected(Reject.REDUCE_ONLY_NOT_REDUCED, "there is no position left")
     else:
-        origin = Origin(terms=order.terms, partner=order.partner)
-        answer = refusal or orders.enter(state, account, listed, command, origin)
+        origin = Origin(terms=order.terms, partner=partner)
+        answer = intake_refusal(state, account, listed, command) or orders.enter(
+            state, account, listed, command, origin
+        )
     placed = answer[0]
     if isinstance(placed, CommandRejected):
         told.append(TriggerFailed(terms=order.terms, reason=_reason(placed), at_ns=state.at_ns))
         return
     assert isinstance(placed, OrderPlaced), f"{placed} answers no order"
-    if isinstance(order.partner, ConditionalOrder):
-        order.partner.partner = state.orders.get(placed.terms.order_id)
+    if isinstance(partner, ConditionalOrder):
+        partner.partner = state.orders.get(placed.terms.order_id)
     # That it was placed is told before its fills.
     told.insert(
         first,

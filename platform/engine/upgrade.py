@@ -72,13 +72,21 @@ def upgrade_from_2(content: dict[str, Any]) -> dict[str, Any]:
         "version": 3,
         "withdrawals": [[*withdrawal, 0] for withdrawal in content["withdrawals"]],
         "accounts": [_account_from_2(item) for item in content["accounts"]],
-        "orders": [(spec, owner, [*values, False]) for spec, owner, values in content["orders"]],
+        "orders": [
+            (spec, owner, [*values, False])
+            for spec, owner, values in sorted(content["orders"], key=_order_id)
+        ],
         "triggers": [],
         "links": [],
         "schedule": [0, []],
         "strategies": [],
         "rfqs": [],
     }
+
+
+def _order_id(item: list[Any]) -> int:
+    """Return the id of an order: in version 2 orders came to rest by their ids."""
+    return int(item[0]["order_id"])
 
 
 def _account_from_2(item: list[Any]) -> list[Any]:

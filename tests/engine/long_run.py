@@ -191,7 +191,7 @@ class LongRun:
                 gain, lose = lose, gain
             limit = random.choice((None, lose))
             exits = v.Conditions(
-                take_profit=random.choice((None, v.Exit(gain, by))),
+                take_profit=random.choice((None, v.Exit(gain, by, limit and gain))),
                 stop_loss=v.Exit(lose, by, limit),
             )
             return replace(order, time_in_force=v.GTC, conditions=exits)

@@ -319,7 +319,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         if side is v.Side.ASK:
             gain, lose = lose, gain
         conditions = v.Conditions(
-            take_profit=v.Exit(gain) if which != "loss" else None,
+            take_profit=v.Exit(gain, limit_ticks=gain if limit else None)
+            if which != "loss"
+            else None,
             stop_loss=v.Exit(lose, limit_ticks=lose if limit else None)
             if which != "profit"
             else None,

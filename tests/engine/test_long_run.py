@@ -24,7 +24,7 @@ from tests.engine.long_run import LongRun
 
 Patch = pytest.MonkeyPatch
 
-# What a life of 20,000 commands must have seen, whatever its seed.
+# What a life must have seen: one of 20,000 commands with a lucky seed, a longer one with any.
 SEEN = (
     "OrderPlaced CollateralConversion",
     *("TriggerPlaced", "TriggerPlaced exit", "OrderTriggered", "OrderTriggered exit"),

@@ -18,13 +18,14 @@ from engine.invariants import check
 from engine.kinds import OrderStatus
 from engine.rejects import ExpiryReason, Reject
 from engine.snapshot import digest, dump_state, load_state
-from engine.units import PPB, SECOND_NS
+from engine.units import PPB, SECOND_NS, OrderId
 from engine.vocabulary import Conditions, Exit, Slippage, Trigger, TriggerBy
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, Exchange
 from tests.engine.invariants import check_all
 
 PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
 MARK, LAST = TriggerBy.MARK, TriggerBy.LAST
+ORDER: dict[str, Any] = {"account": ALICE, "market": PERP, "side": BID, "lots": 50}
 MARKET: dict[str, Any] = {"type": v.OrderType.MARKET, "price_ticks": None}
 
 
@@ -105,6 +106,17 @@ def only(events: list[e.Event], kind: type[e.Event]) -> Any:
                 "conditions": Conditions(
                     trigger=Trigger(9_000, MARK, PPB), slippage=Slippage(ticks=-1)
                 ),
+            },
+            Reject.INVALID_ORDER,
+        ),
+        (
+            {
+                "lots": None,
+                "conditions": Conditions(trigger=Trigger(9_000, MARK, PPB)),
+                "type": v.OrderType.LIMIT,
+                "price_ticks": 8_900,
+                "post_only": True,
+                "time_in_force": v.TimeInForce.IOC,
             },
             Reject.INVALID_ORDER,
         ),
@@ -430,6 +442,74 @@ def test_what_waits_survives_a_restart() -> None:
         copy.apply(sequence=sequence, at_ns=at_ns, command_id=command_id, command=command)
     assert digest(copy.state) == digest(exchange.engine.state)
     check(copy.state)
+
+
+def cancel(exchange: Exchange, number: int) -> None:
+    exchange.accept(c.CancelOrder(account=ALICE, market=PERP, order_id=OrderId(number)))
+
+
+def test_an_exit_that_rests_beside_its_parent_survives_a_restart() -> None:
+    exchange = exchange_with_book()
+    exits = Conditions(take_profit=Exit(10_500, MARK, 10_600))
+    exchange.accept(replace(c.PlaceOrder(**ORDER, price_ticks=9_950), conditions=exits))
+    exchange.accept(c.CancelAllOrders(account=BOB, market=PERP))
+    exchange.limit(BOB, ASK, 20, 9_950, PERP)
+    move(exchange, 106)
+    state = exchange.engine.state
+    assert [order.terms.account for order in state.orders.values()].count(ALICE) == 2
+    assert digest(load_state(dump_state(state))) == digest(state)
+    # The parent grows another exit; the one which rests is not touched by what closes that.
+    exchange.limit(BOB, ASK, 30, 9_950, PERP)
+    check_all(state, exchange.mirror)
+    assert digest(load_state(dump_state(state))) == digest(state)
+
+
+@pytest.mark.parametrize("fires_first", [False, True])
+def test_an_exit_whose_partner_has_been_cancelled_goes_on_alike_after_a_restart(
+    fires_first: bool,
+) -> None:
+    exchange = exchange_with_book()
+    exits: dict[str, Any] = {
+        "take_profit": Exit(10_500, MARK, 10_600),
+        "stop_loss": Exit(9_000, MARK, 8_990),
+    }
+    long(exchange, **exits)
+    exchange.accept(c.CancelAllOrders(account=BOB, market=PERP))
+    gain = next(iter(exchange.engine.state.triggers))
+    if fires_first:
+        move(exchange, 106)
+    cancel(exchange, gain)
+    restored = Engine(load_state(dump_state(exchange.engine.state)))
+    done = exchange.sequence
+    move(exchange, 89)
+    for sequence, at_ns, command_id, command in exchange.journal[done:]:
+        restored.apply(sequence=sequence, at_ns=at_ns, command_id=command_id, command=command)
+    assert digest(restored.state) == digest(exchange.engine.state)
+
+
+def test_orders_are_as_old_as_they_rest_after_a_restart_too() -> None:
+    exchange = exchange_with_book()
+    terms = {"type": v.OrderType.LIMIT, "price_ticks": 9_000}
+    exchange.accept(waiting(BID, Trigger(9_500), **terms))
+    exchange.limit(ALICE, BID, 10, 9_000, PERP)
+    move(exchange, 94)
+    restored = Engine(load_state(dump_state(exchange.engine.state)))
+    older, younger = exchange.engine.state.accounts[ALICE].orders
+    assert older > younger
+    assert list(restored.state.accounts[ALICE].orders) == [older, younger]
+    level = restored.state.markets[PERP].book.bids.levels[9_000]
+    assert [order.terms.order_id for order in level] == [older, younger]
+
+
+def test_a_price_in_a_shut_market_makes_no_work() -> None:
+    exchange = exchange_with_book()
+    exchange.accept(waiting(ASK, Trigger(9_000), lots=1))
+    exchange.accept(c.SetMarketState(market=PERP, state=MarketState.CLOSED))
+    exchange.wait(1)
+    exchange.prices(SOL=89 * 10**8)
+    assert exchange.engine.due_ns is None
+    exchange.accept(c.SetMarketState(market=PERP, state=MarketState.OPEN))
+    assert only(move(exchange, 88), oe.OrderTriggered)
 
 
 def test_a_burst_is_done_in_portions() -> None:
