@@ -6,13 +6,25 @@ from typing import Any
 
 from django import forms
 
-from accounts.addresses import ADDRESS_MAX, BLOCKCHAINS
+from accounts.addresses import ADDRESS_MAX
 from accounts.assets import assets
+from accounts.custody import token_rows
 from accounts.forms import amount_atoms
 from accounts.withdrawal_delay import MAX_HOURS
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _CODE_HELP = "Six digits of your authenticator app."
+
+
+def withdrawal_chains() -> list[tuple[str, str]]:
+    """Return the chains over which anything may leave now, as the choices of a field."""
+    chains = {
+        token.blockchain
+        for tokens in token_rows().values()
+        for token in tokens
+        if token.withdraw_enabled
+    }
+    return [(chain, chain) for chain in sorted(chains)]
 
 
 def _code_field() -> forms.CharField:
@@ -53,10 +65,12 @@ class WithdrawalForm(forms.Form):
     # One filled form is one withdrawal, however often it is sent.
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
-    def __init__(self, chains: Sequence[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, tokens: Sequence[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+        """Offer the assets and chains of `tokens` (asset, chain); those of the first come first."""
         super().__init__(*args, **kwargs)
         self.assets = assets()
-        for name, values in (("asset", self.assets), ("blockchain", chains)):
+        for place, name in enumerate(("asset", "blockchain")):
+            values = dict.fromkeys(token[place] for token in tokens)
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = [(value, value) for value in values]
@@ -72,12 +86,16 @@ class WithdrawalForm(forms.Form):
                 self.add_error("amount", error)
         return data
 
+    def draw_anew(self) -> None:
+        """Let the form stand for another withdrawal: what it stood for has had its answer."""
+        self.data = {**dict(self.data.items()), "request_id": str(uuid.uuid4())}
+
 
 class EntryForm(forms.Form):
-    """An address for the book."""
+    """An address for the book, of a chain over which something may leave."""
 
     label = forms.CharField(max_length=40, strip=True, help_text="Whose it is.")
-    blockchain = forms.ChoiceField(label="Chain", choices=[(name, name) for name in BLOCKCHAINS])
+    blockchain = forms.ChoiceField(label="Chain", choices=withdrawal_chains)
     address = forms.CharField(max_length=ADDRESS_MAX, widget=forms.TextInput(attrs=_PLAIN))
     exempt = forms.BooleanField(
         required=False,

@@ -20,12 +20,15 @@ from accounts.choice import accounts_of, chosen_account
 from accounts.models import Account, AddressBookEntry, DepositAddress
 from accounts.money_forms import DepositForm, WithdrawalForm
 from accounts.second_factor import has_authenticator
-from accounts.withdrawals import WithdrawalRequest
+from accounts.withdrawals import OtherWithdrawal, WithdrawalRequest
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 
 RECENT = Page(limit=20)
 LATER = "The exchange has not answered in time: send the same form again, it counts once."
 RESTARTING = "The exchange is restarting. Nothing has happened: try again."
+SENT_BEFORE = (
+    "This form was sent before: that withdrawal is below. Send it again if you want another one."
+)
 
 
 @never_cache
@@ -69,8 +72,8 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     if account is None:
         return render(request, "accounts/withdrawals.html", {"account": None})
     tokens = _tokens(deposit=False)
-    chains = sorted({token.blockchain for _, token in tokens})
-    form = WithdrawalForm(chains, request.POST or None, initial=_wanted(request))
+    names = [(symbol, token.blockchain) for symbol, token in tokens]
+    form = WithdrawalForm(names, request.POST or None, initial=_wanted(request))
     if not form.is_valid():
         return _withdrawals_page(request, account, form, tokens, 422 if form.is_bound else 200)
     try:
@@ -82,6 +85,10 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     except EngineRefused as refused:
         said = str(refused)
         form.add_error(None, f"{said[:1].upper()}{said[1:]}.")
+        form.draw_anew()
+    except OtherWithdrawal:
+        form.add_error(None, SENT_BEFORE)
+        form.draw_anew()
     except Refused as refused:
         form.add_error("code" if "TWO_FACTOR" in refused.code else None, refused.message)
     else:

@@ -67,6 +67,14 @@ class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(self.signature.encode()).digest() if self.signature else None
 
 
+class OtherWithdrawal(Refused):
+    """The client id was used for another withdrawal."""
+
+    def __init__(self) -> None:
+        message = "This clientId names another withdrawal: choose a new one"
+        super().__init__(400, "INVALID_CLIENT_REQUEST", message)
+
+
 def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
     """Put money in flight towards an address and return the withdrawal's number.
 
@@ -163,7 +171,7 @@ def _instruction(access: Access, request: WithdrawalRequest) -> WithdrawalInstru
     except IntegrityError as error:
         earlier = _earlier(access.account, request)
         if earlier is None:
-            raise _other_withdrawal() from error
+            raise OtherWithdrawal() from error
         return earlier
     return instruction
 
@@ -228,12 +236,8 @@ def _earlier(account: int, request: WithdrawalRequest) -> WithdrawalInstruction 
         return None
     terms = (request.asset, request.amount_atoms, request.blockchain, request.address)
     if (found.asset, int(found.amount), found.blockchain, found.address) != terms:
-        raise _other_withdrawal()
+        raise OtherWithdrawal()
     return found
-
-
-def _other_withdrawal() -> Refused:
-    return invalid_request("This clientId names another withdrawal: choose a new one")
 
 
 def _next_number() -> int:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
+from django.core.cache import cache
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
@@ -29,6 +30,8 @@ from trading.models import (
 )
 from trading.portfolio import account_limits
 
+OPEN_INTEREST_SECONDS: Final = 5
+OPEN_INTEREST_KEY: Final = "open-interest"
 Traded = TypeVar("Traded", Order, Fill)
 
 
@@ -125,13 +128,11 @@ class SettlementRow(NamedTuple):
 
 
 def open_interest(symbol: str | None = None) -> list[OpenInterestRow]:
-    """Return what is open in each perpetual, or in the one market that is asked for."""
-    sums = {
-        row["market"]: row
-        for row in Position.objects.filter(lots__gt=0)
-        .values("market")
-        .annotate(lots=Sum("lots"), at=Max("updated_at"))
-    }
+    """Return what is open in each perpetual, or in the one market that is asked for.
+
+    The sum over all positions is made at most once in OPEN_INTEREST_SECONDS, however many ask.
+    """
+    sums: Any = cache.get_or_set(OPEN_INTEREST_KEY, _sum_open_lots, OPEN_INTEREST_SECONDS)
     rows = []
     for market in listed_markets().values():
         if market.symbol != symbol if symbol else not market.is_perp:
@@ -141,6 +142,12 @@ def open_interest(symbol: str | None = None) -> list[OpenInterestRow]:
         at = held["at"] if held else timezone.now()
         rows.append(OpenInterestRow(market.symbol, quantity if market.is_perp else None, at))
     return rows
+
+
+def _sum_open_lots() -> dict[str, Any]:
+    """Return the long lots of each market, and when a position in it last changed."""
+    long = Position.objects.filter(lots__gt=0).values("market")
+    return {row["market"]: row for row in long.annotate(lots=Sum("lots"), at=Max("updated_at"))}
 
 
 def open_orders(account: int, *, symbol: str | None = None) -> list[OrderRow]:

@@ -5,6 +5,25 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
+_MARKETS = "Markets"
+_GROUPS = {
+    word: group
+    for group, words in {
+        "Orders": ("order", "orders"),
+        "Strategies": ("strategy", "strategies"),
+        "Requests for quote": ("rfq", "rfqs"),
+        "Account": ("account", "capital", "collateral", "position", "user", "wallets"),
+        "Borrow and lend": ("borrowLend", "x"),
+        "History": ("history",),
+        "System": ("ping", "status", "time"),
+        "Not offered here": (
+            *("market-holidays", "market-sessions", "prediction", "securities"),
+            *("vault", "vaults"),
+        ),
+    }.items()
+    for word in words
+}
+
 
 class NamedByView(AutoSchema):
     """Name a nested serializer after its view: AccountView.Output is AccountOutput."""
@@ -12,6 +31,10 @@ class NamedByView(AutoSchema):
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         """Join the names, without `View`, which says nothing to clients."""
         return type(serializer).__qualname__.replace("View.", "").replace(".", "")
+
+    def get_tags(self) -> list[str]:
+        """Group by what an address is about: the first word after the version."""
+        return [_GROUPS.get(self.path.split("/")[3], _MARKETS)]
 
     def get_summary(self) -> str | None:
         """Take the first line of what is said of an operation: lists show it."""

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import QueryDict
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Access
-from accounts.api.body import ExactJSON, OnlyJSON, SortedJSON
+from accounts.api.body import MAX_BODY_BYTES, ExactJSON, OnlyJSON, SortedJSON
 from accounts.api.errors import Refused, require
 from accounts.scopes import READ, TRADE
 from accounts.selectors import subaccount_number
@@ -26,6 +28,12 @@ class _Endpoint(APIView):
     parser_classes = (ExactJSON,)
     renderer_classes = (SortedJSON,)
     cache_control: ClassVar[str] = "no-store"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body that is too long before it is read."""
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            raise RequestDataTooBig
+        super().initial(request, *args, **kwargs)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
@@ -101,8 +109,27 @@ def validated(form: type[serializers.Serializer[Any]], request: Request) -> dict
         # Some clients send null for what they leave out.
         data = {name: value for name, value in data.items() if value is not None}
     reader = form(data=data)
-    reader.is_valid(raise_exception=True)
+    if not reader.is_valid():
+        raise ValidationError(_with_choices(reader))
     return dict(reader.validated_data)
+
+
+def _with_choices(reader: serializers.Serializer[Any]) -> dict[str, Any]:
+    """Return the reader's errors; what is no valid choice is told what the choices are."""
+    errors: dict[str, Any] = dict(reader.errors)
+    for name, faults in errors.items():
+        field = reader.fields.get(name)
+        field = getattr(field, "child", field)
+        if isinstance(field, serializers.ChoiceField) and "invalid_choice" in _codes(faults):
+            errors[name] = [f"must be one of {', '.join(map(str, field.choices))}"]
+    return errors
+
+
+def _codes(faults: Any) -> set[str]:
+    """Return the codes of the errors of one field, or of the items of a list."""
+    if isinstance(faults, dict):
+        return set().union(*(_codes(one) for one in faults.values()))
+    return {getattr(fault, "code", "") for fault in faults}
 
 
 def _query(form: type[serializers.Serializer[Any]], query: QueryDict) -> dict[str, Any]:

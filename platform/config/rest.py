@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import msgspec
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -25,6 +25,7 @@ _ALWAYS: dict[type[Exception], Refusal] = {
     exceptions.NotFound: _NOT_FOUND,
     Http404: _NOT_FOUND,
     RequestDataTooBig: Refusal(413, "INVALID_CLIENT_REQUEST", "The body is too large"),
+    TooManyFieldsSent: refusals.invalid_request("There are too many parameters"),
     EngineUnavailable: refusals.ENGINE_AWAY,
     OutcomeUnknown: refusals.OUTCOME_UNKNOWN,
     RequestRepeated: refusals.REQUEST_REPEATED,

@@ -256,4 +256,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Anybody can send any Host; the answer is 400, and a traceback each would fill the log.
+    "loggers": {"django.security.DisallowedHost": {"handlers": [], "propagate": False}},
 }

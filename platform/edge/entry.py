@@ -44,6 +44,11 @@ _SINGLE: Final = {
 }
 _BATCH: Final = "x.orders.place"
 _UNSIGNED: Final = Refusal(401, "UNAUTHORIZED", f"Log in first: send {LOGIN} with a signature")
+_LOGGED_IN_BEFORE: Final = Refusal(
+    400,
+    "INVALID_CLIENT_REQUEST",
+    "This signature has logged in before: sign the login anew for each socket",
+)
 _UNKNOWN_METHOD: Final = invalid_request(
     f"Unknown method: there are {', '.join([LOGIN, CANCEL_ON_DISCONNECT, *_SINGLE, _BATCH])}"
 )
@@ -67,9 +72,9 @@ class Frame(msgspec.Struct):
 # What comes back with an answer; longer ones would be an echo chamber.
 RequestId = (
     Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-    | Annotated[str, msgspec.Meta(max_length=64)]
+    | Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 )
-_decode_id = msgspec.json.Decoder(RequestId | None).decode
+_decode_id = msgspec.json.Decoder(RequestId).decode
 _encode = msgspec.json.encode
 
 
@@ -102,6 +107,8 @@ class Entry:
         self._signed = signed
         self._unsigned = unsigned
         self._logins: dict[Client, Login] = {}
+        # Signatures which have logged in, in the order of their coming, and until when they count.
+        self._spent: dict[str, int] = {}
         # What is unanswered, by socket: it is carried out even if the socket ends meanwhile.
         self._working: dict[Client, set[asyncio.Task[None]]] = {}
 
@@ -110,7 +117,7 @@ class Entry:
 
         Raises msgspec.DecodeError for an id that is none.
         """
-        number, method = _encode(_decode_id(frame.id or b"null")), frame.method
+        number, method = _encode(_decode_id(frame.id)), frame.method
         now_ns = time.time_ns()
         if method == LOGIN:
             _tell(client, number, self._login(client, frame.signature, now_ns))
@@ -174,14 +181,28 @@ class Entry:
             scope=TRADE,
             now_ms=now_ns // 1_000_000,
         )
+        # Each is counted, good ones too: they are remembered.
+        self._unsigned.allows(client.address, now_ns)
         if isinstance(found, Refusal):
-            self._unsigned.allows(client.address, now_ns)
             return refused(found)
+        if not self._spend(Signed.of(sealed, client.address), now_ns // 1_000_000):
+            return refused(_LOGGED_IN_BEFORE)
         login = self._logins.get(client)
         if login is None or login.public_key != sealed[0]:
             self._end_login(client)
             self._logins[client] = Login(sealed[0], found)
         return answer({})
+
+    def _spend(self, signed: Signed, now_ms: int) -> bool:
+        """Return whether a signature, which has one spelling, logs in for the first time here."""
+        if signed.signature in self._spent:
+            return False
+        for old, until_ms in list(self._spent.items()):
+            if until_ms >= now_ms:
+                break
+            del self._spent[old]
+        self._spent[signed.signature] = now_ms + 2 * signature.MAX_WINDOW_MS
+        return True
 
     def _access(self, client: Client, login: Login) -> Access | Refusal:
         """Return what the login may do now."""

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from accounts import signature
 from accounts.access import Access
+from accounts.api.body import MAX_BODY_BYTES
 from accounts.pace import MinuteLimit
 from accounts.scopes import READ
 from edge import auth
@@ -33,8 +34,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# Orders are a few hundred bytes; a batch of fifty stays far below.
-MAX_BODY_BYTES = 256 * 1024
 _TOO_LONG = Refusal(
     413, "INVALID_CLIENT_REQUEST", f"The body is longer than {MAX_BODY_BYTES} bytes"
 )
@@ -67,8 +66,9 @@ class HotPath:
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
         if isinstance(route, _SIGNED):
             return await self._signed_answer(route, scope, receive)
-        if not self.unsigned.allows(address_of(scope), time.time_ns()):
-            return refused(TOO_MANY_REQUESTS)
+        now_ns = time.time_ns()
+        if not self.unsigned.allows(address_of(scope), now_ns):
+            return _wait_for_the_minute(now_ns)
         return await route(dict(signature.parse_query(scope["query_string"])))
 
     async def _signed_answer(
@@ -78,7 +78,7 @@ class HotPath:
         address = address_of(scope)
         if self.unsigned.exhausted(address, now_ns):
             # Whoever sends wrong signatures in numbers is not worth checking another.
-            return refused(TOO_MANY_REQUESTS)
+            return _wait_for_the_minute(now_ns)
         body = await read_body(receive) if scope["method"] != "GET" else b""
         if body is None:
             return refused(_TOO_LONG)
@@ -103,7 +103,7 @@ class HotPath:
             self.unsigned.allows(address, now_ns)
             return refused(access)
         if not self.signed.allows(access.account, now_ns):
-            return refused(TOO_MANY_REQUESTS)
+            return _wait_for_the_minute(now_ns)
         if scope["method"] == "GET":
             return await _call(route, access, segments)
         return await self._once(signed, lambda: _call(route, access, segments))
@@ -126,6 +126,13 @@ class HotPath:
             return await carry_out()
         finally:
             first.answered(carried_out=request.carried_out)
+
+
+def _wait_for_the_minute(now_ns: int) -> Answer:
+    """Refuse, and say after how many seconds the next calendar minute begins."""
+    seconds = 60 - now_ns // 10**9 % 60
+    headers = ((b"retry-after", b"%d" % seconds),)
+    return msgspec.structs.replace(refused(TOO_MANY_REQUESTS), headers=headers)
 
 
 async def answer_of(work: Awaitable[Answer], what: str) -> Answer:

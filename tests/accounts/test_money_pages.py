@@ -1,5 +1,6 @@
 """The pages of deposits, withdrawals, the address book, and the key of the API's page."""
 
+import re
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator
@@ -107,6 +108,19 @@ def test_a_form_sent_twice_is_one_withdrawal(alice: Trader) -> None:
     assert Withdrawal.objects.count() == 1
     assert available(alice) == 99_989_500_000
     assert TARGET in client.get(reverse(WITHDRAWALS)).content.decode()
+
+
+def test_a_form_sent_again_with_another_amount_is_explained_and_goes_on(alice: Trader) -> None:
+    client, filled = browser(alice), form()
+    client.post(reverse(WITHDRAWALS), filled)
+    answer = client.post(reverse(WITHDRAWALS), filled | {"amount": "20"})
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "This form was sent before" in page
+    (drawn,) = re.findall(r'name="request_id" value="([^"]+)"', page)
+    again = filled | {"amount": "20", "request_id": drawn}
+    assert client.post(reverse(WITHDRAWALS), again).status_code == 302
+    assert Withdrawal.objects.count() == 2
 
 
 @pytest.mark.parametrize(

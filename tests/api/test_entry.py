@@ -132,6 +132,9 @@ def test_a_refusal_has_the_code_of_rest_and_the_socket_stays(
     "text",
     [
         '{"id":1,"method":"x.order.place","params":{',
+        '{"method":"x.order.place","params":{}}',
+        '{"id":null,"method":"x.order.place","params":{}}',
+        '{"id":"","method":"x.order.place","params":{}}',
         '{"id":{},"method":"x.order.place","params":{}}',
         '{"id":1e400,"method":"x.order.place","params":{}}',
         '{"id":"' + "x" * 65 + '","method":"x.order.place","params":{}}',
@@ -146,6 +149,18 @@ def test_what_cannot_be_read_is_a_parse_error_without_an_id(front: Front, text: 
     assert told == {"id": None, "error": {"code": 4002, "message": "Parse error"}}
     (placed,) = talk(front, socket, ask("x.order.place", BID))
     assert "result" in placed
+
+
+def test_a_captured_login_opens_no_other_socket(front: Front) -> None:
+    captured = login(front.alice)
+    first, second = front.socket(), front.socket()
+    for socket in (first, second):
+        front.feeds.clients[socket.client] = None
+    assert talk(front, first, captured) == [{"id": 0, "result": {}}]
+    (told,) = talk(front, second, captured)
+    assert "has logged in before" in told["error"]["message"]
+    (told,) = talk(front, second, ask("x.order.place", BID))
+    assert told["error"]["code"] == "UNAUTHORIZED"
 
 
 def test_a_login_is_proved_like_a_request(front: Front) -> None:

@@ -1,6 +1,7 @@
 """Public rows of the contract: assets, collateral, pools, markets, open interest."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from engine.catalog import MarketState
 from engine.commands import AccrueInterest, Borrow, Lend, SetMarketState
 from engine.vocabulary import Side
 from tests.api.house import Trader, accepted
+from trading import selectors
 
 
 def body(path: str) -> Any:
@@ -128,7 +130,11 @@ def test_a_pool_shows_what_is_lent_and_borrowed_and_the_rates(alice: Trader, bob
     assert pool["timestamp"].endswith("Z")
 
 
-def test_open_interest_counts_each_pair_once(alice: Trader, bob: Trader) -> None:
+def test_open_interest_counts_each_pair_once(
+    alice: Trader, bob: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The cache outlives a test's database.
+    monkeypatch.setattr(selectors, "OPEN_INTEREST_KEY", str(uuid.uuid4()))
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_000, lots=250)
     bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_000, lots=250)
     rows = {row["symbol"]: row for row in body("/api/v1/openInterest")}
@@ -136,9 +142,34 @@ def test_open_interest_counts_each_pair_once(alice: Trader, bob: Trader) -> None
     assert rows["SOL_USDC_PERP"]["openInterest"] == "2.5"
     assert rows["BTC_USDC_PERP"]["openInterest"] == "0"
     assert isinstance(rows["SOL_USDC_PERP"]["timestamp"], int)
+    # Summed once for all who ask within seconds.
+    alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_000, lots=50)
+    bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_000, lots=50)
+    again = {row["symbol"]: row for row in body("/api/v1/openInterest")}
+    assert again["SOL_USDC_PERP"]["openInterest"] == "2.5"
     assert body("/api/v1/openInterest?symbol=SOL_USDC") == [
         {"openInterest": None, "symbol": "SOL_USDC", "timestamp": pytest.approx(0, abs=10**14)}
     ]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/markets", "/api/v1/prediction"])
+def test_a_flood_of_parameters_is_refused(db: None, path: str) -> None:
+    answer = Client().get(f"{path}?{'a=1&' * 1_500}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_CLIENT_REQUEST")
+
+
+def test_a_body_longer_than_the_fast_paths_take_is_refused(alice: Trader) -> None:
+    answer = Client().post("/api/v1/rfq", b" " * 270_000, "application/json")
+    assert (answer.status_code, answer.json()["code"]) == (413, "INVALID_CLIENT_REQUEST")
+
+
+def test_what_is_no_choice_is_told_the_choices(alice: Trader) -> None:
+    wrong = {"symbol": "SOL_USDC_RFQ", "side": "Buy", "quantity": "1"}
+    answer = alice.send("POST", "/api/v1/rfq", "rfqSubmit", wrong)
+    assert answer.json()["message"] == "Invalid `side`: must be one of Bid, Ask"
+    path, words = "/wapi/v1/history/fills", ("marketType", "SPOTS")
+    answer = alice.get(path, "fillHistoryQueryAll", words)
+    assert answer.json()["message"].startswith("Invalid `marketType`: must be one of SPOT, PERP")
 
 
 def test_wallets_are_an_empty_list(db: None) -> None:
