@@ -13,7 +13,8 @@ from tests.api.clients import conversation
 from tests.api.clients.direct import DirectTrader
 from tests.live import LiveExchange
 
-pytestmark = pytest.mark.live
+# The first of the clients begins the request for quote whose end test_rfq.py looks at.
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("forgotten")]
 SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
 
 

@@ -20,7 +20,7 @@ from nacl.signing import SigningKey
 from tests.api.clients.accounts import through_ccxt, through_sdk
 from tests.live import LiveExchange
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("forgotten")]
 SPOT, ASKED, PERP = "SOL_USDC", "SOL_USDC_RFQ", "SOL_USDC_PERP"
 Row = dict[str, Any]
 
@@ -33,12 +33,6 @@ def alice(exchange: LiveExchange) -> AuthenticationClient:
 @pytest.fixture
 def bob(exchange: LiveExchange) -> AuthenticationClient:
     return through_sdk(exchange, 1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forgotten(exchange: LiveExchange) -> Row:
-    """Ask before all else, so that the request's minute passes beside the other tests."""
-    return dict(through_sdk(exchange, 0).submit_rfq(ASKED, "Bid", quantity="1", clientId="1"))
 
 
 def prices(exchange: LiveExchange, symbol: str) -> tuple[str, str]:
