@@ -3,7 +3,6 @@
 import re
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,30 +22,17 @@ from accounts.models import (
     WithdrawalInstruction,
 )
 from accounts.tasks import release_withdrawals, revoke_page_keys
-from sequencer.inline import InlineEngine
 from tests.api.authenticator import AuthenticatorApp
-from tests.api.house import Trader, open_house
+from tests.api.house import Trader
 from tests.api.test_rest_accounts import TARGET
 from tests.api.test_rest_custody import POOL, fill_pool, know
+from tests.house_fixture import alice, bob, house
+
+__all__ = ["alice", "bob", "house"]
 
 PASSWORD = "long-password-1"
 WITHDRAWALS = "accounts:withdrawals"
 ADDRESSES = "accounts:addresses"
-
-
-@pytest.fixture
-def people(live_engine: InlineEngine) -> Iterator[tuple[Trader, Trader]]:
-    yield open_house()
-
-
-@pytest.fixture
-def alice(people: tuple[Trader, Trader]) -> Trader:
-    return people[0]
-
-
-@pytest.fixture
-def bob(people: tuple[Trader, Trader]) -> Trader:
-    return people[1]
 
 
 @pytest.fixture(autouse=True)

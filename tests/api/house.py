@@ -19,6 +19,7 @@ from engine.events import CommandRejected, Event
 from engine.units import AccountId
 from engine.vocabulary import OrderType, Side, TimeInForce
 from gateway.client import submit
+from tests.api.signed import signed_text
 from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
 from trading.catalog import refresh
 
@@ -128,9 +129,3 @@ def open_house() -> tuple[Trader, Trader]:
         trader.deposit("USDC", 100_000)
         trader.deposit("SOL", 100)
     return alice, bob
-
-
-def signed_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "null" if value is None else str(value)

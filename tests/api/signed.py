@@ -108,7 +108,7 @@ class SignedClient:
     ) -> Any:
         """Sign what is signed, send, and return the parsed body, or its text if it is not JSON."""
         params = params or {}
-        pairs = [f"{name}={_text(value)}" for name, value in sorted(params.items())]
+        pairs = [f"{name}={signed_text(value)}" for name, value in sorted(params.items())]
         instruction = INSTRUCTIONS.get((method, path))
         signed = "&".join([f"instruction={instruction}", *pairs])
         headers = {} if instruction is None else self.headers(signed, **when)
@@ -136,7 +136,8 @@ class SignedClient:
             return text
 
 
-def _text(value: Any) -> str:
+def signed_text(value: Any) -> str:
+    """Return a value of a JSON body as it stands in what is signed."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)

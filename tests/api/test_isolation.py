@@ -35,8 +35,9 @@ from tests.api.house import Trader, open_house
 from tests.sequencer.conftest import StartEngine, start_engine
 from trading import catalog
 from trading.api import orders
-from trading.models import Fill, Order, Position
+from trading.models import Fill, Order, Position, Strategy
 from trading.reads import close_readers
+from trading.rfq_models import RfqRequest
 
 __all__ = ["start_engine"]
 
@@ -52,7 +53,13 @@ VOLATILE = frozenset({"createdAt", "id", "markPrice", "timestamp"})
 # Distant from each other and from every amount: a number in an answer says whose it is.
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 OTHER_ADDRESS = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
-ALICE_CLIENT_ID, UNKNOWN = 3_111_222_333, 900_000_000
+# What alice's order, strategy and request for quote are called by her.
+CLIENT_IDS = ORDER, STRATEGY, REQUEST = 3_111_222_333, 3_222_333_444, 3_333_444_555
+UNKNOWN = 900_000_000
+# What alice must own, so that it could be leaked.
+OWNED = frozenset(
+    {"Balance", "Deposit", "Fill", "Order", "Position", "RfqRequest", "Strategy", "Withdrawal"}
+)
 
 
 class Endpoint(NamedTuple):
@@ -196,6 +203,8 @@ class Scene(NamedTuple):
     accounts: list[int]
     # Everything of alice's that names something, and a twin of each which names nothing.
     ids: list[tuple[str, str]]
+    # Her orders, strategies and requests, under the names which answers have for them.
+    named: set[tuple[str, str]]
 
 
 @pytest.fixture
@@ -214,33 +223,39 @@ def scene(start_engine: StartEngine, monkeypatch: pytest.MonkeyPatch, settings: 
     sub = accounts.create_sub_account(alice.user, "alice's own")
     _live(alice, sub, Trader("carol"))
     mine = [alice.id, sub.pk]
-    numbers = {str(number) for number in (*mine, alice.user.pk, sub.number, ALICE_CLIENT_ID)}
-    named = ((Order, "id"), (Position, "position_id"), (Fill, "trade_id"))
-    for model, column in (*named, (Deposit, "id"), (Withdrawal, "id")):
-        rows = model._default_manager.filter(account_id__in=mine)
-        numbers |= {str(number) for number in rows.values_list(column, flat=True)}
+    numbers = {str(number) for number in (*mine, alice.user.pk, sub.number, *CLIENT_IDS)}
+    kinds: tuple[tuple[str, type[models.Model]], ...] = (
+        ("orderId", Order),
+        ("strategyId", Strategy),
+        ("rfqId", RfqRequest),
+    )
+    named = {(name, number) for name, model in kinds for number in _numbers(model, mine)}
+    numbers |= {number for _, number in named}
+    for model, column in ((Position, "position_id"), (Fill, "trade_id")):
+        numbers |= _numbers(model, mine, column)
+    numbers |= _numbers(Deposit, mine) | _numbers(Withdrawal, mine)
     # A sub-account's number has at most 16 bits.
     far = {one: 40_000 if int(one) < 2**15 else UNKNOWN for one in numbers}
     ids = [(one, str(int(one) + far[one])) for one in sorted(numbers)]
     ids += [(f"{alice.id}-{asset}", f"{alice.id + UNKNOWN}-{asset}") for asset in ("USDC", "SOL")]
-    ids += [
-        ("alice-only", "nobody-only"),
-        (
-            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-            "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-        ),
-    ]
-    return Scene(alice, Bob(bob), mine, ids)
+    ids += [("alice-only", "nobody-only"), (ADDRESS, OTHER_ADDRESS)]
+    return Scene(alice, Bob(bob), mine, ids, named)
+
+
+def _numbers(model: type[models.Model], owned: list[int], column: str = "id") -> set[str]:
+    rows = model._default_manager.filter(account_id__in=owned)
+    return {str(number) for number in rows.values_list(column, flat=True)}
 
 
 def _live(alice: Trader, sub: Account, carol: Trader) -> None:
-    """Give alice orders, fills, a position, a lend, a debt, withdrawals and a transfer."""
+    """Give alice some of everything."""
     carol.deposit("USDC", 100_000)
     carol.deposit("SOL", 100)
-    alice.limit("SOL_USDC", Side.BID, ticks=6_000, lots=100, client_id=ALICE_CLIENT_ID)
+    alice.limit("SOL_USDC", Side.BID, ticks=6_000, lots=100, client_id=ORDER)
     alice.limit("SOL_USDC_PERP", Side.ASK, ticks=11_000, lots=100)
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_000, lots=1_000)
     carol.limit("SOL_USDC_PERP", Side.ASK, ticks=10_000, lots=1_000)
+    _plan_and_ask(alice)
     for side, quantity, symbol in (("Lend", "10", "SOL"), ("Lend", "1000", "USDC")):
         body = {"quantity": quantity, "side": side, "symbol": symbol}
         for trader in (alice, carol):
@@ -267,6 +282,28 @@ def _live(alice: Trader, sub: Account, carol: Trader) -> None:
         amount_atoms=10**9,
         command_id="alice's transfer",
     )
+
+
+def _plan_and_ask(alice: Trader) -> None:
+    """Let a strategy of alice's run, and a request for quote have ended."""
+    terms = {"side": "Bid", "quantity": "4"}
+    body = terms | {
+        "symbol": "SOL_USDC",
+        "strategyType": "Scheduled",
+        "price": "60",
+        # The next order is due long after the test.
+        "interval": 3_600_000,
+        "duration": 7_200_000,
+        "clientStrategyId": STRATEGY,
+    }
+    sent = alice.send("POST", "/api/v1/strategy", "strategyCreate", body)
+    assert sent.status_code == 200, sent.content
+    body = terms | {"symbol": "SOL_USDC_RFQ", "clientId": REQUEST}
+    asked = alice.send("POST", "/api/v1/rfq", "rfqSubmit", body)
+    assert asked.status_code == 200, asked.content
+    body = {"rfqId": asked.json()["rfqId"]}
+    ended = alice.send("POST", "/api/v1/rfq/cancel", "rfqCancel", body)
+    assert ended.status_code == 200, ended.content
 
 
 def rows_of(owned: list[int]) -> dict[str, list[Any]]:
@@ -321,16 +358,11 @@ def _check_answer(scene: Scene, endpoint: Endpoint, words: dict[str, str]) -> tu
     sent = scene.bob.written | set(words.values())
     assert status < 500, (endpoint, words, body)
     if status < 400 and body:
-        orders_of_alice = {
-            str(number)
-            for number in Order.objects.filter(account_id__in=scene.accounts).values_list(
-                "id", flat=True
-            )
-        }
         for row in _objects(json.loads(body)):
-            named = {str(row.get("orderId"))}
-            named |= {str(row["id"])} if "orderType" in row else set()
-            assert not named & orders_of_alice, (endpoint, words, row)
+            named = {(name, str(value)) for name, value in row.items() if name.endswith("Id")}
+            named |= {("orderId", str(row["id"]))} if "orderType" in row else set()
+            named |= {("strategyId", str(row["id"]))} if "strategyType" in row else set()
+            assert not named & scene.named, (endpoint, words, row)
     distinct = [hers for hers, _ in scene.ids if len(hers) > 6 and hers not in sent]
     told = [hers for hers in distinct if re.search(rf"(?<![\w-]){re.escape(hers)}(?![\w-])", body)]
     assert not told, (endpoint, words, told)
@@ -367,8 +399,7 @@ def _lasting(data: Any, either: re.Pattern[str]) -> Any:
 def test_no_request_reaches_another_account(scene: Scene, kind: str) -> None:
     hers = rows_of(scene.accounts)
     # What nobody has cannot be leaked: alice has some of everything.
-    empty = {name for name, rows in hers.items() if not rows}
-    assert not empty & {"Balance", "Deposit", "Fill", "Order", "Position", "Withdrawal"}, empty
+    assert {name for name, rows in hers.items() if rows} >= OWNED
     found = endpoints()
     assert {(one.method, one.path) for one in found} == signed_routes().keys()
     for endpoint in found:

@@ -11,7 +11,8 @@ from engine.commands import CreditDeposit
 from gateway import signed_request
 from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
-from tests.api.house import Trader, accepted, signed_text
+from tests.api.house import Trader, accepted
+from tests.api.signed import signed_text
 
 LEND = {"quantity": "10", "side": "Lend", "symbol": "USDC"}
 MESSAGE = "This signed request was answered before"

@@ -18,26 +18,13 @@ from engine.commands import AccrueInterest, FundInsurance, UpdateAccount
 from engine.vocabulary import Side
 from lending.models import BorrowLendMovement, InterestPayment, LendTerms, PoolRate
 from sequencer.inline import InlineEngine
-from tests.api.house import Trader, accepted, open_house
+from tests.api.house import Trader, accepted
+from tests.house_fixture import alice, bob, house
+
+__all__ = ["alice", "bob", "house"]
 
 USDC = 10**6
 SETTINGS = "/account/settings"
-
-
-@pytest.fixture
-def house(live_engine: InlineEngine) -> tuple[Trader, Trader]:
-    """Return alice and bob, each with 100,000 USDC and 100 SOL."""
-    return open_house()
-
-
-@pytest.fixture
-def alice(house: tuple[Trader, Trader]) -> Trader:
-    return house[0]
-
-
-@pytest.fixture
-def bob(house: tuple[Trader, Trader]) -> Trader:
-    return house[1]
 
 
 def signed_in(trader: Trader) -> Client:

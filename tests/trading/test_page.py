@@ -12,12 +12,15 @@ from engine.commands import AdvanceTime, CreateStrategy, Lend, UpdatePrices
 from engine.rejects import ExpiryReason
 from engine.vocabulary import OrderType, Side, TimeInForce
 from sequencer.inline import InlineEngine
-from tests.api.house import Trader, accepted, open_house
+from tests.api.house import Trader, accepted
 from tests.engine.listings import INDEX_E8
+from tests.house_fixture import alice, bob, house
 from trading.catalog import refresh
 from trading.forms import OrderForm
 from trading.screens import REASONS, reason_words
 from trading.services import OrderRequest
+
+__all__ = ["alice", "bob", "house"]
 
 MARKET = "SOL_USDC"
 JSON = {"accept": "application/json"}
@@ -30,21 +33,6 @@ LIMIT = {
     "unit": "base",
     "execution": "GTC",
 }
-
-
-@pytest.fixture
-def house(live_engine: InlineEngine) -> tuple[Trader, Trader]:
-    return open_house()
-
-
-@pytest.fixture
-def alice(house: tuple[Trader, Trader]) -> Trader:
-    return house[0]
-
-
-@pytest.fixture
-def bob(house: tuple[Trader, Trader]) -> Trader:
-    return house[1]
 
 
 def signed_in(trader: Trader, **options: Any) -> Client:

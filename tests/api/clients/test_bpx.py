@@ -10,27 +10,24 @@ from bpx.base.base_public import BasePublic
 from bpx.public import Public
 
 from tests.api.clients import conversation
+from tests.api.clients.direct import DirectTrader
 from tests.live import LiveExchange
 
-pytestmark = pytest.mark.live
+# The first of the clients begins the request for quote whose end test_rfq.py looks at.
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("forgotten")]
 SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
 
 
-class BpxTrader:
+class BpxTrader(DirectTrader):
     """An account through bpx-py, which returns the server's JSON."""
+
+    account: Account
+    public: Public
 
     def __init__(self, exchange: LiveExchange, user: int) -> None:
         facts = exchange["users"][user]
         self.account = Account(facts["apiKey"], facts["secret"], window=6000)
         self.public = Public()
-
-    def depth(self, symbol: str) -> conversation.Row:
-        """Read the book."""
-        return dict(self.public.get_depth(symbol))
-
-    def balances(self) -> dict[str, conversation.Row]:
-        """Return each asset's texts."""
-        return dict(self.account.get_balances())
 
     def place(
         self, symbol: str, side: str, *, price: str, quantity: str, **terms: Any
@@ -48,61 +45,17 @@ class BpxTrader:
             )
         )
 
-    def open_orders(self, symbol: str) -> list[conversation.Row]:
-        """Return the open orders."""
-        return list(self.account.get_open_orders(symbol=symbol))
-
     def cancel(self, symbol: str, order_id: str) -> conversation.Row:
         """Cancel one order."""
         return dict(self.account.cancel_order(symbol=symbol, order_id=order_id))
-
-    def fills(self, symbol: str) -> list[conversation.Row]:
-        """Return the newest fills."""
-        return list(self.account.get_fill_history(symbol=symbol, limit=20))
-
-    def positions(self) -> list[conversation.Row]:
-        """Return the open positions."""
-        return list(self.account.get_open_positions())
 
     def settlements(self) -> list[conversation.Row]:
         """Return the settlement history."""
         return list(self.account.get_settlements_history(limit=1000))
 
-    def account_settings(self) -> conversation.Row:
-        """Return settings, fees and limits."""
-        return dict(self.account.get_account())
-
     def set_leverage(self, limit: str) -> None:
         """Change one setting."""
         self.account.update_account(leverage_limit=limit)
-
-    def borrow_or_lend(self, side: str, quantity: str, symbol: str) -> None:
-        """Lend, borrow, redeem or repay."""
-        self.account.execute_borrow_lend(quantity, side, symbol)
-
-    def loans(self) -> list[conversation.Row]:
-        """Return what is lent and owed."""
-        return list(self.account.get_borrow_lend_positions())
-
-    def movements(self, symbol: str) -> list[conversation.Row]:
-        """Return the newest borrows, repayments, lends and redemptions."""
-        return list(self.account.get_borrow_history(symbol=symbol))
-
-    def pools(self) -> list[conversation.Row]:
-        """Return the pools."""
-        return list(self.public.get_borrow_lend_markets())
-
-    def pool_history(self, symbol: str) -> list[conversation.Row]:
-        """Return a day of a pool's rates."""
-        return list(self.public.get_borrow_lend_market_history("1d", symbol))
-
-    def collateral(self) -> conversation.Row:
-        """Return the margin summary."""
-        return dict(self.account.get_collateral())
-
-    def interest(self) -> list[conversation.Row]:
-        """Return interest paid and received."""
-        return list(self.account.get_interest_history())
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,36 +1,16 @@
 """Unmodified clients ask for addresses, withdraw and read what came of it, on a live exchange."""
 
-from typing import Any
-
 import ccxt
 import pytest
-from backpack_exchange_sdk import AuthenticationClient
 from backpack_exchange_sdk._base.errors import BackpackAPIError
 from bpx.account import Account
 from bpx.base.base_account import BaseAccount
 
+from tests.api.clients.accounts import through_ccxt, through_sdk
 from tests.live import LiveExchange
 
 pytestmark = pytest.mark.live
 ALICE, BOB = 0, 1
-
-
-def sdk(exchange: LiveExchange, user: int) -> AuthenticationClient:
-    facts = exchange["users"][user]
-    return AuthenticationClient(facts["apiKey"], facts["secret"], base_url=exchange["rest"] + "/")
-
-
-def unified(exchange: LiveExchange, user: int) -> Any:
-    facts, rest = exchange["users"][user], exchange["rest"]
-    client = ccxt.backpack(
-        {
-            "apiKey": facts["apiKey"],
-            "secret": facts["secret"],
-            "urls": {"api": {"public": rest, "private": rest}},
-        }
-    )
-    client.load_markets()
-    return client
 
 
 def test_all_clients_are_given_the_same_address(
@@ -40,18 +20,18 @@ def test_all_clients_are_given_the_same_address(
     monkeypatch.setattr(BaseAccount, "BPX_API_URL", exchange["rest"] + "/")
     bpx = Account(facts["apiKey"], facts["secret"])
     addresses = {
-        sdk(exchange, BOB).get_deposit_address("Ethereum")["address"],
+        through_sdk(exchange, BOB).get_deposit_address("Ethereum")["address"],
         bpx.get_deposit_address("Ethereum")["address"],
-        unified(exchange, BOB).fetch_deposit_address("USDC", {"network": "ERC20"})["address"],
+        through_ccxt(exchange, BOB).fetch_deposit_address("USDC", {"network": "ERC20"})["address"],
     }
     assert len(addresses) == 1
     assert addresses.pop().startswith("0xde30")
     with pytest.raises(BackpackAPIError, match="cannot be issued yet"):
-        sdk(exchange, BOB).get_deposit_address("Bitcoin")
+        through_sdk(exchange, BOB).get_deposit_address("Bitcoin")
 
 
 def test_ccxt_withdraws_by_its_unified_methods(exchange: LiveExchange) -> None:
-    alice, bob = unified(exchange, ALICE), unified(exchange, BOB)
+    alice, bob = through_ccxt(exchange, ALICE), through_ccxt(exchange, BOB)
     networks = alice.fetch_currencies()["USDC"]["networks"]
     assert {name: row["fee"] for name, row in networks.items()} == {"ERC20": 3, "SOL": 0.5}
     address = bob.fetch_deposit_address("USDC", {"network": "ERC20"})["address"]
@@ -70,7 +50,7 @@ def test_ccxt_withdraws_by_its_unified_methods(exchange: LiveExchange) -> None:
 
 
 def test_the_sdk_reads_and_asks_for_the_withdrawal_delay(exchange: LiveExchange) -> None:
-    alice = sdk(exchange, ALICE)
+    alice = through_sdk(exchange, ALICE)
     assert not alice.get_withdrawal_delay()
     with pytest.raises(BackpackAPIError, match="Set up an authenticator app first"):
         alice.create_withdrawal_delay(withdrawalDelayHours=24, twoFactorToken="123456")

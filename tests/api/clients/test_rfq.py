@@ -17,43 +17,22 @@ from backpack_exchange_sdk import AuthenticationClient, PublicClient
 from backpack_exchange_sdk._base.errors import BackpackAPIError
 from nacl.signing import SigningKey
 
+from tests.api.clients.accounts import through_ccxt, through_sdk
 from tests.live import LiveExchange
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("forgotten")]
 SPOT, ASKED, PERP = "SOL_USDC", "SOL_USDC_RFQ", "SOL_USDC_PERP"
 Row = dict[str, Any]
 
 
-def sdk(exchange: LiveExchange, user: int) -> AuthenticationClient:
-    facts = exchange["users"][user]
-    return AuthenticationClient(facts["apiKey"], facts["secret"], base_url=exchange["rest"] + "/")
-
-
-def through_ccxt(exchange: LiveExchange, user: int) -> Any:
-    facts, rest = exchange["users"][user], exchange["rest"]
-    return ccxt.backpack(
-        {
-            "apiKey": facts["apiKey"],
-            "secret": facts["secret"],
-            "urls": {"api": {"public": rest, "private": rest}},
-        }
-    )
-
-
 @pytest.fixture
 def alice(exchange: LiveExchange) -> AuthenticationClient:
-    return sdk(exchange, 0)
+    return through_sdk(exchange, 0)
 
 
 @pytest.fixture
 def bob(exchange: LiveExchange) -> AuthenticationClient:
-    return sdk(exchange, 1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forgotten(exchange: LiveExchange) -> Row:
-    """Ask before all else, so that the request's minute passes beside the other tests."""
-    return dict(sdk(exchange, 0).submit_rfq(ASKED, "Bid", quantity="1", clientId="1"))
+    return through_sdk(exchange, 1)
 
 
 def prices(exchange: LiveExchange, symbol: str) -> tuple[str, str]:
