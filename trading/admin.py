@@ -17,9 +17,9 @@ from engine.commands import SetMarketState
 from gateway.decimals import format_decimal
 from trading import admin_rfqs  # noqa: F401 -- registers its tables
 from trading.admin_columns import price, quantity, quote
+from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCandle, PricePoint
 from trading.models import (
     Asset,
-    Candle,
     Clearing,
     ClosedPosition,
     Fill,
@@ -27,8 +27,6 @@ from trading.models import (
     Order,
     Position,
     PositionInterest,
-    PriceCandle,
-    PricePoint,
     Settlement,
     StatementClose,
     Strategy,
@@ -120,9 +118,9 @@ class PricePointAdmin(ReadOnlyAdmin):
         return format_decimal(int(row.price_e8), PRICE_DECIMALS)
 
 
-@admin.register(PriceCandle)
+@admin.register(PriceCandle, HourPriceCandle)
 class PriceCandleAdmin(LargeTableAdmin):
-    """Minutes of index and mark prices, in USD × 1e8."""
+    """Minutes, and hours, of index and mark prices, in USD × 1e8."""
 
     list_display = (
         *("id", "symbol", "kind", "start"),
@@ -233,9 +231,9 @@ class ClosedPositionAdmin(LargeTableAdmin):
     search_fields = ("=position_id", "=account_id")
 
 
-@admin.register(Candle)
+@admin.register(Candle, HourCandle)
 class CandleAdmin(LargeTableAdmin):
-    """Minutes of each market's trades."""
+    """Minutes, and hours, of each market's trades."""
 
     list_display = (
         *("id", "market", "start"),

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from engine import events
 from engine.units import SECOND_NS
 from gateway.tables import Rows, Table
-from trading.models import ClosedPosition, PriceCandle, PricePoint
+from trading.candle_models import PriceCandle, PricePoint
+from trading.models import ClosedPosition
 
 MINUTE_NS = 60 * SECOND_NS
 

@@ -14,6 +14,13 @@ from engine.kinds import RealizeKind
 
 # At rest in a book; and besides those, what waits for a price.
 # Django looks for an app's tables here.
+from trading.candle_models import (  # noqa: F401
+    Candle,
+    HourCandle,
+    HourPriceCandle,
+    PriceCandle,
+    PricePoint,
+)
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
 
 OPEN_STATUSES = ("New", "PartiallyFilled")
@@ -287,69 +294,6 @@ class ClosedPosition(models.Model):
 
     def __str__(self) -> str:
         return f"closed position {self.pk}"
-
-
-class Candle(models.Model):
-    """One minute of a market's trades; `start` is the minute's beginning."""
-
-    market = models.TextField()
-    start = models.DateTimeField()
-    open_ticks = models.BigIntegerField()
-    high_ticks = models.BigIntegerField()
-    low_ticks = models.BigIntegerField()
-    close_ticks = models.BigIntegerField()
-    lots = atoms_field()
-    quote_atoms = atoms_field()
-    trades = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar = [
-            # Serves klines of a market over a span of time, and the upsert of each commit.
-            models.UniqueConstraint(fields=["market", "start"], name="candle_of_market"),
-        ]
-
-    def __str__(self) -> str:
-        return f"candle {self.market} {self.start}"
-
-
-class PricePoint(models.Model):
-    """The latest index price of an asset, or mark price of a perpetual market, in USD × 1e8."""
-
-    class Kind(models.TextChoices):
-        INDEX = "index"
-        MARK = "mark"
-
-    symbol = models.TextField(primary_key=True)
-    kind = models.TextField(choices=Kind.choices)
-    price_e8 = atoms_field()
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.kind} of {self.symbol}"
-
-
-class PriceCandle(models.Model):
-    """One minute of an asset's index or a perpetual market's mark, in USD × 1e8.
-
-    A minute without an update has no row.
-    """
-
-    symbol = models.TextField()
-    kind = models.TextField(choices=PricePoint.Kind.choices)
-    start = models.DateTimeField()
-    open_e8 = atoms_field()
-    high_e8 = atoms_field()
-    low_e8 = atoms_field()
-    close_e8 = atoms_field()
-
-    class Meta:
-        constraints: ClassVar = [
-            # Serves klines of a price over a span of time, and the upsert of each update.
-            models.UniqueConstraint(fields=["symbol", "kind", "start"], name="candle_of_price"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} candle of {self.symbol} {self.start}"
 
 
 class Settlement(models.Model):

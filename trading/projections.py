@@ -6,17 +6,8 @@ from engine import events, order_events
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
 from trading import history_projections, rfq_projections
-from trading.models import (
-    Asset,
-    Candle,
-    Clearing,
-    Market,
-    Position,
-    PositionInterest,
-    PricePoint,
-    Settlement,
-    Trade,
-)
+from trading.candle_models import Candle, PricePoint
+from trading.models import Asset, Clearing, Market, Position, PositionInterest, Settlement, Trade
 from trading.order_projections import HANDLERS as ORDER_HANDLERS
 from trading.strategy_projections import HANDLERS as STRATEGY_HANDLERS
 

@@ -7,7 +7,7 @@ from engine.catalog import MarketKind
 from engine.commands import AutoRealize
 from engine.events import Event, MarketRealized
 from gateway.period import submit_each
-from trading import closing
+from trading import candles, closing
 from trading.models import Market
 
 # What one part of a cycle goes through; orders are served in between.
@@ -26,6 +26,13 @@ def auto_realize(every_seconds: int) -> None:
         run.took(
             submit_each("auto-realize", commands, every_seconds=every_seconds, unfinished=_goes_on)
         )
+
+
+@shared_task
+def make_hours() -> None:
+    """Make the candles of the hours which are over from their minutes."""
+    with job_run("make-hours") as run:
+        run.counts = {"written": candles.make_hours()}
 
 
 @shared_task

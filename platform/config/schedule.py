@@ -41,6 +41,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     ),
     # A month is final as soon as its last hour is accounted for; what is closed is not looked at.
     "close-statements": _plain("trading.tasks.close_statements", crontab(minute=10), expires=3600),
+    # Long spans of candles are read by the hour; what is not made yet is read by the minute.
+    "make-hours": _plain("trading.tasks.make_hours", crontab(minute=4), expires=3600),
     # The histories of more than two days show hours at most.
     "thin-rates": _plain("lending.tasks.thin_rates", crontab(hour=2, minute=40), expires=6 * 3600),
     # Recovery replays what came after the last snapshot, some 30,000 commands a second: five quiet

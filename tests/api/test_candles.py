@@ -4,16 +4,19 @@ import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from engine.commands import UpdatePrices
 from tests.api.front import Front, front
 from tests.api.test_orders import committed
+from trading import candles
 from trading.api.candles import MAX_KLINES
-from trading.klines import INTERVALS, bucket_end, bucket_start
+from trading.candle_models import Candle, PriceCandle, PricePoint
+from trading.klines import DAY, HOUR, INTERVALS, SECONDS, bucket_end, bucket_start
 from trading.live import PRICE_SECONDS, PriceSeconds
-from trading.models import Candle, PriceCandle, Trade
+from trading.models import Market, Trade
 
 __all__ = ["committed", "front"]
 HOT = "/api/v1/"
@@ -123,6 +126,38 @@ def test_price_candles_of_every_interval_add_up(
     assert [row["open"] for row in rows if row["close"] is None] == [None] * (
         len(rows) - len(priced)
     )
+
+
+@pytest.mark.usefixtures("committed")
+@pytest.mark.parametrize("interval", [one for one in INTERVALS if SECONDS.get(one, DAY) >= HOUR])
+def test_long_intervals_are_read_from_the_hours_which_are_made(front: Front, interval: str) -> None:
+    last = datetime(2026, 10, 5, 14, 30, tzinfo=UTC)
+    Market.objects.create(symbol=SOL, spec={}, quote_atoms_per_tick=Decimal(1), listed_at=last)
+    PricePoint.objects.create(symbol="SOL", kind="index", price_e8=Decimal(1), at=last)
+    moments = [last - timedelta(minutes=minutes) for minutes in (107, 47, 46, 1, 0)]
+    for number, at in enumerate(moments, start=1):
+        store_trade(number, at, 10_000 + 100 * number)
+        store_price("index", "SOL", at, 100 + number)
+
+    def read() -> list[Any]:
+        span = {"startTime": int(moments[0].timestamp()), "endTime": int(last.timestamp())}
+        kinds = ("Last", "Index")
+        words: dict[str, Any] = {"symbol": SOL, "interval": interval, **span}
+        return [front.get(f"{HOT}klines", priceType=kind, **words).json for kind in kinds]
+
+    before = read()
+    # 12:43 and 13:43 are over, 14:29 is not; what is late by hours is taken in by a later run.
+    assert candles.make_hours(last) == 4
+    assert read() == before
+    hour = last.replace(minute=0)
+    assert Candle.objects.filter(start__lt=hour).delete()[0] == 3
+    assert PriceCandle.objects.filter(start__lt=hour).delete()[0] == 3
+    assert read() == before
+    assert candles.make_hours(last + timedelta(hours=1)) == 2
+    assert read() == before
+    store_trade(6, last + timedelta(minutes=1), 20_000)
+    assert candles.make_hours(last + timedelta(hours=1)) == 2
+    assert read()[0][-1]["close"] == "200"
 
 
 def store_price(kind: str, symbol: str, start: datetime, dollars: int) -> None:

@@ -51,6 +51,7 @@ from sequencer.models import Checkpoint, JournalEntry, Snapshot
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import OUT, WITHDRAWAL
 from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
+from trading import candles
 from trading.models import Market, PositionInterest, StatementClose
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
@@ -129,6 +130,7 @@ def _write_rare_rows(trader: Trader) -> None:
     StatementClose.objects.create(
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}
     )
+    assert candles.make_hours(hour + timedelta(hours=3)) > 0
     with job_run("auto-lend") as run:
         run.fell_short("one of two")
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE

@@ -66,10 +66,10 @@ from sequencer.projections import project
 from sequencer.verify import _TABLES, _compare
 from tests.engine.driver import ALICE, BOB, Exchange
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
+from trading.candle_models import Candle, PriceCandle, PricePoint
 from trading.history_projections import CLOSED_INTEREST, CLOSED_POSITIONS, PRICE_CANDLES
 from trading.models import (
     Asset,
-    Candle,
     Clearing,
     ClosedPosition,
     Fill,
@@ -77,8 +77,6 @@ from trading.models import (
     Order,
     Position,
     PositionInterest,
-    PriceCandle,
-    PricePoint,
     Settlement,
     Strategy,
     Trade,

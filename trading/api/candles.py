@@ -8,10 +8,10 @@ from typing import Final
 from trading import klines
 from trading.api.answers import Answer, answer
 from trading.api.market_data import Words, market_named, whole_number
+from trading.candle_models import PricePoint
 from trading.catalog import ListedMarket
 from trading.klines import Candle
 from trading.live import LIVE
-from trading.models import PricePoint
 from trading.refusals import Refusal, Refused, invalid_request
 
 MAX_KLINES: Final = 1_500
