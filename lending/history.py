@@ -129,7 +129,8 @@ def positions(
     for name, value in (("asset", symbol), ("side", side), ("closed", closed)):
         if value is not None:
             rows = rows.filter(**{name: value})
-    by_asset, held = pools(), held_atoms(account)
+    by_asset = pools()
+    held = held_atoms(account, by_asset)
 
     def read(row: BorrowLendPosition) -> PositionRow:
         return _position_row(row, by_asset[row.asset], held_atoms=held.get(row.asset, 0))

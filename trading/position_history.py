@@ -77,7 +77,7 @@ def position_history(
     numbers = _page_of_numbers(live, over, page)
     rows: dict[int, HistoryRow] = {}
     if live.filter(position_id__in=numbers).exists():
-        rows = _open_rows(account, live)
+        rows = _open_rows(account, live, known)
     # Asked for last: a position may have been closed meanwhile.
     rows |= _closed_rows(over.filter(position_id__in=numbers), known)
     found = [rows[number] for number in numbers if number in rows]
@@ -128,10 +128,12 @@ def _closed_row(row: ClosedPosition, listed: ListedMarket, mark_e8: int) -> Hist
     )
 
 
-def _open_rows(account: int, live: QuerySet[Position]) -> dict[int, HistoryRow]:
+def _open_rows(
+    account: int, live: QuerySet[Position], known: dict[str, ListedMarket]
+) -> dict[int, HistoryRow]:
     state, loaded = portfolio.load(account)
     shown = {row.symbol: row for row in portfolio.positions_of(state, loaded)}
-    known, rows = listed_markets(), {}
+    rows = {}
     for stored in live:
         now, listed = shown.get(stored.market), known[stored.market]
         if now is None or now.position_id != str(stored.position_id):
