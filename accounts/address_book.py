@@ -71,8 +71,7 @@ def is_whitelist_only(guard: WithdrawalGuard | None, at: datetime) -> bool:
 @transaction.atomic
 def set_whitelist_only(user: int, *, on: bool) -> WithdrawalGuard:
     """Turn the mode on at once, or off after the waiting time."""
-    WithdrawalGuard.objects.get_or_create(user_id=user)
-    guard = WithdrawalGuard.objects.select_for_update().get(user_id=user)
+    guard, _ = WithdrawalGuard.objects.select_for_update().get_or_create(user_id=user)
     now = timezone.now()
     if on:
         guard.whitelist_only, guard.open_at = True, None

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import address_book, withdrawal_delay
 from accounts.api.errors import Refused
-from accounts.models import Account, AddressBookEntry, User, WithdrawalGuard
+from accounts.choice import user_of
+from accounts.models import Account, AddressBookEntry, WithdrawalGuard
 from accounts.money_forms import DelayForm, EntryForm
 from accounts.second_factor import has_authenticator
 
@@ -29,7 +30,7 @@ def addresses(request: HttpRequest) -> HttpResponse:
     data = form.cleaned_data
     code = data.pop("code")
     try:
-        entry = address_book.add_entry(AddressBookEntry(user=_user(request), **data), code)
+        entry = address_book.add_entry(AddressBookEntry(user=user_of(request), **data), code)
     except Refused as refused:
         form.add_error("code" if "TWO_FACTOR" in refused.code else None, refused.message)
         return _page(request, entry_form=form, status=422)
@@ -45,7 +46,7 @@ def addresses(request: HttpRequest) -> HttpResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def remove_address(request: HttpRequest, entry: int) -> HttpResponse:
     """Take an address out of the book."""
-    if address_book.remove_entry(_user(request).pk, entry):
+    if address_book.remove_entry(user_of(request).pk, entry):
         messages.success(request, "The address is out of your book.")
     return redirect("accounts:addresses")
 
@@ -56,7 +57,7 @@ def remove_address(request: HttpRequest, entry: int) -> HttpResponse:
 def whitelist_only(request: HttpRequest) -> HttpResponse:
     """Turn whitelist-only mode on, or off after the waiting time."""
     on = request.POST.get("on") == "1"
-    guard = address_book.set_whitelist_only(_user(request).pk, on=on)
+    guard = address_book.set_whitelist_only(user_of(request).pk, on=on)
     if on:
         told = "You withdraw to your address book only from now on."
     elif guard.open_at is None or guard.open_at <= timezone.now():
@@ -75,7 +76,7 @@ def set_delay(request: HttpRequest) -> HttpResponse:
     form = DelayForm(request.POST)
     if not form.is_valid():
         return _page(request, delay_form=form, status=422)
-    user, hours, code = _user(request).pk, form.cleaned_data["hours"], form.cleaned_data["code"]
+    user, hours, code = user_of(request).pk, form.cleaned_data["hours"], form.cleaned_data["code"]
     has_delay = bool(withdrawal_delay.delay_of(user).hours)
     act = withdrawal_delay.update_delay if has_delay else withdrawal_delay.create_delay
     try:
@@ -87,11 +88,6 @@ def set_delay(request: HttpRequest) -> HttpResponse:
     return redirect("accounts:addresses")
 
 
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # @login_required stands before every caller
-    return request.user
-
-
 def _page(
     request: HttpRequest,
     *,
@@ -99,7 +95,7 @@ def _page(
     delay_form: Form | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    user, now = _user(request), timezone.now()
+    user, now = user_of(request), timezone.now()
     guard = WithdrawalGuard.objects.filter(user=user).first()
     delay = withdrawal_delay.delay_of(user.pk, now)
     context = {

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
@@ -11,7 +12,6 @@ from accounts.admin_columns import amount
 from accounts.admin_forms import CreditForm, ImportForm, TermsForm, WalletForm
 from accounts.models import (
     AddressBookEntry,
-    Deposit,
     DepositAddress,
     DepositArrival,
     ExchangeWallet,
@@ -94,10 +94,15 @@ class DepositArrivalAdmin(LargeTableAdmin, _WithForm):
     search_fields = ("=id", "=account__id", "=transaction_hash", "=address")
     actions_list = ("credit_page",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DepositArrival]:
+        """Ask for all rows at once whether the engine has credited them."""
+        rows: QuerySet[DepositArrival] = super().get_queryset(request)
+        return rows.annotate(is_credited=arrivals.CREDITED)
+
     @admin.display(boolean=True, description="credited")
-    def credited(self, row: DepositArrival) -> bool:
+    def credited(self, row: Any) -> bool:
         """Say whether the engine has credited it."""
-        return Deposit.objects.filter(arrival_id=row.pk).exists()
+        return bool(row.is_credited)
 
     @action(  # type: ignore[untyped-decorator]  # unfold has no types
         description="Credit a deposit", url_path="credit", permissions=["act"]

@@ -1,10 +1,16 @@
-"""Which of their accounts a signed-in user is looking at; the session remembers it."""
+"""Who is signed in, and which of their accounts they look at; the session remembers it."""
 
 from django.http import HttpRequest
 
-from accounts.models import Account
+from accounts.models import Account, User
 
 _SESSION_KEY = "trading_account"
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return the signed-in user; for views behind `login_required`."""
+    assert isinstance(request.user, User), "login_required stands before every caller"
+    return request.user
 
 
 def accounts_of(request: HttpRequest) -> list[Account]:

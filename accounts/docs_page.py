@@ -12,8 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import page_keys
-from accounts.choice import accounts_of, chosen_account
-from accounts.models import User
+from accounts.choice import accounts_of, chosen_account, user_of
 from compliance.services import Refusal
 
 TEMPLATE = "accounts/api_docs.html"
@@ -61,6 +60,5 @@ def make_key(request: HttpRequest) -> HttpResponse:
 @login_required
 def end_key(request: HttpRequest) -> HttpResponse:
     """Revoke the page's key: it is being left."""
-    assert isinstance(request.user, User)  # @login_required stands before
-    page_keys.end_page_key(request.user, request.POST.get("public_key", ""))
+    page_keys.end_page_key(user_of(request), request.POST.get("public_key", ""))
     return HttpResponse(status=204)

@@ -27,6 +27,9 @@ def make_page_key(account: Account, public_key: str) -> PageKey:
 
 def end_page_key(user: User, public_key: str) -> bool:
     """Revoke a page's key of this user and return whether it was live; others stay."""
+    if "\0" in public_key:
+        # PostgreSQL takes no text with such a character, so that no key has it.
+        return False
     own = ApiKey.objects.filter(account__user=user, page_key__isnull=False, revoked_at=None)
     key = own.filter(public_key=public_key).first()
     return key is not None and _revoke(key)

@@ -12,8 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import history, selectors, services
+from accounts.choice import user_of
 from accounts.forms import KeyForm, KeyLimitsForm, NameForm, TransferForm, key_initial
-from accounts.models import Account, ApiKey, User
+from accounts.models import Account, ApiKey
 from accounts.models.users import SUB_ACCOUNT_LIMIT
 from compliance.services import Refusal
 from gateway.errors import EngineUnavailable, OutcomeUnknown
@@ -41,7 +42,7 @@ def create_sub_account(request: HttpRequest) -> HttpResponse:
     form = NameForm(request.POST)
     if form.is_valid():
         try:
-            services.create_sub_account(_user(request), form.cleaned_data["name"])
+            services.create_sub_account(user_of(request), form.cleaned_data["name"])
         except Refusal as refusal:
             form.add_error(None, refusal.message)
     if form.errors:
@@ -54,7 +55,7 @@ def create_sub_account(request: HttpRequest) -> HttpResponse:
 @login_required
 def rename_account(request: HttpRequest, account: int) -> HttpResponse:
     """Give one of the user's accounts another name."""
-    row = get_object_or_404(Account, pk=account, user=_user(request))
+    row = get_object_or_404(Account, pk=account, user=user_of(request))
     form = NameForm(request.POST)
     if not form.is_valid():
         messages.error(request, "A name has 1 to 40 characters.")
@@ -73,7 +74,7 @@ def rename_account(request: HttpRequest, account: int) -> HttpResponse:
 @login_required
 def transfers(request: HttpRequest) -> HttpResponse:
     """Move money between the user's own accounts, and show what was moved."""
-    user = _user(request)
+    user = user_of(request)
     form = TransferForm(user, request.POST or None)
     if not form.is_valid():
         return _transfers_page(request, form, status=422 if form.is_bound else 200)
@@ -112,7 +113,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def keys(request: HttpRequest) -> HttpResponse:
     """List the user's API keys, and make or upload one. The secret is shown in this answer only."""
-    user = _user(request)
+    user = user_of(request)
     form = KeyForm(user, request.POST or None)
     if not form.is_valid():
         return _keys_page(request, form, status=422 if form.is_bound else 200)
@@ -138,7 +139,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def edit_key(request: HttpRequest, key: int) -> HttpResponse:
     """Show the limits of one of the user's live keys, and change them."""
-    row = get_object_or_404(ApiKey, pk=key, account__user=_user(request), revoked_at=None)
+    row = get_object_or_404(ApiKey, pk=key, account__user=user_of(request), revoked_at=None)
     form = KeyLimitsForm(request.POST or None, initial=key_initial(row))
     if form.is_valid():
         try:
@@ -157,7 +158,7 @@ def edit_key(request: HttpRequest, key: int) -> HttpResponse:
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth has no types
 def revoke_key(request: HttpRequest, key: int) -> HttpResponse:
     """Stop one of the user's keys, at once."""
-    row = get_object_or_404(ApiKey, pk=key, account__user=_user(request))
+    row = get_object_or_404(ApiKey, pk=key, account__user=user_of(request))
     try:
         services.revoke_api_key(row)
     except Refusal as refusal:
@@ -167,13 +168,8 @@ def revoke_key(request: HttpRequest, key: int) -> HttpResponse:
     return redirect("accounts:keys")
 
 
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # @login_required stands before every caller
-    return request.user
-
-
 def _sub_accounts_page(request: HttpRequest, form: NameForm, *, status: int = 200) -> HttpResponse:
-    accounts = list(Account.objects.filter(user=_user(request)))
+    accounts = list(Account.objects.filter(user=user_of(request)))
     context = {
         "accounts": accounts,
         "form": form,
@@ -184,7 +180,7 @@ def _sub_accounts_page(request: HttpRequest, form: NameForm, *, status: int = 20
 
 
 def _transfers_page(request: HttpRequest, form: TransferForm, *, status: int) -> HttpResponse:
-    accounts = list(Account.objects.filter(user=_user(request)))
+    accounts = list(Account.objects.filter(user=user_of(request)))
     context = {
         "form": form,
         "accounts": [(account, selectors.balances(account.pk)) for account in accounts],
@@ -196,7 +192,7 @@ def _transfers_page(request: HttpRequest, form: TransferForm, *, status: int) ->
 def _keys_page(
     request: HttpRequest, form: KeyForm, *, status: int = 200, **made: Any
 ) -> HttpResponse:
-    user = _user(request)
+    user = user_of(request)
     rows = ApiKey.objects.filter(account__user=user).select_related("account")
     has_account = Account.objects.filter(user=user).exists()
     context = {"form": form, "keys": rows, "has_account": has_account, **made}

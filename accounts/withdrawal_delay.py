@@ -55,8 +55,7 @@ def update_delay(user: int, hours: int, code: str | None) -> Delay:
 
 @transaction.atomic
 def _store(user: int, hours: int) -> Delay:
-    WithdrawalGuard.objects.get_or_create(user_id=user)
-    guard = WithdrawalGuard.objects.select_for_update().get(user_id=user)
+    guard, _ = WithdrawalGuard.objects.select_for_update().get_or_create(user_id=user)
     now = timezone.now()
     current = _read(guard, now).hours
     if hours >= current:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import outgoing
 from accounts.access import Access
 from accounts.address_book import known_entry, require_destination
-from accounts.addresses import is_address
+from accounts.addresses import address_key, is_address
 from accounts.api.errors import (
     EngineRefused,
     Refused,
@@ -181,7 +181,8 @@ def _internal_account(access: Access, request: WithdrawalRequest) -> int | None:
     ours = owner_of(request.blockchain, request.address)
     if ours is None:
         wallets = ExchangeWallet.objects.filter(blockchain=request.blockchain)
-        if wallets.filter(address__iexact=request.address).exists():
+        own = {address_key(address) for address in wallets.values_list("address", flat=True)}
+        if address_key(request.address) in own:
             raise invalid_request("This address is the exchange's own: nobody would be credited")
         return None
     if ours.account_id is None:

@@ -18,6 +18,8 @@ from lending.selectors import held_atoms, pools, position_id
 
 HOUR_MS = 3_600_000
 YEAR_MS = 31_536_000_000
+# Any number of so many digits fits into a column.
+DIGITS_MAX = 18
 # The contract's clients know no other words for these.
 WIRE_SOURCES: Final = {
     MovementSource.LEND_TERMS.value: MovementSource.MANUAL.value,
@@ -127,7 +129,8 @@ def positions(
     for name, value in (("asset", symbol), ("side", side), ("closed", closed)):
         if value is not None:
             rows = rows.filter(**{name: value})
-    by_asset, held = pools(), held_atoms(account)
+    by_asset = pools()
+    held = held_atoms(account, by_asset)
 
     def read(row: BorrowLendPosition) -> PositionRow:
         return _position_row(row, by_asset[row.asset], held_atoms=held.get(row.asset, 0))
@@ -231,7 +234,9 @@ def dust(
 def _of_position(account: int, position: str) -> Q:
     """Return the condition that interest is of a position, perpetual or not."""
     if position.isascii() and position.isdigit():
-        return Q(position_id=int(position[:18]))
+        # No position has so long a number, nor 0: that stands for lends and debts.
+        number = int(position) if len(position) <= DIGITS_MAX else 0
+        return Q(position_id=number) if number else Q(pk__in=())
     return Q(position_id=0, asset__in=_assets_of(account, position))
 
 

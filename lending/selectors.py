@@ -135,13 +135,17 @@ def loans(account: int) -> list[LoanRow]:
             interest_atoms=net - moved.get(asset, 0),
             mark_e8=marks.get(asset, 0),
         )
-        for asset, net in held_atoms(account).items()
+        for asset, net in held_atoms(account, by_asset).items()
     ]
 
 
-def held_atoms(account: int) -> dict[str, int]:
-    """Return what the account lends (positive) and owes (negative), by asset."""
-    by_asset, held = pools(), {}
+def held_atoms(account: int, by_asset: dict[str, EnginePool]) -> dict[str, int]:
+    """Return what the account lends (positive) and owes (negative), by asset.
+
+    Args:
+        by_asset: the pools, as `pools` returns them.
+    """
+    held = {}
     for row in Balance.objects.filter(account_id=account).order_by("asset"):
         pool = by_asset[row.asset]
         lent = pool.lend_atoms(int(row.lend_scaled), row.lend_bucket)

@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.assets import decimals_of
 from compliance.models import AuditRecord
 from compliance.staff import ReadOnlyAdmin, audited_action, submit_act
 from compliance.tables import LargeTableAdmin
@@ -16,7 +15,7 @@ from engine.catalog import MarketState
 from engine.commands import SetMarketState
 from gateway.decimals import format_decimal
 from trading import admin_rfqs  # noqa: F401 -- registers its tables
-from trading.admin_columns import price, quantity, quote
+from trading.admin_columns import fee, price, quantity, quote
 from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCandle, PricePoint
 from trading.models import (
     Asset,
@@ -171,16 +170,10 @@ class FillAdmin(LargeTableAdmin):
         price("price_ticks", "price"),
         quantity("lots", "quantity"),
         quote("quote_atoms", "quote"),
-        "fee",
+        fee,
     )
     list_filter = ("market", "is_maker")
     search_fields = ("=id", "=order_id", "=account_id", "=sequence")
-
-    @admin.display(description="fee", ordering="fee_atoms")
-    def fee(self, row: Fill) -> str:
-        """Show the fee in its asset; a negative one is a rebate."""
-        amount = format_decimal(int(row.fee_atoms), decimals_of(row.fee_asset))
-        return f"{amount} {row.fee_asset}"
 
 
 @admin.register(Trade)

@@ -2,10 +2,8 @@
 
 from django.contrib import admin
 
-from accounts.assets import decimals_of
 from compliance.tables import LargeTableAdmin
-from gateway.decimals import format_decimal
-from trading.admin_columns import price, quantity, quote
+from trading.admin_columns import fee, price, quantity, quote
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
 
 
@@ -47,13 +45,7 @@ class RfqFillAdmin(LargeTableAdmin):
         price("price_ticks", "price"),
         quantity("lots", "quantity"),
         quote("quote_atoms", "quote"),
-        "fee",
+        fee,
     )
     list_filter = ("market", "is_maker")
     search_fields = ("=id", "=rfq_id", "=quote_id", "=account_id", "=sequence")
-
-    @admin.display(description="fee", ordering="fee_atoms")
-    def fee(self, row: RfqFill) -> str:
-        """Show the fee in its asset."""
-        amount = format_decimal(int(row.fee_atoms), decimals_of(row.fee_asset))
-        return f"{amount} {row.fee_asset}"

@@ -15,6 +15,7 @@ from gateway.decimals import (
     TooPrecise,
     format_decimal,
     format_padded,
+    format_ratio,
     parse_decimal,
 )
 from trading.models import Asset as AssetRow
@@ -82,6 +83,13 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
     def padded_quote(self, atoms: int) -> str:
         """Return an amount of the quote asset with all its decimals."""
         return format_padded(atoms, self.quote.decimals)
+
+    def mean_price(self, quote_atoms: int, lots: int) -> str:
+        """Return the price, quote over base in whole units, at which `lots` come to an amount."""
+        base_atoms = lots * self.market.lot_atoms
+        return format_ratio(
+            quote_atoms * 10**self.base.decimals, base_atoms * 10**self.quote.decimals
+        )
 
     def mark_text(self, price_e8: int) -> str:
         """Return an index or mark price (× 1e8) without trailing zeros."""
@@ -157,6 +165,11 @@ _state: dict[str, Catalog] = {}
 def catalog() -> Catalog:
     """Return what is listed, read from the database on the first call."""
     return _state.get("now") or refresh()
+
+
+def market_named(symbol: str) -> ListedMarket:
+    """Return a listed market, from a catalog read anew if it was listed since."""
+    return catalog().markets.get(symbol) or refresh().markets[symbol]
 
 
 def market_of_rfq(symbol: str) -> ListedMarket | None:

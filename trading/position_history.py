@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 
 from accounts.api.paging import Listed, Page
 from accounts.assets import ppb_text, prices_e8
-from gateway.decimals import format_ratio
 from trading import portfolio
 from trading.catalog import ListedMarket
 from trading.listings import listed_markets
@@ -77,7 +76,7 @@ def position_history(
     numbers = _page_of_numbers(live, over, page)
     rows: dict[int, HistoryRow] = {}
     if live.filter(position_id__in=numbers).exists():
-        rows = _open_rows(account, live)
+        rows = _open_rows(account, live, known)
     # Asked for last: a position may have been closed meanwhile.
     rows |= _closed_rows(over.filter(position_id__in=numbers), known)
     found = [rows[number] for number in numbers if number in rows]
@@ -114,8 +113,8 @@ def _closed_row(row: ClosedPosition, listed: ListedMarket, mark_e8: int) -> Hist
         net_exposure_quantity="0",
         net_exposure_notional="0",
         mark_price=listed.mark_text(mark_e8),
-        entry_price=_mean_price(listed, int(row.entry_quote_atoms), lots),
-        closing_price=_mean_price(listed, int(row.closed_quote_atoms), lots),
+        entry_price=listed.mean_price(int(row.entry_quote_atoms), lots),
+        closing_price=listed.mean_price(int(row.closed_quote_atoms), lots),
         realized=listed.quote_text(int(row.realized_atoms)),
         unrealized="0",
         interest=listed.quote_text(int(row.interest_atoms)),
@@ -128,10 +127,12 @@ def _closed_row(row: ClosedPosition, listed: ListedMarket, mark_e8: int) -> Hist
     )
 
 
-def _open_rows(account: int, live: QuerySet[Position]) -> dict[int, HistoryRow]:
+def _open_rows(
+    account: int, live: QuerySet[Position], known: dict[str, ListedMarket]
+) -> dict[int, HistoryRow]:
     state, loaded = portfolio.load(account)
     shown = {row.symbol: row for row in portfolio.positions_of(state, loaded)}
-    known, rows = listed_markets(), {}
+    rows = {}
     for stored in live:
         now, listed = shown.get(stored.market), known[stored.market]
         if now is None or now.position_id != str(stored.position_id):
@@ -163,12 +164,4 @@ def _open_rows(account: int, live: QuerySet[Position]) -> dict[int, HistoryRow]:
 def _closing_price(stored: Position, listed: ListedMarket) -> str | None:
     if not stored.closed_lots:
         return None
-    return _mean_price(listed, int(stored.closed_quote_atoms), stored.closed_lots)
-
-
-def _mean_price(listed: ListedMarket, quote_atoms: int, lots: int) -> str:
-    """Return quote over base in whole units."""
-    base_atoms = lots * listed.market.lot_atoms
-    return format_ratio(
-        quote_atoms * 10**listed.base.decimals, base_atoms * 10**listed.quote.decimals
-    )
+    return listed.mean_price(int(stored.closed_quote_atoms), stored.closed_lots)

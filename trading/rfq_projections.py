@@ -1,7 +1,7 @@
 """Requests for quote, quotes and their fills, as rows from the engine's events."""
 
 from engine import order_events
-from engine.kinds import OrderStatus, QuoteEnd, QuoteTerms, RfqTerms
+from engine.kinds import OrderStatus, QuoteTerms, RfqTerms
 from gateway.tables import Handlers, Rows, Table
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
 
@@ -100,9 +100,7 @@ def quote_cancelled(
     rows: Rows, event: order_events.QuoteCancelled, sequence: int, at_ns: int
 ) -> None:
     """Close the quote and say why."""
-    over = event.reason in (QuoteEnd.EXPIRED, QuoteEnd.RFQ_EXPIRED)
-    status = OrderStatus.EXPIRED if over else OrderStatus.CANCELLED
-    _change_quote(rows, event.terms, (status, event.reason, sequence))
+    _change_quote(rows, event.terms, (event.reason.status, event.reason, sequence))
 
 
 def _change_rfq(

@@ -22,7 +22,7 @@ from engine.rejects import Reject
 from engine.units import AccountId
 from engine.vocabulary import ExecutionMode, Side
 from gateway.client import submit
-from trading.catalog import ListedMarket, catalog, market_of_rfq, refresh
+from trading.catalog import ListedMarket, market_named, market_of_rfq
 from trading.refusals import (
     INVALID_MARKET,
     QUOTE_NOT_COVERED,
@@ -42,8 +42,9 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     """How one side of the trade is paid for, and what becomes of what it gets; as in orders."""
 
     auto_lend: bool | None = None
-    auto_lend_redeem: bool | None = None
-    auto_borrow: bool | None = None
+    # Lent money is there to be used; it is left alone only on request.
+    auto_lend_redeem: bool = True
+    auto_borrow: bool = False
     auto_borrow_repay: bool | None = None
 
 
@@ -98,9 +99,8 @@ def request_quote(access: Access, request: QuoteRequest) -> int:
             mode=request.mode,
             client_id=request.client_id,
             auto_lend=request.flags.auto_lend,
-            # Lent money is there to be used; it is left alone only on request.
-            auto_lend_redeem=request.flags.auto_lend_redeem is not False,
-            auto_borrow=request.flags.auto_borrow is True,
+            auto_lend_redeem=request.flags.auto_lend_redeem,
+            auto_borrow=request.flags.auto_borrow,
             auto_borrow_repay=request.flags.auto_borrow_repay,
         ),
         listed,
@@ -117,7 +117,7 @@ def submit_quote(access: Access, offer: QuoteOffer) -> int:
     asked = RfqRequest.objects.filter(pk=number, status=OPEN).first()
     if asked is None:
         raise Refused(RFQ_NOT_FOUND)
-    listed = _market(asked.market)
+    listed = market_named(asked.market)
     _require_trade(access, listed, offer.flags)
     answer = _submit(
         SubmitQuote(
@@ -127,8 +127,8 @@ def submit_quote(access: Access, offer: QuoteOffer) -> int:
             ask_ticks=listed.parse_price(offer.ask_price),
             client_id=offer.client_id,
             auto_lend=offer.flags.auto_lend,
-            auto_lend_redeem=offer.flags.auto_lend_redeem is not False,
-            auto_borrow=offer.flags.auto_borrow is True,
+            auto_lend_redeem=offer.flags.auto_lend_redeem,
+            auto_borrow=offer.flags.auto_borrow,
             auto_borrow_repay=offer.flags.auto_borrow_repay,
         ),
         listed,
@@ -142,7 +142,7 @@ def accept_quote(
 ) -> int:
     """Trade with a quote, and return the number of the request. Raises Refused."""
     asked = _own(access, rfq_id=rfq_id, client_id=client_id)
-    listed = _market(asked.market)
+    listed = market_named(asked.market)
     _require_trade(access, listed, Flags())
     # No quote has the number 0.
     quote = parse_order_id(quote_id) or 0
@@ -156,7 +156,7 @@ def accept_quote(
 def refresh_quote_request(access: Access, rfq_id: str) -> int:
     """Have a request live on, and return its number. Raises Refused."""
     asked = _own(access, rfq_id=rfq_id, client_id=None)
-    listed = _market(asked.market)
+    listed = market_named(asked.market)
     _require_trade(access, listed, Flags())
     _submit(RefreshQuoteRequest(account=AccountId(access.account), rfq=asked.pk), listed)
     return int(asked.pk)
@@ -166,7 +166,7 @@ def cancel_quote_request(access: Access, *, rfq_id: str | None, client_id: int |
     """End a request, and return its number. Its owner may always. Raises Refused."""
     asked = _own(access, rfq_id=rfq_id, client_id=client_id)
     command = CancelQuoteRequest(account=AccountId(access.account), rfq=asked.pk)
-    _submit(command, _market(asked.market))
+    _submit(command, market_named(asked.market))
     return int(asked.pk)
 
 
@@ -183,11 +183,6 @@ def _own(access: Access, *, rfq_id: str | None, client_id: int | None) -> RfqReq
     if asked is None:
         raise Refused(RFQ_NOT_FOUND)
     return asked
-
-
-def _market(symbol: str) -> ListedMarket:
-    """Return a market from this process's catalog, read anew if it was listed since."""
-    return catalog().markets.get(symbol) or refresh().markets[symbol]
 
 
 def _require_trade(access: Access, listed: ListedMarket, flags: Flags) -> None:

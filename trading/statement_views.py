@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import access_of
 from accounts.assets import decimals_of
-from accounts.models import Account, User
+from accounts.choice import user_of
+from accounts.models import Account
 from gateway.decimals import format_padded
 from trading.statement_csv import csv_lines
 from trading.statements import Statement, StatementWrong, months, statement
@@ -42,7 +43,7 @@ class Row(NamedTuple):
 @login_required
 def chosen(request: HttpRequest) -> HttpResponse:
     """Lead to the statement that the form or nobody has chosen: by itself the latest."""
-    accounts = list(Account.objects.filter(user=_user(request)))
+    accounts = list(Account.objects.filter(user=user_of(request)))
     named = request.GET.get("account")
     account = next((row for row in accounts if named is None or str(row.pk) == named), None)
     if account is None:
@@ -67,7 +68,7 @@ def page(request: HttpRequest, account: int, month: str) -> HttpResponse:
     refusal = access_of(row).refusal("view")
     offered, found = _months(row), _month(row, month)
     context: dict[str, Any] = {
-        "accounts": list(Account.objects.filter(user=_user(request))),
+        "accounts": list(Account.objects.filter(user=user_of(request))),
         "account": row,
         "months": offered,
         "month": found,
@@ -101,14 +102,9 @@ def download(request: HttpRequest, account: int, month: str) -> HttpResponseBase
     return answer
 
 
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # @login_required stands before every caller
-    return request.user
-
-
 def _account(request: HttpRequest, account: int) -> Account:
     # Whose account it is decides; an id of another user is not there.
-    return get_object_or_404(Account, pk=account, user=_user(request))
+    return get_object_or_404(Account, pk=account, user=user_of(request))
 
 
 def _months(account: Account) -> list[date]:

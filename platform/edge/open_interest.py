@@ -7,8 +7,7 @@ import asyncio
 import time
 from typing import Final
 
-from edge.streams import now_us
-from edge.topics import Listener, Topics, message
+from edge.topics import Listener, Topics, message, now_us
 from trading.live import LiveMarkets
 from trading.reads import rows
 

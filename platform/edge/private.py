@@ -21,7 +21,7 @@ from engine.order_events import (
 )
 from engine.units import PRICE_SCALE, div_floor
 from engine.vocabulary import OrderType
-from gateway.decimals import format_decimal, format_padded, format_ratio
+from gateway.decimals import format_decimal, format_padded
 from lending.history import WIRE_SOURCES
 from lending.selectors import position_id
 from trading.catalog import ListedMarket, catalog
@@ -123,9 +123,7 @@ def _what_happened(event: OrderEvent, listed: ListedMarket) -> dict[str, object]
         return {"e": "triggerPlaced", "X": OrderStatus.TRIGGER_PENDING}
     if isinstance(event, TriggerFailed):
         return {"e": "triggerFailed", "X": OrderStatus.TRIGGER_FAILED, "R": event.reason}
-    if isinstance(event, OrderTriggered):
-        return {"e": "orderAccepted", "X": OrderStatus.NEW}
-    if isinstance(event, OrderPlaced):
+    if isinstance(event, OrderPlaced | OrderTriggered):
         return {"e": "orderAccepted", "X": OrderStatus.NEW}
     if isinstance(event, OrderFilled):
         fee_decimals = catalog().assets[event.fee_asset].decimals
@@ -208,12 +206,7 @@ def _value_atoms(listed: ListedMarket, *, lots: int, mark_e8: int) -> int:
 
 
 def _price(listed: ListedMarket, quote_atoms: int, lots: int) -> str:
-    if not lots:
-        return "0"
-    base_atoms = lots * listed.market.lot_atoms
-    return format_ratio(
-        quote_atoms * 10**listed.base.decimals, base_atoms * 10**listed.quote.decimals
-    )
+    return listed.mean_price(quote_atoms, lots) if lots else "0"
 
 
 def _fraction(fraction: Fraction | None, notional: int) -> str:

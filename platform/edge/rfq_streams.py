@@ -3,11 +3,10 @@
 Makers are not told who asks nor the side, requesters not who quotes. Absent values are left out.
 """
 
-import time
 from typing import Final
 
-from edge.topics import Topic, Topics
-from engine.kinds import OrderStatus, QuoteEnd, RfqTerms
+from edge.topics import RFQS, Topic, Topics, now_us
+from engine.kinds import OrderStatus, RfqTerms
 from engine.order_events import (
     QuoteCancelled,
     QuoteFilled,
@@ -21,11 +20,6 @@ from engine.order_events import (
 )
 from trading.catalog import ListedMarket, catalog
 
-NAME: Final = "account.rfqUpdate"
-EVENTS: Final = (
-    *(RfqAnnounced, RfqSubmitted, RfqRefreshed, RfqCancelled, RfqExpired, RfqFilled),
-    *(QuoteSubmitted, QuoteFilled, QuoteCancelled),
-)
 OfRequester = RfqSubmitted | RfqRefreshed | RfqCancelled | RfqExpired | RfqFilled
 OfMaker = QuoteSubmitted | QuoteFilled | QuoteCancelled
 Event = RfqAnnounced | OfRequester | OfMaker
@@ -47,7 +41,7 @@ def publish(topics: Topics, event: Event, at_ns: int) -> None:
     if isinstance(event, RfqAnnounced):
         everybody = [
             topic
-            for topic in topics.of_kind(NAME)
+            for topic in topics.of_kind(RFQS)
             if topic.parts.symbol in ("", listed.symbol, listed.rfq_symbol)
         ]
         _send(everybody, _active_fields(event, listed), listed, at_ns)
@@ -65,15 +59,14 @@ def publish(topics: Topics, event: Event, at_ns: int) -> None:
 
 
 def _topics_of(topics: Topics, account: int, listed: ListedMarket) -> list[Topic]:
-    names = dict.fromkeys((NAME, f"{NAME}.{listed.symbol}", f"{NAME}.{listed.rfq_symbol}"))
-    return [topic for name in names if (topic := topics.find(name, account)) is not None]
+    names = dict.fromkeys((RFQS, f"{RFQS}.{listed.symbol}", f"{RFQS}.{listed.rfq_symbol}"))
+    return topics.found(names, account)
 
 
 def _send(topics: list[Topic], fields: dict[str, object], listed: ListedMarket, at_ns: int) -> None:
     if not topics:
         return
-    now_us = time.time_ns() // 1_000
-    data = {"E": now_us, "T": at_ns // 1_000, "s": listed.rfq_symbol, **fields}
+    data = {"E": now_us(), "T": at_ns // 1_000, "s": listed.rfq_symbol, **fields}
     for topic in topics:
         topic.send({name: value for name, value in data.items() if value is not None})
 
@@ -132,11 +125,7 @@ def _quote_fields(event: OfMaker, listed: ListedMarket) -> dict[str, object]:
             "q": listed.padded_quantity(event.lots),
             "Q": listed.padded_quote(event.quote_atoms),
         }
-    over = event.reason in (QuoteEnd.EXPIRED, QuoteEnd.RFQ_EXPIRED)
-    return fields | {
-        "e": "quoteCancelled",
-        "X": OrderStatus.EXPIRED if over else OrderStatus.CANCELLED,
-    }
+    return fields | {"e": "quoteCancelled", "X": event.reason.status}
 
 
 def _terms(terms: RfqTerms, listed: ListedMarket) -> dict[str, object]:

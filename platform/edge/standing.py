@@ -15,8 +15,7 @@ from django.db import OperationalError, close_old_connections
 from accounts.api.fields import UtcText
 from edge.clients import Client
 from edge.frames import Message
-from edge.streams import now_us
-from edge.topics import BORROW_LEND, MARGIN, Topics, message
+from edge.topics import BORROW_LEND, MARGIN, Topics, message, now_us
 from lending import history
 from lending.history import InterestRow
 from trading import portfolio

@@ -4,7 +4,6 @@ Prices and sizes are padded to their tick and step; times are microseconds.
 """
 
 import time
-from typing import Final
 
 import msgspec
 
@@ -20,30 +19,15 @@ from edge.topics import (
     Topic,
     Topics,
     message,
+    now_us,
 )
 from engine.events import BalanceChanged, BorrowLendMoved, Event, PositionChanged
-from engine.order_events import (
-    BookChanged,
-    OrderCancelled,
-    OrderExpired,
-    OrderFilled,
-    OrderModified,
-    OrderPlaced,
-    OrderTriggered,
-    TradeExecuted,
-    TriggerFailed,
-    TriggerPlaced,
-)
+from engine.order_events import BookChanged, OrderFilled, TradeExecuted
 from gateway.decimals import format_padded
 from gateway.feed import FeedItem, decode_events
 from trading.api.market_data import next_funding_ms
 from trading.klines import Candle, bucket_end
 from trading.live import LiveMarket, LiveMarkets
-
-_ORDER_EVENTS: Final = (
-    *(OrderPlaced, OrderFilled, OrderCancelled, OrderExpired, OrderModified),
-    *(TriggerPlaced, OrderTriggered, TriggerFailed),
-)
 
 
 class Merged(msgspec.Struct):
@@ -233,11 +217,11 @@ class Streams:
 
     def _account(self, event: Event, at_ns: int) -> None:
         """Send an event to the account it belongs to."""
-        if isinstance(event, rfq_streams.EVENTS):
+        if isinstance(event, rfq_streams.Event):
             rfq_streams.publish(self.topics, event, at_ns)
             return
         names: tuple[str, ...]
-        if isinstance(event, _ORDER_EVENTS):
+        if isinstance(event, private.OrderEvent):
             account, symbol = event.terms.account, event.terms.market
             names = (ORDERS, f"{ORDERS}.{symbol}")
         elif isinstance(event, PositionChanged):
@@ -249,7 +233,7 @@ class Streams:
             account, symbol, names = event.account, "", (BORROW_LEND,)
         else:
             return
-        found = [topic for name in names if (topic := self.topics.find(name, account)) is not None]
+        found = self.topics.found(names, account)
         if not found:
             return
         data = self._account_fields(event, symbol, at_ns)
@@ -265,7 +249,7 @@ class Streams:
         market = self.live.markets[symbol]
         if isinstance(event, PositionChanged):
             return private.position_fields(event, market, at_ns)
-        assert isinstance(event, _ORDER_EVENTS)
+        assert isinstance(event, private.OrderEvent)
         return private.order_fields(event, market.listed)
 
 
@@ -277,11 +261,6 @@ def welcome_position(
     del data["e"]
     now = now_us()
     listener.push(message(name, data | {"E": now, "T": now}))
-
-
-def now_us() -> int:
-    """Return the time of sending in Unix microseconds."""
-    return time.time_ns() // 1_000
 
 
 def _depth_fields(market: LiveMarket, merged: Merged) -> dict[str, object]:

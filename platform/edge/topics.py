@@ -1,5 +1,6 @@
 """Streams by name: what a client may subscribe to, and who has."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Protocol
@@ -125,6 +126,11 @@ def message(stream: str, data: dict[str, object]) -> Message:
     return Message(b'{"data":%b,"stream":"%b"}' % (_encode(data), stream.encode()))
 
 
+def now_us() -> int:
+    """Return the time of sending in Unix microseconds."""
+    return time.time_ns() // 1_000
+
+
 class Topics:
     """All streams that somebody listens to."""
 
@@ -140,6 +146,10 @@ class Topics:
     def find(self, name: str, account: int = 0) -> Topic | None:
         """Return a stream if anybody listens to it."""
         return self._topics.get((account, name))
+
+    def found(self, names: Iterable[str], account: int) -> list[Topic]:
+        """Return those of an account's streams which somebody listens to."""
+        return [topic for name in names if (topic := self.find(name, account)) is not None]
 
     def accounts(self, name: str) -> list[int]:
         """Return the accounts whose private stream of this name somebody listens to."""

@@ -152,6 +152,12 @@ class QuoteEnd(StrEnum):
     RFQ_EXPIRED = "RfqExpired"
     RFQ_FILLED = "RfqFilled"
 
+    @property
+    def status(self) -> OrderStatus:
+        """What has become of the quote."""
+        over = self in (QuoteEnd.EXPIRED, QuoteEnd.RFQ_EXPIRED)
+        return OrderStatus.EXPIRED if over else OrderStatus.CANCELLED
+
 
 class BucketLends(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is lent at one least rate: scaled, its index, and the part of it at work."""

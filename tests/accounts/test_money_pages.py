@@ -253,6 +253,8 @@ def test_a_page_key_lives_for_an_hour_and_ends_with_its_page(alice: Trader, bob:
     # Neither somebody else's, nor a key of another kind.
     browser(bob).post(end, {"public_key": publics[0]})
     client.post(end, {"public_key": alice.key.public_key})
+    for unknown in ("", "no key", f"{publics[0]}\0"):
+        assert client.post(end, {"public_key": unknown}).status_code == 204
     assert keys.all().count() == 2
     assert client.post(end, {"public_key": publics[0]}).status_code == 204
     assert keys.all().count() == 1

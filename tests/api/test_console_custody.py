@@ -1,9 +1,12 @@
 """Treasury imports addresses, credits deposits, sets terms, lists wallets, each with a reason."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import (
@@ -83,8 +86,16 @@ def test_treasury_credits_a_deposit_once(alice: Trader) -> None:
     assert int(Deposit.objects.get(arrival_id=arrival.pk).amount) == 7_500_000
     # What was tried and refused stays in the trail.
     assert AuditRecord.objects.filter(action="console.credit_deposit").count() == 2
-    listed = treasury.get(reverse("admin:accounts_depositarrival_changelist"))
-    assert HASH in listed.content.decode()
+    table = reverse("admin:accounts_depositarrival_changelist")
+    assert HASH in treasury.get(table).content.decode()
+    with CaptureQueriesContext(connection) as one:
+        treasury.get(table)
+    for _ in range(3):
+        DepositArrival.objects.create(account=alice.account, asset="USDC", amount=Decimal(1))
+    with CaptureQueriesContext(connection) as four:
+        rows = treasury.get(table).context["cl"].result_list
+    assert [row.is_credited for row in rows] == [False, False, False, True]
+    assert len(four) == len(one)
 
 
 @pytest.mark.parametrize(

@@ -306,6 +306,16 @@ def test_assets_show_their_chains_and_wallets_are_what_staff_list(alice: Trader)
     assert ExchangeWallet.objects.count() == 1
 
 
+def test_an_address_that_differs_from_our_wallet_in_case_alone_may_be_another(
+    alice: Trader,
+) -> None:
+    wallet = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
+    custody.add_wallet("Solana", wallet)
+    terms = {"blockchain": "Solana", "symbol": "SOL", "quantity": "1"}
+    assert refusal(withdraw(alice, **terms, address=wallet))[0] == 400
+    assert withdraw(alice, **terms, address=wallet[:-1] + "V").status_code == 200
+
+
 # -- withdrawals -----------------------------------------------------------------------------------
 
 

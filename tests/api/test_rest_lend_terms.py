@@ -410,6 +410,8 @@ def test_interest_is_listed_by_source_asset_and_position(alice: Trader) -> None:
     assert found(("source", "BorrowLend")) == found(("positionId", lent["positionId"])) == ["1.5"]
     assert found(("symbol", "SOL_USDC_PERP"), ("sortDirection", "Asc")) == ["0.25", "-0.00004"]
     assert found(("positionId", "7")) == found(("symbol", "SOL_USDC_PERP"))
+    for unknown in ("0", "71", f"{7:018}1", "9" * 5_000):
+        assert found(("positionId", unknown)) == []
     assert found(("asset", "BTC")) == []
     assert alice.get(*path, ("source", "Elsewhere")).status_code == 400
 

@@ -221,8 +221,8 @@ class QuoteView(SignedView):
 def _flags(body: dict[str, Any]) -> Flags:
     return Flags(
         auto_lend=body.get("autoLend"),
-        auto_lend_redeem=body.get("autoLendRedeem"),
-        auto_borrow=body.get("autoBorrow"),
+        auto_lend_redeem=body.get("autoLendRedeem", True),
+        auto_borrow=body.get("autoBorrow", False),
         auto_borrow_repay=body.get("autoBorrowRepay"),
     )
 

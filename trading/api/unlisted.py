@@ -1,6 +1,7 @@
 """What the contract has and this venue does not list: securities and prediction markets. Public.
 
-Clients ask for them at start-up; there are none, and that is what they are told.
+Clients ask for them at start-up; there are none, and that is what they are told. The pages of an
+account that are always empty here are answered here too.
 """
 
 from typing import Any, ClassVar
@@ -12,9 +13,25 @@ from rest_framework.response import Response
 
 from accounts.api.fields import DecimalText, WireBoolean
 from accounts.api.paging import Listed, PageInput, page_of, paged
-from accounts.api.views import PublicView, validated
+from accounts.api.views import PublicView, access_from, require_subaccount, validated
 
 CACHE = "s-maxage=300"
+
+
+def empty_page(
+    request: Request,
+    *,
+    form: type[serializers.Serializer[Any]],
+    output: type[serializers.Serializer[Any]],
+) -> Response:
+    """Answer a signed request for a page of what an account cannot have here.
+
+    Args:
+        form: reads the query; one which names a sub-account must name the key's own.
+    """
+    query = validated(form, request)
+    require_subaccount(access_from(request), query.get("subaccountId"))
+    return paged(Listed([], 0), page=page_of(query), output=output)
 
 
 class MarketSessionsView(PublicView):

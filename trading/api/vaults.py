@@ -9,15 +9,13 @@ from rest_framework.response import Response
 
 from accounts.api.errors import Refused
 from accounts.api.fields import DecimalText, UnixMillis, UtcText, WireBoolean
-from accounts.api.paging import Listed, PageInput, page_of, paged
+from accounts.api.paging import PageInput
 from accounts.api.views import (
     PublicView,
     SignedView,
-    access_from,
-    require_subaccount,
     validated,
 )
-from trading.api.unlisted import CACHE
+from trading.api.unlisted import CACHE, empty_page
 
 VAULT_ID_MAX = 2**32 - 1
 INTERVALS = ("1d", "1w", "1month", "1year")
@@ -181,7 +179,7 @@ class VaultMintHistoryView(SignedView):
         operation_id="getVaultMints", parameters=[VaultPageInput], responses=Output(many=True)
     )
     def get(self, request: Request) -> Response:
-        return _empty_page(request, self.Output)
+        return empty_page(request, form=VaultPageInput, output=self.Output)
 
 
 class VaultRedeemHistoryView(SignedView):
@@ -195,13 +193,7 @@ class VaultRedeemHistoryView(SignedView):
         responses=RedeemOutput(many=True),
     )
     def get(self, request: Request) -> Response:
-        return _empty_page(request, RedeemOutput)
-
-
-def _empty_page(request: Request, output: type[serializers.Serializer[Any]]) -> Response:
-    query = validated(VaultPageInput, request)
-    require_subaccount(access_from(request), query.get("subaccountId"))
-    return paged(Listed([], 0), page=page_of(query), output=output)
+        return empty_page(request, form=VaultPageInput, output=RedeemOutput)
 
 
 def _no_vault(query: dict[str, Any]) -> Refused:
