@@ -12,7 +12,7 @@ from engine import vocabulary as v
 from engine.catalog import LEND_RATES_PPB, MarketState, PoolState
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
-from engine.units import MAX_ATOMS, AccountId, OrderId
+from engine.units import MAX_ATOMS, RAY, AccountId, OrderId
 from tests.engine import invariants
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
@@ -57,7 +57,12 @@ class ExchangeMachine(RuleBasedStateMachine):
             exchange.limit(CAROL, v.Side.ASK, 4 * lots, mid + 10, market)
             exchange.limit(CAROL, v.Side.BID, 4 * lots, mid - 10, market)
             exchange.limit(BOB, v.Side.ASK, 3 * lots, mid, market)
-            exchange.limit(ALICE, v.Side.BID, 2 * lots, mid, market)
+            # Of her exits each ends the other: what a snapshot must not forget.
+            exits = v.Conditions(
+                take_profit=v.Exit(mid * 103 // 100), stop_loss=v.Exit(mid * 97 // 100)
+            )
+            terms = {"conditions": exits} if market.endswith("_PERP") else {}
+            exchange.limit(ALICE, v.Side.BID, 2 * lots, mid, market, **terms)
             exchange.limit(BOB, v.Side.BID, lots, mid - 10, market)
             exchange.limit(ALICE, v.Side.ASK, lots, mid - 10, market)
         exchange.limit(ALICE, v.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
@@ -67,6 +72,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange.wait(3_600)
         for asset in DEPOSITS:
             exchange.accept(c.AccrueInterest(asset=asset))
+        lots, bid, ask = LOTS[SPOT], MID[SPOT] - 20, MID[SPOT] + 20
+        asked = exchange.accept(
+            c.RequestQuote(account=ALICE, market=SPOT, side=v.Side.BID, lots=lots)
+        )
+        exchange.accept(
+            c.SubmitQuote(account=CAROL, rfq=asked.terms.rfq, bid_ticks=bid, ask_ticks=ask)
+        )
 
     def do(self, command: c.AnyCommand) -> e.Event:
         """Apply, check what is particular to this command, apply again and to the twin."""
@@ -534,7 +546,21 @@ class ExchangeMachine(RuleBasedStateMachine):
         kind=st.sampled_from([c.Lend, c.Redeem, c.Borrow, c.Repay]),
     )
     def lend_or_borrow(self, account: AccountId, asset: str, amount: int, kind: Any) -> None:
+        held = self.exchange.mirror.balance(account, asset)
         self.do(kind(account=account, asset=asset, amount_atoms=amount * UNIT[asset]))
+        assert self._worth_ray(self.exchange.mirror.balance(account, asset)) <= self._worth_ray(
+            held
+        ), "rounding is on the pool's side"
+
+    def _worth_ray(self, held: e.BalanceChanged) -> int:
+        """Return what a holding comes to at the pool's indexes of now, in atoms × ray, exactly."""
+        atoms = held.available_atoms + held.locked_atoms
+        pool = self.exchange.mirror.pools.get(held.asset)
+        if pool is None:
+            return atoms * RAY
+        index = {lends.bucket: lends.lend_index_ray for lends in pool.lends}
+        lent = held.lend_scaled * index[held.bucket] if held.lend_scaled else 0
+        return atoms * RAY + lent - held.debt_scaled * pool.debt_index_ray
 
     @rule(
         account=ACCOUNTS,

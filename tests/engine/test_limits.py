@@ -265,7 +265,7 @@ class LimitsMachine(ExchangeMachine):
             )
 
 
-TestLimits = LimitsMachine.TestCase
+TestLimits = pytest.mark.no_cover(LimitsMachine.TestCase)
 TestLimits.settings = settings(max_examples=50, stateful_step_count=40)
 
 

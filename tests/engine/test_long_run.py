@@ -67,6 +67,7 @@ def live(seed: int, commands: int) -> None:
     assert not missing, f"a run that never saw {missing} proves nothing of it"
 
 
+@pytest.mark.no_cover
 def test_a_long_life_adds_up() -> None:
     live(seed=2, commands=20_000)
 
