@@ -35,6 +35,18 @@ class PoolState(StrEnum):
     CLOSED = "Closed"
 
 
+class PriceState(StrEnum):
+    """How far an index can be trusted; docs/risk.md says what each state stops."""
+
+    OK = "Ok"
+    # Few sources, or far from its own average: no new risk.
+    DEGRADED = "Degraded"
+    # No source: the last index holds.
+    STALE = "Stale"
+    # Taken out of use, by staff or because sources contradict each other.
+    HALT = "Halt"
+
+
 # To read a member through its enum costs more than a dictionary look-up; see commands.BID.
 OPEN = MarketState.OPEN
 POOL_OPEN, POOL_CLOSED = PoolState.OPEN, PoolState.CLOSED

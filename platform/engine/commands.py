@@ -5,7 +5,7 @@ The sequencer adds a number and a time; the engine reads no other clock.
 
 import msgspec
 
-from engine.catalog import Asset, Market, MarketState, PoolState
+from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
 from engine.units import AccountId, OrderId
 from engine.vocabulary import (
     CancelKind,
@@ -39,9 +39,17 @@ class SetMarketState(Command, frozen=True, kw_only=True):
 
 
 class UpdatePrices(Command, frozen=True, kw_only=True):
-    """Set index prices, in USD × 1e8 for one whole unit. One bad value refuses all of them."""
+    """Set index prices, in USD × 1e8 for one whole unit. One bad value refuses all of them.
+
+    Args:
+        states: of assets; one with a price and no state here is OK. An asset that is only here
+            keeps its last price.
+        perps_e8: what other venues' perpetuals trade at, by our market; where known.
+    """
 
     prices_e8: dict[str, int]
+    states: dict[str, PriceState] = {}
+    perps_e8: dict[str, int] = {}
 
 
 class OpenAccount(Command, frozen=True, kw_only=True):

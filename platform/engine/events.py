@@ -6,7 +6,7 @@ Projections write rows from them, feeds show them; the engine never reads them b
 
 import msgspec
 
-from engine.catalog import Asset, Market, MarketState, PoolState
+from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
 from engine.kinds import (
     BorrowLendKind,
     BucketLends,
@@ -53,10 +53,14 @@ class MarketStateChanged(Event, frozen=True, kw_only=True):
 
 
 class PricesUpdated(Event, frozen=True, kw_only=True):
-    """Index by asset and mark by perp market, each in USD × 1e8 for one whole unit."""
+    """Index by asset and mark by perp market, each in USD × 1e8 for one whole unit.
+
+    `states` of assets are told when they change.
+    """
 
     index_e8: dict[str, int]
     mark_e8: dict[str, int]
+    states: dict[str, PriceState] = {}
 
 
 class AccountOpened(Event, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from engine import pending
 from engine.answers import Events, rejected
-from engine.catalog import Market, MarketKind, quote_atoms_per_tick
+from engine.catalog import Market, MarketKind, PriceState, quote_atoms_per_tick
 from engine.commands import (
     ListAsset,
     ListMarket,
@@ -111,14 +111,13 @@ def set_market_state(state: State, command: SetMarketState) -> Events:
 
 
 def update_prices(state: State, command: UpdatePrices) -> Events:
-    """Take new index prices, all of them or none."""
-    for symbol, price_e8 in command.prices_e8.items():
-        if symbol not in state.assets:
-            return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {symbol}")
-        if not 0 < price_e8 <= MAX_PRICE_E8:
-            return rejected(Reject.INVALID_PRICE, f"{symbol}: {price_e8} is not a price")
+    """Take new index prices and states, all of them or none."""
+    refusal = _wrong_prices(state, command)
+    if refusal:
+        return refusal
     for symbol, price_e8 in command.prices_e8.items():
         state.prices[symbol].update(price_e8, state.at_ns)
+    changed = _take_states(state, command)
     state.price_version += 1
     for listed in state.markets.values():
         pending.note_index(state, listed)
@@ -127,7 +126,30 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
         for symbol, listed in state.markets.items()
         if listed.is_perp and listed.market.base in command.prices_e8
     }
-    return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks),)
+    return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks, states=changed),)
+
+
+def _wrong_prices(state: State, command: UpdatePrices) -> Events:
+    for symbol in (*command.prices_e8, *command.states):
+        if symbol not in state.assets:
+            return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {symbol}")
+    for symbol in command.perps_e8:
+        if symbol not in state.markets:
+            return rejected(Reject.UNKNOWN_MARKET, f"there is no market {symbol}")
+    for symbol, price_e8 in (*command.prices_e8.items(), *command.perps_e8.items()):
+        if not 0 < price_e8 <= MAX_PRICE_E8:
+            return rejected(Reject.INVALID_PRICE, f"{symbol}: {price_e8} is not a price")
+    return ()
+
+
+def _take_states(state: State, command: UpdatePrices) -> dict[str, PriceState]:
+    """Take the states of assets, and return those which changed."""
+    changed = {}
+    for symbol in {**command.prices_e8, **command.states}:
+        price, now = state.prices[symbol], command.states.get(symbol, PriceState.OK)
+        if price.state is not now:
+            price.state = changed[symbol] = now
+    return changed
 
 
 def open_account(state: State, command: OpenAccount) -> Events:

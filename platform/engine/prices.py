@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from engine.catalog import PriceState
 from engine.units import SECOND_NS
 
 AVERAGE_NS = 300 * SECOND_NS
@@ -10,13 +11,14 @@ AVERAGE_NS = 300 * SECOND_NS
 class Price:
     """One asset's index. Initial margin values what is owned low, what is owed high."""
 
-    __slots__ = ("_area", "_samples", "high_e8", "index_e8", "low_e8", "updated_at_ns")
+    __slots__ = ("_area", "_samples", "high_e8", "index_e8", "low_e8", "state", "updated_at_ns")
 
     def __init__(self) -> None:
         self.index_e8 = 0
         self.low_e8 = 0
         self.high_e8 = 0
         self.updated_at_ns = 0
+        self.state = PriceState.OK
         # (start, price) of each stretch in the window, and Σ price × duration of the closed ones.
         self._samples: deque[tuple[int, int]] = deque()
         self._area = 0

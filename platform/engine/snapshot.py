@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engine.book import Order
-from engine.catalog import Asset, Market, MarketState, PoolState
+from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
 from engine.clearing import Clearing, Cycle, Phase
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
@@ -21,10 +21,10 @@ from engine.snapshot_rfqs import dump_rfqs, load_rfqs
 from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
-from engine.upgrade import upgrade_from_1, upgrade_from_2
+from engine.upgrade import upgrade_from_1, upgrade_from_2, upgrade_from_3
 from engine.vocabulary import Side
 
-VERSION = 3
+VERSION = 4
 
 POOL_FIELDS = (
     "debt_scaled", "debt_index", "reserve", "accrued_at_ns", "anchor_ns", "anchor_debt_index",
@@ -79,6 +79,8 @@ def load_state(data: bytes) -> State:
         content = upgrade_from_1(content)
     if isinstance(content, dict) and content.get("version") == 2:
         content = upgrade_from_2(content)
+    if isinstance(content, dict) and content.get("version") == 3:
+        content = upgrade_from_3(content)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise SnapshotError("its snapshot was written by a later version: start that one")
     state = State()
@@ -166,11 +168,12 @@ def _dump_asset(state: State, symbol: str) -> list[Any]:
         [_value(pool, field) for field in POOL_FIELDS],
         [[_value(bucket, field) for field in BUCKET_FIELDS] for bucket in pool.buckets],
         [(at_ns, _int(price)) for at_ns, price in state.prices[symbol].dump()],
+        state.prices[symbol].state.value,
     ]
 
 
 def _load_asset(state: State, item: list[Any]) -> None:
-    spec, cash, pool_state, pool_values, bucket_values, samples = item
+    spec, cash, pool_state, pool_values, bucket_values, samples, price_state = item
     asset = msgspec.convert(spec, Asset)
     state.list_asset(asset)
     pool: Pool = state.pools[asset.symbol]
@@ -180,7 +183,8 @@ def _load_asset(state: State, item: list[Any]) -> None:
     for bucket, values in zip(pool.buckets, bucket_values, strict=True):
         _restore(bucket, BUCKET_FIELDS, values)
     pool.live = [bucket for bucket in pool.buckets if bucket.scaled]
-    state.prices[asset.symbol] = Price.restore([(at, int(price)) for at, price in samples])
+    price = state.prices[asset.symbol] = Price.restore([(at, int(e8)) for at, e8 in samples])
+    price.state = PriceState(price_state)
 
 
 def _dump_market(listed: ListedMarket) -> list[Any]:
