@@ -141,6 +141,20 @@ class RealizeLimits(msgspec.Struct, frozen=True):
     utilization_ppb: int = 900_000_000
 
 
+class MarkRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How the mark of a perpetual follows its index and its book; see engine/pricing.py.
+
+    `step_ppb` is how far one update may move it; None: as far as it must.
+    """
+
+    basis_limit_ppb: int = PPB // 50
+    tau_ms: int = 60_000
+    warm_ms: int = 30_000
+    depth_micros: int = 1_000 * MICROS
+    band_ppb: int = PPB // 20
+    step_ppb: int | None = None
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """A book. `tick_e8`: the price step in quote × 1e8; `lot_atoms`: the step in base atoms."""
 
@@ -159,6 +173,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     mmf: Fraction | None = None
     open_interest_limit_lots: int | None = None
     realize: RealizeLimits = RealizeLimits()
+    mark: MarkRules = MarkRules()
     # A limit price must lie within these multiples of the reference price (mark, else last).
     max_multiplier_ppb: int = 2 * PPB
     min_multiplier_ppb: int = PPB // 4

@@ -168,4 +168,4 @@ def _watched_e8(state: State, listed: ListedMarket, by: TriggerBy) -> int:
     if by is TriggerBy.LAST:
         last = listed.book.last_price
         return 0 if last is None else last * listed.market.tick_e8
-    return state.reference_e8(listed)
+    return state.index_e8(listed) if by is TriggerBy.INDEX else state.reference_e8(listed)

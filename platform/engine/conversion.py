@@ -140,7 +140,7 @@ def dust_of(state: State, holding: Holding, quote: str) -> tuple[int, int]:
     pool = state.pools[holding.asset]
     lent = pool.lend_atoms(holding.lend_scaled, holding.bucket)
     atoms = holding.available.atoms + lent
-    price, quote_price = state.prices[holding.asset].index_e8, state.prices[quote].index_e8
+    price, quote_price = state.prices[holding.asset].now_e8, state.prices[quote].now_e8
     if not price or not quote_price or holding.debt_scaled or holding.locked.atoms:
         return 0, 0
     if value_ceil(atoms, price, asset) >= asset.dust_micros:

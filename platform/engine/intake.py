@@ -158,7 +158,7 @@ def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
             div_ceil(reference * market.min_multiplier_ppb, scale),
             reference * market.max_multiplier_ppb // scale,
         )
-    if listed.is_perp or (state.mark_e8(listed) and state.prices[market.quote].index_e8):
+    if listed.is_perp or (state.prices[market.base].now_e8 and state.prices[market.quote].now_e8):
         listed.band, listed.band_version = band, state.price_version
     return band
 

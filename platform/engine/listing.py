@@ -1,15 +1,13 @@
 """Handlers of the catalog, of prices and of accounts' settings."""
 
-from engine import pending
 from engine.answers import Events, rejected
-from engine.catalog import Market, MarketKind, PriceState, quote_atoms_per_tick
+from engine.catalog import Market, MarketKind, quote_atoms_per_tick
 from engine.commands import (
     ListAsset,
     ListMarket,
     OpenAccount,
     SetMarketState,
     UpdateAccount,
-    UpdatePrices,
 )
 from engine.events import (
     AccountOpened,
@@ -17,14 +15,12 @@ from engine.events import (
     AssetListed,
     MarketListed,
     MarketStateChanged,
-    PricesUpdated,
 )
 from engine.rejects import Reject
 from engine.state import Account, State
 from engine.units import MAX_ATOMS, PPB, PPM
 
 MAX_DECIMALS = 9
-MAX_PRICE_E8 = 10**18
 MAX_LEVERAGE = 100
 MAX_RATES = 16
 MAX_TAKER_DELAY_MS = 1_000
@@ -108,48 +104,6 @@ def set_market_state(state: State, command: SetMarketState) -> Events:
         return rejected(Reject.UNKNOWN_MARKET, f"there is no market {command.market}")
     listed.state = command.state
     return (MarketStateChanged(market=command.market, state=command.state),)
-
-
-def update_prices(state: State, command: UpdatePrices) -> Events:
-    """Take new index prices and states, all of them or none."""
-    refusal = _wrong_prices(state, command)
-    if refusal:
-        return refusal
-    for symbol, price_e8 in command.prices_e8.items():
-        state.prices[symbol].update(price_e8, state.at_ns)
-    changed = _take_states(state, command)
-    state.price_version += 1
-    for listed in state.markets.values():
-        pending.note_index(state, listed)
-    marks = {
-        symbol: command.prices_e8[listed.market.base]
-        for symbol, listed in state.markets.items()
-        if listed.is_perp and listed.market.base in command.prices_e8
-    }
-    return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks, states=changed),)
-
-
-def _wrong_prices(state: State, command: UpdatePrices) -> Events:
-    for symbol in (*command.prices_e8, *command.states):
-        if symbol not in state.assets:
-            return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {symbol}")
-    for symbol in command.perps_e8:
-        if symbol not in state.markets:
-            return rejected(Reject.UNKNOWN_MARKET, f"there is no market {symbol}")
-    for symbol, price_e8 in (*command.prices_e8.items(), *command.perps_e8.items()):
-        if not 0 < price_e8 <= MAX_PRICE_E8:
-            return rejected(Reject.INVALID_PRICE, f"{symbol}: {price_e8} is not a price")
-    return ()
-
-
-def _take_states(state: State, command: UpdatePrices) -> dict[str, PriceState]:
-    """Take the states of assets, and return those which changed."""
-    changed = {}
-    for symbol in {**command.prices_e8, **command.states}:
-        price, now = state.prices[symbol], command.states.get(symbol, PriceState.OK)
-        if price.state is not now:
-            price.state = changed[symbol] = now
-    return changed
 
 
 def open_account(state: State, command: OpenAccount) -> Events:

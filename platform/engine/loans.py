@@ -33,7 +33,7 @@ def loan_refusal(
             borrowable=room,
             needed=amount,
         )
-    if not state.prices[symbol].index_e8:
+    if not state.prices[symbol].now_e8:
         return rejected(
             Reject.NO_PRICE,
             f"{symbol} has no price yet, so what you would owe cannot be valued; try again later",

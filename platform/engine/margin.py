@@ -4,9 +4,10 @@
     margin = Σ worst-case notional × fraction + Σ debt × fraction
     free   = equity − margin − open loss − fee reserve
 
-Initial margin (orders, borrows, withdrawals) takes the worse of index and its five-minute average,
-counts open orders at their worst, and the stricter fractions. Maintenance
-margin takes the index and positions only, so initial ≥ maintenance, always.
+Positions are worth their mark, all else its index. Initial margin (orders, borrows, withdrawals)
+takes the worse of a price and its five-minute average, counts open orders at their worst, and the
+stricter fractions. Maintenance margin takes the price and positions only, so initial ≥ maintenance,
+always.
 """
 
 from enum import Enum
@@ -209,11 +210,11 @@ def _initial_position_part(state: State, account: Account, position: Position) -
     """
     listed = state.markets[position.market]
     market = listed.market
-    price = state.prices[market.base]
-    lots, index_e8 = position.lots, price.index_e8
+    price = listed.perp_mark().price
+    lots, mark_e8 = position.lots, price.now_e8
     equity, needed = position.quote, 0
     if lots:
-        equity += lots * market.lot_atoms * index_e8 // listed.notional_divisor
+        equity += lots * market.lot_atoms * mark_e8 // listed.notional_divisor
     worst = position.worst_lots()
     if worst:
         # Rounded up: the floor of the negative.
@@ -228,7 +229,7 @@ def _initial_position_part(state: State, account: Account, position: Position) -
         needed = -(-notional * kept // PPB)
     if position.order_ticks:
         needed += -(-position.order_ticks * listed.taker_fee_per_tick // PPM)
-        needed += open_loss_of(position, listed, index_e8)
+        needed += open_loss_of(position, listed, mark_e8)
     return equity, needed
 
 
@@ -262,12 +263,12 @@ def _holding_part(state: State, account: Account, holding: Holding, *, initial: 
         owned += _backing_lend(state, holding)
     worth = 0
     if owned:
-        worth = collateral_micros(asset, owned, price.low_e8 if initial else price.index_e8)
+        worth = collateral_micros(asset, owned, price.low_e8 if initial else price.now_e8)
     pending = account.pending_borrow.get(symbol, 0) if initial else 0
     if not holding.debt_scaled and not pending:
         return worth, 0, 0, 0, 0, 0, 0
     # Money that an order would borrow comes in as well as being owed: only its margin counts.
-    high = price.high_e8 if initial else price.index_e8
+    high = price.high_e8 if initial else price.now_e8
     debt = state.pools[symbol].debt_atoms(holding.debt_scaled)
     owed = value_ceil(debt + pending, high, asset)
     fraction = asset.borrow_imf if initial else asset.borrow_mmf
@@ -278,13 +279,13 @@ def _holding_part(state: State, account: Account, holding: Holding, *, initial: 
 def _position_part(state: State, account: Account, position: Position, *, initial: bool) -> Part:
     listed = state.markets[position.market]
     market = listed.market
-    price = state.prices[market.base]
-    profit = unrealized(position, listed, price.index_e8)
+    price = listed.perp_mark().price
+    profit = unrealized(position, listed, price.now_e8)
     if initial:
         fraction, lots, valued_at = market.imf, position.worst_lots(), price.high_e8
         floor_ppb = div_ceil(PPB, account.leverage_limit)
     else:
-        fraction, lots, valued_at = market.mmf, abs(position.lots), price.index_e8
+        fraction, lots, valued_at = market.mmf, abs(position.lots), price.now_e8
         floor_ppb = 0
     assert fraction is not None, f"{market.symbol} has no margin fraction"
     margin = notional = open_loss = fee_reserve = 0
@@ -294,7 +295,7 @@ def _position_part(state: State, account: Account, position: Position, *, initia
         kept = fraction_ppb(fraction, notional, at_least_ppb=floor_ppb)
         margin = div_ceil(notional * kept, PPB)
     if initial and position.order_ticks:
-        open_loss = open_loss_of(position, listed, price.index_e8)
+        open_loss = open_loss_of(position, listed, price.now_e8)
         reserved = position.order_ticks * listed.quote_atoms_per_tick
         fee_reserve = div_ceil(reserved * market.taker_fee_ppm, PPM)
     return 0, 0, profit, margin, open_loss, fee_reserve, notional

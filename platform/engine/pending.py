@@ -82,7 +82,9 @@ def note_index(state: State, listed: ListedMarket) -> None:
     tick = listed.market.tick_e8
     for by in (TriggerBy.MARK, TriggerBy.INDEX):
         if listed.watch.watches(by):
-            reference = state.reference_e8(listed)
+            reference = (
+                state.index_e8(listed) if by is TriggerBy.INDEX else state.reference_e8(listed)
+            )
             met = listed.watch.take_met(
                 by, highest=reference // tick, lowest=div_ceil(reference, tick)
             )
@@ -90,7 +92,7 @@ def note_index(state: State, listed: ListedMarket) -> None:
 
 
 def note_last(state: State, listed: ListedMarket) -> None:
-    """Enter into the schedule what the last price has met, unless it is far from the index."""
+    """Enter into the schedule what the last price has met, unless it is far from the mark."""
     market, last = listed.market, listed.book.last_price
     assert last is not None, f"{market.symbol} has not traded"
     reference, price = state.reference_e8(listed), last * market.tick_e8

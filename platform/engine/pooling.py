@@ -117,7 +117,7 @@ def _covered_refusal(state: State, account: Account) -> Events:
     for symbol, holding in account.holdings.items():
         lent = state.pools[symbol].lend_atoms(holding.lend_scaled, holding.bucket)
         atoms = holding.available.atoms + holding.locked.atoms + lent
-        price_e8 = state.prices[symbol].index_e8
+        price_e8 = state.prices[symbol].now_e8
         owned += value_floor(atoms, price_e8, state.assets[symbol]) if price_e8 else atoms
     in_flight = any(w.account_id == account.account_id for w in state.withdrawals.values())
     if not owned and not account.has_positions and not account.orders and not in_flight:

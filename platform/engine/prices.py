@@ -11,10 +11,10 @@ AVERAGE_NS = 300 * SECOND_NS
 class Price:
     """One asset's index. Initial margin values what is owned low, what is owed high."""
 
-    __slots__ = ("_area", "_samples", "high_e8", "index_e8", "low_e8", "state", "updated_at_ns")
+    __slots__ = ("_area", "_samples", "high_e8", "low_e8", "now_e8", "state", "updated_at_ns")
 
     def __init__(self) -> None:
-        self.index_e8 = 0
+        self.now_e8 = 0
         self.low_e8 = 0
         self.high_e8 = 0
         self.updated_at_ns = 0
@@ -33,7 +33,7 @@ class Price:
         while len(samples) > 2 and samples[1][0] <= now_ns - AVERAGE_NS:
             started, price = samples.popleft()
             self._area -= price * (samples[0][0] - started)
-        self.index_e8 = price_e8
+        self.now_e8 = price_e8
         self.updated_at_ns = now_ns
         average = self._average(now_ns)
         self.low_e8 = min(price_e8, average)
@@ -48,7 +48,7 @@ class Price:
             area -= first_price * outside
             window_start += outside
         elapsed = now_ns - window_start
-        return area // elapsed if elapsed > 0 else self.index_e8
+        return area // elapsed if elapsed > 0 else self.now_e8
 
     def dump(self) -> list[tuple[int, int]]:
         """Return the (time, price) samples, which is all that `restore` needs."""

@@ -4,6 +4,7 @@ Only what cannot be derived is written: the sums over open orders are counted an
 """
 
 import hashlib
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
 from engine.clearing import Clearing, Cycle, Phase
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
+from engine.marks import Mark
 from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
@@ -21,7 +23,7 @@ from engine.snapshot_rfqs import dump_rfqs, load_rfqs
 from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
-from engine.upgrade import upgrade_from_1, upgrade_from_2, upgrade_from_3
+from engine.upgrade import UPGRADES
 from engine.vocabulary import Side
 
 VERSION = 4
@@ -50,6 +52,7 @@ _CLEARING_FIELDS = (
     "lend_scaled", "debt_scaled", "settled", "dust", "interest", "rounding_ray", "unposted_ray",
     "losses_scaled", "gains_scaled", "sampled_debt_index", "sampled_lend_index", "long_lots",
 )  # fmt: skip
+_MARK_FIELDS = ("area", "weight", "started_ns", "sampled_ns")
 _CYCLE_FIELDS = (
     "cursor", "due_atoms", "fund", "owed", "collected", "paid", "advanced",
 )  # fmt: skip
@@ -75,12 +78,8 @@ def load_state(data: bytes) -> State:
     Raises SnapshotError for bytes of a later version.
     """
     content = msgspec.msgpack.decode(data)
-    if isinstance(content, dict) and content.get("version") == 1:
-        content = upgrade_from_1(content)
-    if isinstance(content, dict) and content.get("version") == 2:
-        content = upgrade_from_2(content)
-    if isinstance(content, dict) and content.get("version") == 3:
-        content = upgrade_from_3(content)
+    while isinstance(content, dict) and content.get("version") in UPGRADES:
+        content = UPGRADES[content["version"]](content)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise SnapshotError("its snapshot was written by a later version: start that one")
     state = State()
@@ -195,7 +194,23 @@ def _dump_market(listed: ListedMarket) -> list[Any]:
         listed.state.value,
         [book.trade_id, book.update_id, book.last_price],
         None if clearing is None else _dump_clearing(clearing),
+        None if listed.mark is None else _dump_mark(listed.mark),
     ]
+
+
+def _dump_mark(mark: Mark) -> list[Any]:
+    return [
+        [_value(mark, field) for field in _MARK_FIELDS],
+        [(at_ns, _int(price)) for at_ns, price in mark.price.dump()],
+        [(at_ns, _int(price)) for at_ns, price in mark.recent],
+    ]
+
+
+def _load_mark(mark: Mark, item: list[Any]) -> None:
+    values, samples, recent = item
+    _restore(mark, _MARK_FIELDS, values)
+    mark.price = Price.restore([(at, int(price)) for at, price in samples])
+    mark.recent = deque((at, int(price)) for at, price in recent)
 
 
 def _dump_clearing(clearing: Clearing) -> list[Any]:
@@ -218,7 +233,7 @@ def _dump_cycle(cycle: Cycle) -> list[Any]:
 
 
 def _load_market(state: State, item: list[Any]) -> None:
-    spec, per_tick, market_state, counters, cleared = item
+    spec, per_tick, market_state, counters, cleared, marked = item
     market = msgspec.convert(spec, Market)
     state.list_market(market, per_tick)
     listed = state.markets[market.symbol]
@@ -230,6 +245,7 @@ def _load_market(state: State, item: list[Any]) -> None:
         clearing.cash.atoms = int(cash)
         _restore(clearing, _CLEARING_FIELDS, values)
         clearing.cycle = None if cycle is None else _load_cycle(cycle)
+        _load_mark(listed.perp_mark(), marked)
 
 
 def _load_cycle(item: list[Any]) -> Cycle:

@@ -6,6 +6,7 @@ from engine.book import Book, ConditionalOrder, Order
 from engine.catalog import OPEN, Asset, Market, MarketKind
 from engine.clearing import Clearing
 from engine.ledger import Holding, Ledger
+from engine.marks import Mark
 from engine.pools import Pool
 from engine.positions import Position
 from engine.prices import Price
@@ -112,6 +113,7 @@ class ListedMarket:
         "clearing",
         "flat_imf_micros",
         "is_perp",
+        "mark",
         "market",
         "notional_divisor",
         "quote",
@@ -133,6 +135,7 @@ class ListedMarket:
         self.is_perp = market.kind is MarketKind.PERP
         self.book = Book(market.symbol, record)
         self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
+        self.mark = Mark() if self.is_perp else None
         self.watch = Watch()
         # lots × lot_atoms × price_e8 // this = quote atoms
         self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
@@ -156,6 +159,10 @@ class ListedMarket:
     def notional(self, lots: int, price_e8: int) -> int:
         """Return lots × price in quote atoms, rounded down (towards minus infinity)."""
         return lots * self.market.lot_atoms * price_e8 // self.notional_divisor
+
+    def perp_mark(self) -> Mark:
+        assert self.mark is not None, f"{self.market.symbol} is not a perpetual"
+        return self.mark
 
     def perp_clearing(self) -> Clearing:
         assert self.clearing is not None, f"{self.market.symbol} is not a perpetual"
@@ -234,27 +241,37 @@ class State:
 
     def list_market(self, market: Market, per_tick: int) -> None:
         base, quote = self.assets[market.base], self.assets[market.quote]
-        self.markets[market.symbol] = ListedMarket(
+        listed = self.markets[market.symbol] = ListedMarket(
             market, base, quote, per_tick=per_tick, record=self.record
         )
+        index_e8 = self.prices[market.base].now_e8
+        if listed.mark is not None and index_e8:
+            listed.mark.set(index_e8, self.at_ns)
 
     def mark_e8(self, listed: ListedMarket) -> int:
-        """Return the mark of a market's base in USD × 1e8; 0 before the first index."""
-        return self.prices[listed.market.base].index_e8
+        """Return the mark of a perpetual in USD × 1e8; 0 before the first index."""
+        return listed.perp_mark().price.now_e8
 
-    def reference_e8(self, listed: ListedMarket) -> int:
-        """Return what a market's prices are measured from, in quote × 1e8; 0 if there is none.
+    def index_e8(self, listed: ListedMarket) -> int:
+        """Return the index of a market in quote × 1e8; 0 if there is none.
 
         For spot it is the rate of the two indexes or, without them, the last price.
         """
-        index = self.mark_e8(listed)
-        quote = self.prices[listed.market.quote].index_e8
+        index = self.prices[listed.market.base].now_e8
+        quote = self.prices[listed.market.quote].now_e8
         if listed.is_perp:
             return index
         if index and quote:
             return index * PRICE_SCALE // quote
         last = listed.book.last_price
         return last * listed.market.tick_e8 if last is not None else 0
+
+    def reference_e8(self, listed: ListedMarket) -> int:
+        """Return what a market's prices are measured from, in quote × 1e8; 0 if there is none.
+
+        That is the mark of a perpetual, and the index for spot.
+        """
+        return listed.mark.price.now_e8 if listed.mark is not None else self.index_e8(listed)
 
     def position(self, account: Account, listed: ListedMarket) -> Position:
         """Return the account's position in a perpetual, opening an empty one at first use."""

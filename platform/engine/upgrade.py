@@ -4,6 +4,7 @@ An engine that was stopped in order has left a snapshot at the end of its journa
 version goes on, whatever it decides otherwise than the one before.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from engine.pools import HOUR_NS
@@ -106,9 +107,26 @@ def _opened(amounts: list[Any]) -> int:
 
 
 def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 3 as version 4: every index is trusted."""
+    """Return a snapshot of version 3 as version 4: every index is trusted, and each mark is it."""
+    samples = {item[0]["symbol"]: item[5] for item in content["assets"]}
     return {
         **content,
         "version": 4,
         "assets": [[*item, "Ok"] for item in content["assets"]],
+        "markets": [
+            [*item, None if item[4] is None else _mark(samples[item[0]["base"]])]
+            for item in content["markets"]
+        ],
     }
+
+
+def _mark(samples: list[Any]) -> list[Any]:
+    return [[0, 0, 0, 0], samples, samples[-1:]]
+
+
+# By the version that wrote it.
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: upgrade_from_1,
+    2: upgrade_from_2,
+    3: upgrade_from_3,
+}

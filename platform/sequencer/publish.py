@@ -171,7 +171,7 @@ def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:
         assets=tuple(AssetListed(asset=asset) for asset in state.assets.values()),
         markets=tuple(_market_snapshot(engine, listed) for listed in state.markets.values()),
         index_e8={
-            symbol: price.index_e8 for symbol, price in state.prices.items() if price.index_e8
+            symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8
         },
     )
 

@@ -85,7 +85,7 @@ def test_market_state_is_set_for_known_markets() -> None:
 def test_update_prices_takes_all_or_nothing(prices: dict[str, int], code: Reject) -> None:
     exchange = Exchange()
     assert exchange.refuse(c.UpdatePrices(prices_e8=prices)) is code
-    assert exchange.engine.state.prices["BTC"].index_e8 == 50_000 * 10**8
+    assert exchange.engine.state.prices["BTC"].now_e8 == 50_000 * 10**8
 
 
 def test_initial_prices_are_the_worse_of_index_and_five_minute_average() -> None:
@@ -95,7 +95,7 @@ def test_initial_prices_are_the_worse_of_index_and_five_minute_average() -> None
     exchange.wait(150)
     exchange.prices(SOL=200 * 10**8)
     price = exchange.engine.state.prices["SOL"]
-    assert (price.index_e8, price.low_e8, price.high_e8) == (200 * 10**8, 100 * 10**8, 200 * 10**8)
+    assert (price.now_e8, price.low_e8, price.high_e8) == (200 * 10**8, 100 * 10**8, 200 * 10**8)
     exchange.wait(150)
     exchange.prices(SOL=40 * 10**8)
     # Half of the window at 100, half at 200.
