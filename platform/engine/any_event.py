@@ -59,6 +59,15 @@ from engine.order_events import (
     TriggerFailed,
     TriggerPlaced,
 )
+from engine.risk_events import (
+    BackstopChanged,
+    InsurancePaid,
+    LiquidationEnded,
+    LiquidationFeeCharged,
+    LiquidationStarted,
+    LossShared,
+    MarginStatusChanged,
+)
 
 AnyEvent = (
     CommandRejected
@@ -115,5 +124,12 @@ AnyEvent = (
     | PositionInterestPosted
     | ClearingChanged
     | MarketRealized
+    | MarginStatusChanged
+    | LiquidationStarted
+    | LiquidationFeeCharged
+    | InsurancePaid
+    | LossShared
+    | LiquidationEnded
+    | BackstopChanged
     | TimeAdvanced
 )

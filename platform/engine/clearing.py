@@ -75,6 +75,7 @@ class Clearing:
         "debt_scaled",
         "dust",
         "gains_scaled",
+        "insured_dust",
         "interest",
         "lend_scaled",
         "long_lots",
@@ -94,6 +95,8 @@ class Clearing:
         self.debt_scaled = 0
         self.settled = 0
         self.dust = 0
+        # The part of dust which is the insurance fund's, not the house's fees.
+        self.insured_dust = 0
         self.interest = 0
         self.rounding_ray = 0
         # Σ samples of losses and of gains, and the pool's indexes when they were taken.

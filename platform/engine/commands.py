@@ -360,6 +360,16 @@ class AutoRealize(Command, frozen=True, kw_only=True):
     positions_max: int = 150
 
 
+class SetBackstop(Command, frozen=True, kw_only=True):
+    """Offer to take over positions that are being liquidated, up to a notional in a minute and in
+    an hour; 0 takes the offer back. Each takeover is asked for initial margin as an order is."""
+
+    account: AccountId
+    market: str
+    minute_micros: int
+    hour_micros: int
+
+
 class AdvanceTime(Command, frozen=True, kw_only=True):
     """Do what the engine's own schedule has for the time of this command."""
 
@@ -398,5 +408,6 @@ AnyCommand = (
     | AutoLend
     | AccrueInterest
     | AutoRealize
+    | SetBackstop
     | AdvanceTime
 )

@@ -1,16 +1,17 @@
 """Turning what an account holds into dollars: collateral by the book, dust by the house."""
 
-from engine import funds, orders
+from engine import funds
 from engine.answers import Events, rejected
 from engine.catalog import OPEN
 from engine.commands import ConvertDust
 from engine.events import DustConverted, DustSold
 from engine.intake import impact_price
-from engine.kinds import MovementSource
+from engine.kinds import MovementSource, SystemOrder
 from engine.ledger import Holding
 from engine.margin import value_ceil, value_floor
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
+from engine.system_orders import Forced, trade_at_once
 from engine.units import div_ceil
 from engine.vocabulary import ASK
 
@@ -63,7 +64,9 @@ def _sell(state: State, account: Account, listed: ListedMarket, need: int) -> in
         return 0
     money = account.holding(market.quote)
     before = money.available.atoms
-    orders.sell_collateral(state, account, listed, lots=lots, price=price)
+    trade_at_once(
+        state, account, listed, Forced(ASK, lots, price, SystemOrder.COLLATERAL_CONVERSION)
+    )
     return money.available.atoms - before
 
 

@@ -16,6 +16,7 @@ from engine import (
     conversion,
     lending,
     limits,
+    liquidation,
     listing,
     orders,
     pooling,
@@ -46,6 +47,7 @@ from engine.record import Record
 from engine.rejects import Reject
 from engine.state import State
 from engine.strategy import Strategy
+from engine.units import AccountId
 
 # How many command ids are remembered; the oldest are forgotten first.
 COMMAND_IDS_KEPT = 1_000_000
@@ -86,9 +88,27 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.FundInsurance: pooling.fund_insurance,
     c.WriteOffDebt: pooling.write_off_debt,
     c.AutoRealize: settlement.auto_realize,
+    c.SetBackstop: liquidation.set_backstop,
     c.AdvanceTime: clock.advance_time,
 }
 
+
+# What an account may not ask for while it is liquidated.
+STOPPED = (
+    c.RequestWithdrawal,
+    c.TransferFunds,
+    c.PlaceOrder,
+    c.CreateStrategy,
+    c.RequestQuote,
+    c.SubmitQuote,
+    c.AcceptQuote,
+    c.RefreshQuoteRequest,
+    c.Lend,
+    c.Borrow,
+    c.SetLendTerms,
+    c.ConvertDust,
+    c.SetBackstop,
+)
 
 Answerer = Callable[[State, Any, int], q.AnyAnswer]
 
@@ -132,12 +152,15 @@ class Engine:
         state.sequence, state.at_ns = sequence, at_ns
         _remember(state, command_id, (sequence, fingerprint))
         record = state.record
-        answer = HANDLERS[type(command)](state, command)
+        answer: tuple[Event, ...] = ()
+        if state.liquidations and type(command) in STOPPED:
+            answer = liquidation.liquidating_refusal(state, command)
+        answer = answer or HANDLERS[type(command)](state, command)
         if type(answer[0]) is CommandRejected:
             # Accruing what was due is all that a refused command may have done.
             assert not record.events, f"{command} was refused after {record.events}"
         if record.balances or record.positions or record.pools:
-            _tell_holdings(record)
+            _tell_holdings(state)
         if record.strategies:
             _tell_strategies(record)
         if record.hours:
@@ -188,17 +211,24 @@ def _remember(state: State, command_id: str, entry: tuple[int, bytes]) -> None:
         del state.command_ids[state.command_order.popleft()]
 
 
-def _tell_holdings(record: Record) -> None:
-    """Record the balances, positions and pools that were touched, with their final values."""
-    tell = record.events.append
+def _tell_holdings(state: State) -> None:
+    """Record the balances, positions and pools that were touched, with their final values.
+
+    Whose they are is looked at with the next prices.
+    """
+    record, tell = state.record, state.record.events.append
+    changed: dict[AccountId, None] = {} if record.is_neutral else state.guards.changed
+    record.is_neutral = False
     if record.balances:
         for holding in record.balances:
             assert type(holding) is Holding
+            changed[holding.account_id] = None
             tell(_balance_changed(holding))
         record.balances.clear()
     if record.positions:
         for position in record.positions:
             assert type(position) is Position
+            changed[position.account_id] = None
             tell(_position_changed(position))
         record.positions.clear()
     if record.pools:

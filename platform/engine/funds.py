@@ -105,6 +105,8 @@ def credit(
         part = min(rest, pool.debt_atoms(holding.debt_scaled))
         repay(state, holding, part, MovementSource.AUTO_REPAY)
         rest -= part
+    if account.liquidation is not None:
+        return
     if rest and (account.auto_lend if auto_lend is None else auto_lend):
         lend_idle(state, holding, rest)
 

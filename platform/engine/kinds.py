@@ -69,6 +69,26 @@ class SystemOrder(StrEnum):
     """Why the house placed an order for an account; spelled as on the wire."""
 
     COLLATERAL_CONVERSION = "CollateralConversion"
+    LIQUIDATE_ON_BOOK = "LiquidatePositionOnBook"
+    LIQUIDATE_ON_BACKSTOP = "LiquidatePositionOnBackstop"
+    LIQUIDATE_ON_ADL = "LiquidatePositionOnAdl"
+
+
+class MarginStatus(StrEnum):
+    """How far an account's equity is above its maintenance margin; docs/risk.md has the levels."""
+
+    HEALTHY = "Healthy"
+    LOW = "Low"
+    MARGIN_CALL = "MarginCall"
+    LIQUIDATING = "Liquidating"
+
+
+class LiquidationEnd(StrEnum):
+    """How a liquidation ended."""
+
+    RECOVERED = "Recovered"
+    # Nothing was left; what the account owed was borne by others, and is forgotten.
+    BANKRUPT = "Bankrupt"
 
 
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

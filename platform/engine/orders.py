@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine import funds, matching, pending, resting
+from engine import matching, pending, resting
 from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, Order, terms_of
 from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder
@@ -16,17 +16,15 @@ from engine.kinds import (
     FILLED,
     NEW,
     PARTIALLY_FILLED,
-    MovementSource,
     OrderStatus,
     OrderTerms,
-    SystemOrder,
 )
 from engine.matching import Sweep
 from engine.order_events import OrderCancelled, OrderExpired, OrderPlaced, OrdersCancelled
 from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import OrderId
-from engine.vocabulary import ASK, FOK, GTC, IOC, LIMIT, REJECT_MAKER, CancelKind
+from engine.vocabulary import FOK, GTC, LIMIT, CancelKind
 
 
 class Origin(NamedTuple):
@@ -139,7 +137,7 @@ def _accept_taker(
         return refusal
     # Past this line the order must succeed.
     reason = matching.match(state, account, listed, order) if crosses else None
-    return _finish(state, account, listed, order, reason=reason, rests=rests)
+    return finish(state, account, listed, order, reason=reason, rests=rests)
 
 
 def order_of(
@@ -196,7 +194,7 @@ def _expired_at_once(state: State, order: Order, reason: ExpiryReason) -> Events
     )
 
 
-def _finish(
+def finish(
     state: State,
     account: Account,
     listed: ListedMarket,
@@ -253,46 +251,6 @@ def _why_unfilled(listed: ListedMarket, order: Order) -> ExpiryReason:
     if order.slips:
         return ExpiryReason.SLIPPAGE_TOLERANCE_EXCEEDED
     return ExpiryReason.PRICE_IMPACT
-
-
-def sell_collateral(
-    state: State, account: Account, listed: ListedMarket, *, lots: int, price: int
-) -> None:
-    """Sell `lots` of what an account has at once, at `price` ticks or better, on the house's word.
-
-    The caller checked that they are there. Margin is not asked: selling is what mends it. The
-    proceeds stay available.
-    """
-    order_id = OrderId(state.next_order_id)
-    state.next_order_id += 1
-    terms = OrderTerms(
-        order_id=order_id,
-        account=account.account_id,
-        market=listed.market.symbol,
-        side=ASK,
-        type=LIMIT,
-        price_ticks=price,
-        lots=lots,
-        quote_atoms=None,
-        time_in_force=IOC,
-        self_trade_prevention=REJECT_MAKER,
-        post_only=False,
-        reduce_only=False,
-        client_id=None,
-        created_at_ns=state.at_ns,
-        system=SystemOrder.COLLATERAL_CONVERSION,
-    )
-    order = Order(terms, owner=account.owner, price=price, lots_open=lots)
-    order.flags = (False, False)
-    holding = account.holding(listed.market.base)
-    funds.raise_available(state, holding, listed.base_atoms(lots), MovementSource.SETTLEMENT)
-    order.locked = listed.base_atoms(lots)
-    funds.lock(state, holding, order.locked)
-    told = state.record.events
-    first = len(told)
-    reason = matching.match(state, account, listed, order)
-    # An order is told before its fills.
-    told[first:first] = _finish(state, account, listed, order, reason=reason, rests=False)
 
 
 def cancel_order(state: State, command: CancelOrder) -> Events:

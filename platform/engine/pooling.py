@@ -104,11 +104,15 @@ def write_off_debt(state: State, command: WriteOffDebt) -> Events:
     if refusal:
         return refusal
     # Past this line the write-off must succeed.
-    for listed in _settled_in(state, command.asset):
-        # So its lend, which shares the loss, is not what its own loan is to be repaid from.
-        realizing.repay_advance(state, listed.perp_clearing(), command.asset)
-        realizing.tell(state, listed)
     return (_write_off(state, holding),)
+
+
+def write_off(state: State, holding: Holding) -> bool:
+    """Forget what a bankrupt account owes, unless that would leave its lenders with nothing."""
+    if _total_loss_refusal(state, holding):
+        return False
+    state.record.events.append(_write_off(state, holding))
+    return True
 
 
 def _covered_refusal(state: State, account: Account) -> Events:
@@ -156,6 +160,10 @@ def _settled_in(state: State, asset: str) -> list[ListedMarket]:
 
 
 def _write_off(state: State, holding: Holding) -> DebtWrittenOff:
+    for listed in _settled_in(state, holding.asset):
+        # So its lend, which shares the loss, is not what its own loan is to be repaid from.
+        realizing.repay_advance(state, listed.perp_clearing(), holding.asset)
+        realizing.tell(state, listed)
     pool = state.pools[holding.asset]
     owed = pool.debt_atoms(holding.debt_scaled)
     reserve = min(pool.reserve // RAY, owed)

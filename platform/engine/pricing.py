@@ -9,7 +9,7 @@ A sample is bounded before it is averaged, not after: one absurd quote in a youn
 move it for minutes. While an index is stale or halted the mark stands still.
 """
 
-from engine import pending
+from engine import danger, pending
 from engine.answers import Events, rejected
 from engine.book import BookSide
 from engine.catalog import MarketState, PriceState
@@ -44,6 +44,7 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
                 listed.mark.set(mark, state.at_ns)
             marks[symbol] = listed.mark.price.now_e8
         pending.note_index(state, listed)
+    danger.look(state)
     return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks, states=changed),)
 
 

@@ -74,6 +74,7 @@ def post_interest(state: State, listed: ListedMarket, position: Position, *, hou
     clearing.interest -= amount
     position.interest += amount
     position.move_quote(amount)
+    state.guards.changed[position.account_id] = None
     state.record.positions[position] = None
     state.record.events.append(
         PositionInterestPosted(

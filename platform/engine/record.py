@@ -10,10 +10,21 @@ from engine.events import Event, PoolHourClosed
 class Record:
     """The events of the command being applied."""
 
-    __slots__ = ("balances", "events", "hours", "levels", "pools", "positions", "strategies")
+    __slots__ = (
+        "balances",
+        "events",
+        "hours",
+        "is_neutral",
+        "levels",
+        "pools",
+        "positions",
+        "strategies",
+    )
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        # Whether what was touched leaves every account as far from liquidation as it was.
+        self.is_neutral = False
         # Whole hours that pools passed; interest that was due is told of refused commands too.
         self.hours: list[PoolHourClosed] = []
         # Dicts keep the order in which things were first touched; the value None says nothing.
@@ -28,6 +39,7 @@ class Record:
     def clear(self) -> None:
         """Forget everything, before the next command."""
         self.events.clear()
+        self.is_neutral = False
         self.hours.clear()
         self.balances.clear()
         self.positions.clear()

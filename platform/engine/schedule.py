@@ -11,6 +11,9 @@ class Work(StrEnum):
     TRIGGER = "Trigger"
     STRATEGY = "Strategy"
     RFQ = "Rfq"
+    # Looking at accounts, and the next step of one's liquidation.
+    HEALTH = "Health"
+    LIQUIDATION = "Liquidation"
 
 
 class Due(NamedTuple):

@@ -15,6 +15,7 @@ it (docs/risk.md, Settlement).
 
 from engine import conversion, funds, realizing
 from engine.answers import Events, rejected
+from engine.catalog import Asset
 from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import AutoRealize
 from engine.events import MarketRealized, ProfitRealized
@@ -26,7 +27,7 @@ from engine.positions import Position
 from engine.profit_interest import pay_interest, post_interest, sample
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import PPB, RAY, AccountId
+from engine.units import PPB, PRICE_SCALE, RAY, AccountId
 
 # Amounts below a cent, or below 0.01 % of the position, wait: it keeps writes bounded.
 MIN_ATOMS = 10_000
@@ -49,6 +50,9 @@ def auto_realize(state: State, command: AutoRealize) -> Events:
     clearing = listed.perp_clearing()
     pool = state.pools[listed.market.quote]
     pool.accrue(state.at_ns)
+    # Whose money it takes or gives is as far from liquidation as before: but for new debts,
+    # converted collateral and interest, which say so themselves.
+    state.record.is_neutral = _is_dollar(state, listed.quote)
     cycle = clearing.cycle
     if cycle is None:
         cycle = clearing.cycle = Cycle(mark_e8, state.at_ns)
@@ -76,6 +80,13 @@ def auto_realize(state: State, command: AutoRealize) -> Events:
             done=clearing.cycle is None,
         ),
     )
+
+
+def _is_dollar(state: State, asset: Asset) -> bool:
+    """Tell whether an amount of an asset counts the same as profit does."""
+    haircut = asset.haircut
+    whole = haircut.weight_ppb == PPB and not haircut.factor_ppb
+    return whole and state.prices[asset.symbol].now_e8 == PRICE_SCALE
 
 
 def _system_cull(listed: ListedMarket, pool: Pool, clearing: Clearing) -> RealizeKind | None:
@@ -158,8 +169,10 @@ def _collect(
     part = min(rest, _loan_room(state, account, listed, rest)) if rest else 0
     if part:
         realizing.take_loan(state, clearing, holding, part)
+        state.guards.changed[account.account_id] = None
         rest -= part
     if rest and conversion.convert_collateral(state, account, listed, rest):
+        state.record.is_neutral = False
         part = min(rest, holding.available.atoms)
         if part:
             realizing.take_available(state, clearing, holding, part)
@@ -316,7 +329,14 @@ def _hand_over(state: State, clearing: Clearing, pool: Pool, *, whole: bool) -> 
     wanted = max(clearing.dust, 0) + max(interest, 0)
     if clearing.cash.atoms < wanted:
         realizing.redeem_cash(state, clearing, asset, wanted - clearing.cash.atoms)
-    part = min(clearing.dust, clearing.cash.atoms)
+    part = min(clearing.insured_dust, clearing.cash.atoms)
+    if part > 0:
+        insurance = state.ledger.house_account("insurance", asset)
+        state.ledger.transfer(clearing.cash, insurance, part, kind="liquidation_fee")
+        clearing.insured_dust -= part
+        clearing.dust -= part
+        clearing.settled -= part
+    part = min(clearing.dust - clearing.insured_dust, clearing.cash.atoms)
     if part > 0:
         fees = state.ledger.house_account("fees", asset)
         state.ledger.transfer(clearing.cash, fees, part, kind="fee")

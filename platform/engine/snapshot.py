@@ -20,6 +20,7 @@ from engine.positions import Position
 from engine.prices import Price
 from engine.resting import paying_asset
 from engine.snapshot_rfqs import dump_rfqs, load_rfqs
+from engine.snapshot_risk import dump_risk, load_risk
 from engine.snapshot_waiting import dump_waiting, load_waiting
 from engine.state import Account, ListedMarket, State, Withdrawal
 from engine.units import AccountId, OrderId
@@ -51,6 +52,7 @@ _ORDER_FIELDS = (
 _CLEARING_FIELDS = (
     "lend_scaled", "debt_scaled", "settled", "dust", "interest", "rounding_ray", "unposted_ray",
     "losses_scaled", "gains_scaled", "sampled_debt_index", "sampled_lend_index", "long_lots",
+    "insured_dust",
 )  # fmt: skip
 _MARK_FIELDS = ("area", "weight", "started_ns", "sampled_ns")
 _CYCLE_FIELDS = (
@@ -105,6 +107,7 @@ def load_state(data: bytes) -> State:
     _load_orders(state, content["orders"])
     load_waiting(state, content)
     load_rfqs(state, content["rfqs"])
+    load_risk(state, content)
     state.record.clear()
     return state
 
@@ -137,6 +140,7 @@ def _content(state: State) -> dict[str, Any]:
         ],
         **dump_waiting(state),
         "rfqs": dump_rfqs(state),
+        **dump_risk(state),
     }
 
 

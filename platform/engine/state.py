@@ -5,6 +5,8 @@ from collections import deque
 from engine.book import Book, ConditionalOrder, Order
 from engine.catalog import OPEN, Asset, Market, MarketKind
 from engine.clearing import Clearing
+from engine.guards import Bounds, Guards
+from engine.kinds import MarginStatus
 from engine.ledger import Holding, Ledger
 from engine.marks import Mark
 from engine.pools import Pool
@@ -14,7 +16,7 @@ from engine.quotes import Rfq
 from engine.record import Record
 from engine.schedule import Schedule
 from engine.strategy import Strategy
-from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
+from engine.units import MAX_ATOMS, PRICE_SCALE, SECOND_NS, AccountId, OrderId
 from engine.watch import Watch
 
 # Requests for quote and quotes are counted with the orders: no two of them share a number.
@@ -50,8 +52,11 @@ class Account:
         "bearing",
         "borrow_limit_micros",
         "client_ids",
+        "guards",
         "holdings",
         "leverage_limit",
+        "liquidation",
+        "margin_status",
         "orders",
         "owner",
         "pending_borrow",
@@ -87,6 +92,10 @@ class Account:
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
         self.standing = Standing()
+        # The bounds of prices within which its status stays; see danger.py.
+        self.guards: Bounds = {}
+        self.margin_status = MarginStatus.HEALTHY
+        self.liquidation: Liquidation | None = None
 
     def holding(self, asset: str) -> Holding:
         """Return the account's holding of `asset`, opening it at first use."""
@@ -184,6 +193,48 @@ class Withdrawal:
         self.fee_atoms = fee
 
 
+class Liquidation:
+    """One account's liquidation under way. `relieved_ns`: when its margin was last better."""
+
+    __slots__ = (
+        "account_id",
+        "best_ppm",
+        "granted_atoms",
+        "is_bankrupt",
+        "relieved_ns",
+        "started_ns",
+    )
+
+    def __init__(self, account_id: AccountId, started_ns: int) -> None:
+        self.account_id = account_id
+        self.started_ns = started_ns
+        self.relieved_ns = started_ns
+        # The best equity in parts of the margin so far.
+        self.best_ppm = 0
+        # What the insurance fund has given to pay what the account cannot.
+        self.granted_atoms = 0
+        self.is_bankrupt = False
+
+
+class Backstop:
+    """An account's offer to take over positions of one market, and what it took lately."""
+
+    __slots__ = ("hour_micros", "minute_micros", "taken")
+
+    def __init__(self, minute_micros: int, hour_micros: int) -> None:
+        self.minute_micros = minute_micros
+        self.hour_micros = hour_micros
+        # (time, notional) of the last hour's takeovers, the oldest first.
+        self.taken: list[tuple[int, int]] = []
+
+    def room_micros(self, now_ns: int) -> int:
+        """Return the notional that it would still take now."""
+        self.taken = [one for one in self.taken if one[0] > now_ns - 3_600 * SECOND_NS]
+        minute = sum(size for at_ns, size in self.taken if at_ns > now_ns - 60 * SECOND_NS)
+        hour = sum(size for _, size in self.taken)
+        return max(0, min(self.minute_micros - minute, self.hour_micros - hour))
+
+
 class State:
     """The whole exchange, in memory."""
 
@@ -191,9 +242,12 @@ class State:
         "accounts",
         "assets",
         "at_ns",
+        "backstops",
         "command_ids",
         "command_order",
+        "guards",
         "ledger",
+        "liquidations",
         "markets",
         "next_order_id",
         "next_position_id",
@@ -227,6 +281,10 @@ class State:
         self.strategies: dict[OrderId, Strategy] = {}
         self.rfqs: dict[int, Rfq] = {}
         self.schedule = Schedule()
+        self.guards = Guards()
+        self.liquidations: dict[AccountId, Liquidation] = {}
+        # By market and account.
+        self.backstops: dict[str, dict[AccountId, Backstop]] = {}
         self.withdrawals: dict[int, Withdrawal] = {}
         self.next_order_id = FIRST_ORDER_ID
         self.next_position_id = 1

@@ -107,17 +107,31 @@ def _opened(amounts: list[Any]) -> int:
 
 
 def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 3 as version 4: every index is trusted, and each mark is it."""
+    """Return a snapshot of version 3 as version 4: every index is trusted, and is the mark."""
     samples = {item[0]["symbol"]: item[5] for item in content["assets"]}
     return {
         **content,
         "version": 4,
         "assets": [[*item, "Ok"] for item in content["assets"]],
-        "markets": [
-            [*item, None if item[4] is None else _mark(samples[item[0]["base"]])]
-            for item in content["markets"]
-        ],
+        "markets": [_market_from_3(item, samples) for item in content["markets"]],
+        "watched": [],
+        # Everybody is looked at once.
+        "looks": [[], [item[0] for item in content["accounts"]], [], False],
+        "liquidations": [],
+        "backstops": [],
     }
+
+
+def _market_from_3(item: list[Any], samples: dict[str, Any]) -> list[Any]:
+    spec, per_tick, state, counters, cleared = item
+    if cleared is None:
+        return [*item, None]
+    cash, clearing, cycle = cleared
+    return [
+        *(spec, per_tick, state, counters),
+        [cash, [*clearing, 0], cycle],
+        _mark(samples[spec["base"]]),
+    ]
 
 
 def _mark(samples: list[Any]) -> list[Any]:

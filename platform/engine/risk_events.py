@@ -1,0 +1,64 @@
+"""What has happened to accounts at risk: notices, liquidations, who bore what; as other events."""
+
+from engine.events import Event
+from engine.kinds import LiquidationEnd, MarginStatus
+from engine.units import AccountId
+
+
+class MarginStatusChanged(Event, frozen=True, kw_only=True):
+    """An account's equity came nearer to its maintenance margin, or away from it."""
+
+    account: AccountId
+    status: MarginStatus
+    equity_micros: int
+    margin_micros: int
+
+
+class LiquidationStarted(Event, frozen=True, kw_only=True):
+    """Equity is below the maintenance margin. `closing_micros`: below that there is no time."""
+
+    account: AccountId
+    equity_micros: int
+    margin_micros: int
+    closing_micros: int
+
+
+class LiquidationFeeCharged(Event, frozen=True, kw_only=True):
+    """What a forced trade cost, to the insurance fund."""
+
+    account: AccountId
+    market: str
+    asset: str
+    amount_atoms: int
+
+
+class InsurancePaid(Event, frozen=True, kw_only=True):
+    """What the insurance fund gave for a bankrupt account; negative: what it got back."""
+
+    account: AccountId
+    asset: str
+    amount_atoms: int
+
+
+class LossShared(Event, frozen=True, kw_only=True):
+    """What a winner of a market gave up: nobody else could pay a bankrupt account's loss."""
+
+    account: AccountId
+    market: str
+    amount_atoms: int
+
+
+class LiquidationEnded(Event, frozen=True, kw_only=True):
+    account: AccountId
+    end: LiquidationEnd
+    equity_micros: int
+    margin_micros: int
+
+
+class BackstopChanged(Event, frozen=True, kw_only=True):
+    """Up to which notional an account takes over positions of a market; 0: no more."""
+
+    account: AccountId
+    market: str
+    minute_micros: int
+    hour_micros: int
