@@ -19,7 +19,7 @@ from engine.units import PPM, SECOND_NS
 LOOKS_AT_ONCE = 300
 CONFIRM_NS = SECOND_NS
 # Equity above so many times the margin, by status, the best first.
-_LEVELS = ((MarginStatus.HEALTHY, 1_500_000), (MarginStatus.LOW, 1_200_000))
+LEVELS = ((MarginStatus.HEALTHY, 1_500_000), (MarginStatus.LOW, 1_200_000))
 # A status becomes better only when equity is beyond the level by this part of the margin.
 _HYSTERESIS_PPM = 50_000
 
@@ -91,7 +91,7 @@ def _look_at(state: State, account: Account) -> None:
 def _status_of(found: Maintenance, before: MarginStatus) -> MarginStatus:
     """Return the status that equity is enough for; a better one than before by some more."""
     is_better = True
-    for status, times_ppm in _LEVELS:
+    for status, times_ppm in LEVELS:
         is_better = is_better and status is not before
         needed_ppm = times_ppm + _HYSTERESIS_PPM if is_better else times_ppm
         if found.equity * PPM >= found.margin * needed_ppm:
@@ -104,7 +104,7 @@ def _bounds(found: Maintenance, status: MarginStatus) -> Bounds:
     if not found.is_met:
         # A suspect is looked at with each update.
         return {}
-    times_ppm = dict(_LEVELS).get(status, PPM)
+    times_ppm = dict(LEVELS).get(status, PPM)
     # Who may become better again is looked at for that too.
     return guards(found, times_ppm=times_ppm, both=status is not MarginStatus.HEALTHY)
 

@@ -152,6 +152,7 @@ class Engine:
         state.sequence, state.at_ns = sequence, at_ns
         _remember(state, command_id, (sequence, fingerprint))
         record = state.record
+        record.is_neutral = False
         answer: tuple[Event, ...] = ()
         if state.liquidations and type(command) in STOPPED:
             answer = liquidation.liquidating_refusal(state, command)
@@ -218,7 +219,6 @@ def _tell_holdings(state: State) -> None:
     """
     record, tell = state.record, state.record.events.append
     changed: dict[AccountId, None] = {} if record.is_neutral else state.guards.changed
-    record.is_neutral = False
     if record.balances:
         for holding in record.balances:
             assert type(holding) is Holding

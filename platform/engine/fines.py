@@ -1,8 +1,15 @@
-"""What a forced trade costs its account: a part of what was traded, into the insurance fund."""
+"""What a forced trade costs its account: a part of what was traded, into the insurance fund.
+
+    fine = min(1 % of what was traded, half of what the trade has won, equity)
+    won  = equity − equity before × margin / margin before
+
+So a trade that was to save an account always does: without the second bound, fines of 1 % would
+eat up whoever holds a position with a maintenance margin of little more.
+"""
 
 from engine import funds, realizing
 from engine.kinds import MovementSource
-from engine.maintenance import maintenance
+from engine.maintenance import Maintenance, maintenance
 from engine.positions import Position
 from engine.risk_events import LiquidationFeeCharged
 from engine.state import Account, ListedMarket, State
@@ -11,9 +18,21 @@ from engine.units import PPM, div_ceil
 FINE_PPM = 10_000
 
 
-def charge_fine(state: State, account: Account, listed: ListedMarket, traded_atoms: int) -> None:
-    """Charge 1 % of what was traded, rounded up, but never more than the equity that is left."""
-    charge(state, account, listed, div_ceil(traded_atoms * FINE_PPM, PPM))
+def charge_fine(
+    state: State, account: Account, listed: ListedMarket, traded_atoms: int, before: Maintenance
+) -> None:
+    """Charge for a forced trade; `before` is the account's margin before it."""
+    found = maintenance(state, account)
+    charge(state, account, listed, fine_of(traded_atoms, before=before, after=found))
+
+
+def fine_of(traded_atoms: int, *, before: Maintenance, after: Maintenance) -> int:
+    """Return the fine, rounded up, before it is cut to the equity that is left."""
+    fine = div_ceil(traded_atoms * FINE_PPM, PPM)
+    if not before.margin:
+        return fine
+    won = after.equity - max(0, before.equity) * after.margin // before.margin
+    return max(0, min(fine, won // 2))
 
 
 def charge(state: State, account: Account, listed: ListedMarket, amount_atoms: int) -> None:

@@ -166,7 +166,7 @@ def set_backstop(state: State, command: SetBackstop) -> tuple[Event, ...]:
         return rejected(
             Reject.INVALID_PARAMETER, "say 0 ≤ notional in a minute ≤ notional in an hour"
         )
-    offers = state.backstops.setdefault(command.market, {})
+    offers = state.backstops[command.market]
     known = offers.get(command.account)
     if not command.minute_micros:
         offers.pop(command.account, None)

@@ -11,7 +11,7 @@ from engine import funds
 from engine.fines import charge_fine
 from engine.kinds import SystemOrder
 from engine.ledger import Holding
-from engine.maintenance import Maintenance, Risk, real_equity
+from engine.maintenance import Maintenance, Risk, maintenance, real_equity
 from engine.margin import value_ceil
 from engine.positions import Position
 from engine.state import Account, ListedMarket, State
@@ -69,7 +69,7 @@ def _close_some(
     order = trade_at_once(state, account, listed, forced)
     if not order.executed_lots:
         return False
-    charge_fine(state, account, listed, order.executed_quote)
+    charge_fine(state, account, listed, order.executed_quote, found)
     return True
 
 
@@ -185,8 +185,9 @@ _SPOT = SystemOrder.COLLATERAL_CONVERSION
 
 
 def _trade_spot(state: State, account: Account, listed: ListedMarket, forced: Forced) -> bool:
+    before = maintenance(state, account)
     order = trade_at_once(state, account, listed, forced)
     if not order.executed_lots:
         return False
-    charge_fine(state, account, listed, order.executed_quote)
+    charge_fine(state, account, listed, order.executed_quote, before)
     return True

@@ -66,7 +66,7 @@ def load_risk(state: State, content: dict[str, Any]) -> None:
     for market, number, minute, hour, taken in content["backstops"]:
         offer = Backstop(minute, hour)
         offer.taken = [(at_ns, int(size)) for at_ns, size in taken]
-        state.backstops.setdefault(market, {})[AccountId(number)] = offer
+        state.backstops[market][AccountId(number)] = offer
 
 
 def _bounds(account: Account) -> list[tuple[str, int | str, int | str]]:

@@ -303,6 +303,8 @@ class State:
             market, base, quote, per_tick=per_tick, record=self.record
         )
         index_e8 = self.prices[market.base].now_e8
+        if listed.is_perp:
+            self.backstops[market.symbol] = {}
         if listed.mark is not None and index_e8:
             listed.mark.set(index_e8, self.at_ns)
 

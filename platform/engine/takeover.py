@@ -48,7 +48,7 @@ def to_backstops(state: State, account: Account, found: Maintenance) -> bool:
     risks = {risk.key: risk for risk in found.risks}
     taken = False
     for position in list(account.positions.values()):
-        if position.lots and position.market in state.backstops:
+        if position.lots and state.backstops[position.market]:
             risk, real = risks[f"mark:{position.market}"], real_equity(state, account)
             if real > 0:
                 worst = bankruptcy_atoms(position, found, risk, real=real)
@@ -106,7 +106,7 @@ def _with_room(
     state: State, listed: ListedMarket, account: Account
 ) -> list[tuple[AccountId, Backstop]]:
     """Return the backstops that may take now, those with most room first."""
-    offers = state.backstops.get(listed.market.symbol, {})
+    offers = state.backstops[listed.market.symbol]
     found = [
         (number, offer)
         for number, offer in offers.items()

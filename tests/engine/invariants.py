@@ -6,7 +6,9 @@ which drifts from what it sums, and an event which does not tell what happened, 
 
 from collections import defaultdict
 
+from engine import danger
 from engine.invariants import check_clearing, check_rfqs, check_strategies, check_triggers
+from engine.maintenance import maintenance
 from engine.margin import MarginType, health, standing
 from engine.state import State
 from engine.units import RAY, div_ceil
@@ -209,6 +211,19 @@ def kept_margin_is_margin_recomputed(state: State) -> None:
         found = health(state, account, MarginType.INITIAL)
         needed = found.margin + found.open_loss + found.fee_reserve
         assert standing(state, account) == (found.equity, needed), account.account_id
+
+
+def nobody_in_danger_is_overlooked(state: State) -> None:
+    """Whoever is not to be looked at is above the margin, and is liquidated, suspect or watched."""
+    waiting = {*state.guards.urgent, *state.guards.changed, *state.guards.suspects}
+    for number, account in state.accounts.items():
+        assert (account.liquidation is not None) == (number in state.liquidations)
+        if number in waiting or number in state.liquidations:
+            continue
+        found = maintenance(state, account)
+        assert found.is_met, f"{number}: {found.equity} is below {found.margin}"
+        least_ppm = dict(danger.LEVELS).get(account.margin_status, 10**6)
+        assert found.equity * 10**6 >= found.margin * least_ppm, account.margin_status
 
 
 def strategies_are_told(state: State, mirror: Mirror) -> None:

@@ -9,7 +9,7 @@ from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
 from engine import vocabulary as v
-from engine.catalog import LEND_RATES_PPB, MarketState, PoolState
+from engine.catalog import LEND_RATES_PPB, MarketState, PoolState, PriceState
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, RAY, AccountId, OrderId
@@ -100,6 +100,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         for event in events:
             if isinstance(event, oe.RfqFilled | oe.QuoteFilled):
                 self._quoted_margin_is_met(event, held)
+            elif isinstance(event, e.DebtWrittenOff) and event.lenders_atoms:
+                self.indexes.pop(event.asset, None)
         sequence, at_ns, command_id, _ = exchange.journal[-1]
         after = digest(state)
         assert after != before, "even a refused command has a number"
@@ -121,6 +123,9 @@ class ExchangeMachine(RuleBasedStateMachine):
             o.lots_open for o in orders if o.terms.side is command.side and not o.terms.reduce_only
         )
         size = (command.lots or 0) + same
+        if command.conditions is not None and command.conditions.trigger is not None:
+            # It is asked for margin when it is triggered.
+            return True
         return command.reduce_only or (
             0 < lots >= size if command.side is v.Side.ASK else 0 < -lots >= size
         )
@@ -633,9 +638,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     @rule(account=ACCOUNTS, asset=ASSETS)
     def write_off(self, account: AccountId, asset: str) -> None:
-        answer = self.do(c.WriteOffDebt(account=account, asset=asset))
-        if isinstance(answer, e.DebtWrittenOff) and answer.lenders_atoms:
-            self.indexes.pop(asset, None)
+        self.do(c.WriteOffDebt(account=account, asset=asset))
 
     @rule(percent=st.integers(min_value=90, max_value=110), asset=st.sampled_from(["SOL", "BTC"]))
     def move_price(self, percent: int, asset: str) -> None:
@@ -643,6 +646,36 @@ class ExchangeMachine(RuleBasedStateMachine):
         base = 100 * 10**8 if asset == "SOL" else 50_000 * 10**8
         # Books stay where they are, so the index may not walk out of their band.
         self.do(c.UpdatePrices(prices_e8={asset: max(base // 2, min(base * 3 // 2, price))}))
+
+    @rule(
+        percent=st.integers(min_value=70, max_value=130),
+        asset=st.sampled_from(["SOL", "BTC"]),
+        seconds=st.integers(min_value=1, max_value=6),
+        trust=st.sampled_from([PriceState.OK] * 4 + list(PriceState)),
+    )
+    def fall_and_stay(self, percent: int, asset: str, seconds: int, trust: PriceState) -> None:
+        """A new price of one asset, which is told each second: long enough to liquidate."""
+        prices = {"USDC": 10**8, "SOL": 100 * 10**8, "BTC": 50_000 * 10**8}
+        prices[asset] = prices[asset] * percent // 100
+        for _ in range(seconds):
+            self.exchange.wait(1)
+            self.do(c.UpdatePrices(prices_e8=prices, states={asset: trust}))
+            while (due := self.exchange.engine.due_ns) and due <= self.exchange.at_ns:
+                self.do(c.AdvanceTime())
+            invariants.nobody_in_danger_is_overlooked(self.exchange.engine.state)
+
+    @rule(
+        account=ACCOUNTS,
+        market=st.sampled_from([PERP, "BTC_USDC_PERP"]),
+        size=st.sampled_from([0, 500, 1_000_000]),
+    )
+    def set_backstop(self, account: AccountId, market: str, size: int) -> None:
+        micros = size * 10**6
+        self.do(
+            c.SetBackstop(
+                account=account, market=market, minute_micros=micros, hour_micros=2 * micros
+            )
+        )
 
     @rule(seconds=st.sampled_from([1, 60, 3_600, 86_400]), asset=ASSETS)
     def wait_and_accrue(self, seconds: int, asset: str) -> None:

@@ -203,7 +203,8 @@ class Mirror:
                 if lots:
                     book[price_ticks] = lots
                 else:
-                    del book[price_ticks]
+                    # A level may have come and gone within one command.
+                    book.pop(price_ticks, None)
 
 
 _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import events as e
 from engine import vocabulary as v
-from engine.catalog import PoolLimits, PoolState, RateCurve
+from engine.catalog import PoolLimits, PoolState, PriceState, RateCurve
 from engine.invariants import check
 from engine.pooling import RESERVE_KEPT_ATOMS
 from engine.rejects import Reject
@@ -248,8 +248,10 @@ def test_lenders_are_not_left_with_nothing(insurance: int) -> None:
     exchange.accept(c.AutoLend(asset="USDC"))
     for side, account in ((v.Side.ASK, BOB), (v.Side.BID, ALICE)):
         exchange.limit(account, side, 10_000, 10_000, SOL_PERP.symbol)
-    # Bob's gain of 9,000 is lent to him by what Alice now owes.
-    exchange.prices(SOL=10 * 10**8)
+    # Bob's gain of 9,000 is lent to him by what Alice now owes. One update liquidates nobody while
+    # the price is in doubt.
+    doubted = {"SOL": PriceState.DEGRADED}
+    exchange.accept(c.UpdatePrices(prices_e8={"SOL": 10 * 10**8}, states=doubted))
     exchange.accept(c.AutoRealize(market=SOL_PERP.symbol))
     exchange.limit(BOB, v.Side.BID, 10_000, 1_000, SOL_PERP.symbol)
     closing = limit(
