@@ -14,7 +14,7 @@ from compliance.tables import LargeTableAdmin
 from engine.catalog import MarketState
 from engine.commands import SetMarketState
 from gateway.decimals import format_decimal
-from trading import admin_rfqs  # noqa: F401 -- registers its tables
+from trading import admin_rfqs, admin_risk  # noqa: F401 -- register their tables
 from trading.admin_columns import fee, price, quantity, quote
 from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCandle, PricePoint
 from trading.models import (

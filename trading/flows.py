@@ -26,6 +26,7 @@ from lending.models import (
 )
 from trading.models import Fill, Market, Settlement
 from trading.rfq_models import RfqFill
+from trading.risk_models import LiquidationPayment
 from trading.row_times import MAX_ID, first_id_since
 
 
@@ -48,6 +49,8 @@ class Kind(StrEnum):
     DUST_SOLD = "Dust sold"
     DUST_RECEIVED = "Received for dust"
     WRITE_OFF = "Debt written off"
+    LIQUIDATION_FEE = "Liquidation fees"
+    INSURANCE = "Paid by the insurance fund"
 
 
 class Flow(NamedTuple):
@@ -147,6 +150,11 @@ _OUTSIDE = " UNION ALL ".join(
         f"""SELECT at, '{Kind.DUST_RECEIVED}', received_asset, received, '', 0, 'dust ' || id
             FROM {_table(DustConversion)} WHERE {_span("at")} AND received <> 0""",
         _plain(DebtWriteOff, Kind.WRITE_OFF, "amount", "write-off"),
+        f"""SELECT at,
+                   CASE kind WHEN 'Fee' THEN '{Kind.LIQUIDATION_FEE}' ELSE '{Kind.INSURANCE}' END,
+                   asset, amount_atoms - owed_atoms, market, 0, 'payment ' || id
+            FROM {_table(LiquidationPayment)}
+            WHERE {_span("at")} AND amount_atoms <> owed_atoms""",
     )
 )
 

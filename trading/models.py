@@ -22,6 +22,7 @@ from trading.candle_models import (  # noqa: F401
     PricePoint,
 )
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
+from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment  # noqa: F401
 
 OPEN_STATUSES = ("New", "PartiallyFilled")
 TRIGGER_PENDING = "TriggerPending"

@@ -22,6 +22,7 @@ from engine.margin import (
     weight_ppb,
 )
 from engine.positions import Position as EnginePosition
+from engine.prices import Price
 from engine.state import Account, State
 from engine.state import ListedMarket as EngineMarket
 from engine.units import PPB, AccountId, div_ceil
@@ -112,6 +113,10 @@ def market_state() -> State:
             state.prices[symbol].update(prices[symbol], 0)
     for listed in listed_markets().values():
         state.list_market(listed.market, listed.quote_atoms_per_tick)
+        if listed.is_perp and listed.market.symbol in prices:
+            mark = state.markets[listed.market.symbol].perp_mark()
+            mark.price = Price()
+            mark.price.update(prices[listed.market.symbol], 0)
     return state
 
 
@@ -272,7 +277,7 @@ def _exposure(initial: Health) -> int:
 def _collateral(state: State, account: Account) -> list[CollateralRow]:
     rows = []
     for symbol, holding in account.holdings.items():
-        pool, index = state.pools[symbol], state.prices[symbol].index_e8
+        pool, index = state.pools[symbol], state.prices[symbol].now_e8
         asset, owned = pool.asset, _owned(state, account, symbol)
         if not owned:
             continue
@@ -330,40 +335,56 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
 
 
 def _liquidation_price(state: State, account: Account, position: EnginePosition) -> str:
-    base = state.markets[position.market].market.base
-    return liquidation_price(state, account, base, falls=position.lots > 0)
+    """Return the mark at which the account would be liquidated if only this base's price moved."""
+    listed = state.markets[position.market]
+    mark, index = state.mark_e8(listed), state.prices[listed.market.base].now_e8
+    found = liquidation_index(state, account, listed.market.base, falls=position.lots > 0)
+    return NO_PRICE if found is None else format_decimal(found * mark // index, PRICE_DECIMALS)
 
 
 def liquidation_price(state: State, account: Account, asset: str, *, falls: bool) -> str:
-    """Return the price at which maintenance margin is just met, all else as it is; "0" if none.
+    """Return the index at which the account would be liquidated, as text; "0" if at none."""
+    found = liquidation_index(state, account, asset, falls=falls)
+    return NO_PRICE if found is None else format_decimal(found, PRICE_DECIMALS)
+
+
+def liquidation_index(state: State, account: Account, asset: str, *, falls: bool) -> int | None:
+    """Return the index at which maintenance margin is just met, all else as it is; None if at none.
 
     The price of the asset is moved as the engine would move it: everything that the account has of
-    it, or in markets of it, gains and loses with it.
+    it, or in markets of it, gains and loses with it, and marks keep their distance in parts.
 
     Args:
         falls: whether the price is looked for below that of now, or above.
     """
     price = state.prices[asset]
-    mark = price.index_e8
+    index = price.now_e8
+    marks = [
+        (listed.perp_mark().price, state.mark_e8(listed))
+        for listed in state.markets.values()
+        if listed.is_perp and listed.market.base == asset
+    ]
 
-    def sound(mark_e8: int) -> bool:
-        price.index_e8 = mark_e8
+    def sound(index_e8: int) -> bool:
+        price.now_e8 = index_e8
+        for mark, before in marks:
+            mark.now_e8 = before * index_e8 // index
         now = health(state, account, MarginType.MAINTENANCE)
         return now.equity >= now.margin
 
     try:
-        far = 0 if falls else mark * HIGHEST_MULTIPLE
-        if not sound(mark):
-            return format_decimal(mark, PRICE_DECIMALS)
+        far = 0 if falls else index * HIGHEST_MULTIPLE
+        if not sound(index):
+            return index
         if sound(far):
-            return NO_PRICE
-        safe = mark
+            return None
+        safe = index
         while abs(safe - far) > 1:
             middle = (safe + far) // 2
             safe, far = (middle, far) if sound(middle) else (safe, middle)
-        return format_decimal(far, PRICE_DECIMALS)
+        return far
     finally:
-        price.index_e8 = mark
+        sound(index)
 
 
 def _fraction(margin: int, exposure: int, otherwise_ppb: int) -> str:

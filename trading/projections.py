@@ -5,7 +5,7 @@ import msgspec
 from engine import events, order_events
 from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
-from trading import history_projections, rfq_projections
+from trading import history_projections, rfq_projections, risk_projections
 from trading.candle_models import Candle, PricePoint
 from trading.models import Asset, Clearing, Market, Position, PositionInterest, Settlement, Trade
 from trading.order_projections import HANDLERS as ORDER_HANDLERS
@@ -231,4 +231,5 @@ HANDLERS: Handlers = {
     events.PositionInterestPosted: position_interest_posted,
     events.ClearingChanged: clearing_changed,
     **rfq_projections.HANDLERS,
+    **risk_projections.HANDLERS,
 }

@@ -13,6 +13,7 @@ from accounts.api.paging import Listed, Page, listed
 from accounts.assets import assets
 from accounts.selectors import account_settings, subaccount_number
 from engine.catalog import Asset
+from engine.kinds import MarginStatus
 from engine.vocabulary import Conditions
 from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket
@@ -29,6 +30,7 @@ from trading.models import (
     Settlement,
 )
 from trading.portfolio import account_limits
+from trading.risk_models import AccountRisk
 
 OPEN_INTEREST_SECONDS: Final = 5
 OPEN_INTEREST_KEY: Final = "open-interest"
@@ -113,8 +115,7 @@ class AccountSummary(NamedTuple):
     futures_maker_fee: str
     futures_taker_fee: str
     trigger_orders: int
-    # The engine has no liquidation yet.
-    liquidating: bool = False
+    liquidating: bool
 
 
 class SettlementRow(NamedTuple):
@@ -331,7 +332,14 @@ def account_summary(account: int) -> AccountSummary:
         spot_taker_fee=_highest_fee([market.taker_fee_ppm for market in spot]),
         futures_maker_fee=_highest_fee([market.maker_fee_ppm for market in perps]),
         futures_taker_fee=_highest_fee([market.taker_fee_ppm for market in perps]),
+        liquidating=is_liquidating(account),
     )
+
+
+def is_liquidating(account: int) -> bool:
+    """Tell whether the account is being liquidated."""
+    status = MarginStatus.LIQUIDATING
+    return AccountRisk.objects.filter(account_id=account, status=status).exists()
 
 
 def _highest_fee(fees_ppm: list[int]) -> str:

@@ -13,7 +13,7 @@ from engine.maintenance import Maintenance, guards, maintenance, trust_of
 from engine.risk_events import MarginStatusChanged
 from engine.schedule import Work
 from engine.state import Account, State
-from engine.units import PPM, SECOND_NS
+from engine.units import PPM, SECOND_NS, AccountId
 
 # One command looks at no more accounts than this; then other commands have their turn.
 LOOKS_AT_ONCE = 300
@@ -27,10 +27,13 @@ _HYSTERESIS_PPM = 50_000
 def look(state: State) -> None:
     """Look at the accounts that moved prices may have hurt, and at those which have changed."""
     watched = state.guards
+    left: set[AccountId] = set()
     for key, watchers in watched.watchers.items():
-        for number in watchers.take_left(key, _value_of(state, key), state.accounts):
-            state.accounts[number].guards = {}
-            watched.urgent[number] = None
+        left.update(watchers.take_left(key, _value_of(state, key), state.accounts))
+    # In the order of their numbers: watchers are in no order that a snapshot would keep.
+    for number in sorted(left):
+        state.accounts[number].guards = {}
+        watched.urgent[number] = None
     for number in watched.suspects:
         watched.urgent[number] = None
     look_on(state, 0)

@@ -56,8 +56,9 @@ def charge(state: State, account: Account, listed: ListedMarket, amount_atoms: i
         insurance = state.ledger.house_account("insurance", quote.symbol)
         state.ledger.transfer(holding.available, insurance, paid, kind="liquidation_fee")
         rest -= paid
-    if rest and listed.is_perp:
-        owe_to_insurance(state, listed, account.positions[listed.market.symbol], rest)
+    owed = rest if listed.is_perp else 0
+    if owed:
+        owe_to_insurance(state, listed, account.positions[listed.market.symbol], owed)
         rest = 0
     if fine > rest:
         state.record.events.append(
@@ -66,6 +67,7 @@ def charge(state: State, account: Account, listed: ListedMarket, amount_atoms: i
                 market=listed.market.symbol,
                 asset=quote.symbol,
                 amount_atoms=fine - rest,
+                owed_atoms=owed,
             )
         )
 

@@ -20,7 +20,7 @@ from engine.maintenance import maintenance, real_equity
 from engine.margin import unrealized
 from engine.positions import Position
 from engine.risk_events import InsurancePaid, LossShared
-from engine.state import Account, Liquidation, ListedMarket, State
+from engine.state import Account, Liquidation, State
 from engine.units import PPB, PPM, div_ceil
 
 # What is granted beyond what is owed in other assets, so that these can be bought back.
@@ -94,6 +94,7 @@ def _sell_claim(state: State, account: Account, position: Position) -> None:
     if part:
         money = account.holding(listed.market.quote)
         state.ledger.transfer(insurance, money.available, part, kind="bad_debt")
+        _tell_paid(state, account, listed.market.quote, part)
         owe_to_insurance(state, listed, position, part)
 
 
@@ -106,23 +107,19 @@ def _pay_losses(state: State, account: Account) -> None:
         if part > 0:
             realizing.take_available(state, listed.perp_clearing(), money, part)
             realizing.tell(state, listed)
-            _move_quote(state, listed, position, part)
-
-
-def _move_quote(state: State, listed: ListedMarket, position: Position, amount: int) -> None:
-    position.move_quote(amount)
-    position.due = min(0, position.due + amount)
-    state.record.positions[position] = None
-    state.record.events.append(
-        ProfitRealized(
-            account=position.account_id,
-            market=position.market,
-            asset=listed.market.quote,
-            position_id=position.position_id,
-            amount_atoms=-amount,
-            kind=RealizeKind.AUTO,
-        )
-    )
+            position.move_quote(part)
+            position.due = min(0, position.due + part)
+            state.record.positions[position] = None
+            state.record.events.append(
+                ProfitRealized(
+                    account=position.account_id,
+                    market=position.market,
+                    asset=listed.market.quote,
+                    position_id=position.position_id,
+                    amount_atoms=-part,
+                    kind=RealizeKind.AUTO,
+                )
+            )
 
 
 def _sell_something(state: State, account: Account) -> bool:
@@ -166,25 +163,25 @@ def _pass_on(state: State, account: Account) -> None:
     """Let others bear what neither the account nor the insurance fund can pay."""
     for position in account.positions.values():
         if position.quote < 0:
-            _take_fees(state, position)
+            _take_fees(state, account, position)
+    _pay_losses(state, account)
+    for position in account.positions.values():
         if position.quote < 0:
             _share_loss(state, position)
-    for holding in list(account.bearing):
+    for holding in account.holdings.values():
         if holding.debt_scaled:
             pooling.write_off(state, holding)
 
 
-def _take_fees(state: State, position: Position) -> None:
-    """Pay a loss out of what the house has earned."""
-    listed = state.markets[position.market]
-    fees = state.ledger.house_account("fees", listed.market.quote)
+def _take_fees(state: State, account: Account, position: Position) -> None:
+    """Grant what a loss needs out of what the house has earned."""
+    asset = state.markets[position.market].market.quote
+    fees = state.ledger.house_account("fees", asset)
     part = min(-position.quote, fees.atoms)
     if part:
-        clearing = listed.perp_clearing()
-        state.ledger.transfer(fees, clearing.cash, part, kind="bad_debt")
-        clearing.settled += part
-        realizing.tell(state, listed)
-        _move_quote(state, listed, position, part)
+        money = account.holding(asset)
+        state.ledger.transfer(fees, money.available, part, kind="bad_debt")
+        _tell_paid(state, account, asset, part)
 
 
 def _share_loss(state: State, position: Position) -> None:
@@ -205,7 +202,14 @@ def _share_loss(state: State, position: Position) -> None:
             state.record.positions[winner] = None
             left -= part
             state.record.events.append(
-                LossShared(account=winner.account_id, market=position.market, amount_atoms=part)
+                LossShared(
+                    account=winner.account_id,
+                    market=position.market,
+                    asset=listed.market.quote,
+                    bankrupt=position.account_id,
+                    amount_atoms=part,
+                )
             )
     if loss - left:
-        _move_quote(state, listed, position, loss - left)
+        position.move_quote(loss - left)
+        state.record.positions[position] = None

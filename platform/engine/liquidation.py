@@ -40,7 +40,9 @@ def begin(state: State, account: Account, found: Maintenance) -> None:
     number = account.account_id
     state.guards.suspects.pop(number, None)
     account.guards = {}
-    case = account.liquidation = state.liquidations[number] = Liquidation(number, state.at_ns)
+    case = account.liquidation = state.liquidations[number] = Liquidation(
+        number, state.sequence, state.at_ns
+    )
     case.best_ppm = _ratio_ppm(found)
     told = state.record.events
     told.append(
@@ -101,7 +103,7 @@ def _relieve(state: State, account: Account, case: Liquidation) -> None:
 
 def pay_debts(state: State, account: Account) -> None:
     """Pay what is owed of each asset out of what is available of the same."""
-    for holding in list(account.bearing):
+    for holding in account.holdings.values():
         if holding.debt_scaled and holding.available.atoms:
             owed = state.pools[holding.asset].debt_atoms(holding.debt_scaled)
             part = min(owed, holding.available.atoms)
@@ -134,6 +136,7 @@ def _ended(state: State, account: Account, case: Liquidation) -> bool:
     state.record.events.append(
         LiquidationEnded(
             account=number,
+            started=case.sequence,
             end=LiquidationEnd.BANKRUPT if case.is_bankrupt else LiquidationEnd.RECOVERED,
             equity_micros=found.equity,
             margin_micros=found.margin,

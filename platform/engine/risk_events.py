@@ -30,6 +30,8 @@ class LiquidationFeeCharged(Event, frozen=True, kw_only=True):
     market: str
     asset: str
     amount_atoms: int
+    # What of it could not be paid, and is owed in the position.
+    owed_atoms: int = 0
 
 
 class InsurancePaid(Event, frozen=True, kw_only=True):
@@ -45,11 +47,16 @@ class LossShared(Event, frozen=True, kw_only=True):
 
     account: AccountId
     market: str
+    asset: str
+    bankrupt: AccountId
     amount_atoms: int
 
 
 class LiquidationEnded(Event, frozen=True, kw_only=True):
+    """`started` is the number of the command in which it began."""
+
     account: AccountId
+    started: int
     end: LiquidationEnd
     equity_micros: int
     margin_micros: int

@@ -7,7 +7,7 @@ from engine.state import Account, Backstop, Liquidation, State
 from engine.units import AccountId
 
 _CASE_FIELDS = (
-    "started_ns", "relieved_ns", "best_ppm", "granted_atoms", "is_bankrupt",
+    "sequence", "started_ns", "relieved_ns", "best_ppm", "granted_atoms", "is_bankrupt",
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def load_risk(state: State, content: dict[str, Any]) -> None:
     guards.changed = dict.fromkeys(changed)
     guards.suspects = {AccountId(number): at_ns for number, at_ns in suspects}
     for number, values in content["liquidations"]:
-        case = Liquidation(AccountId(number), 0)
+        case = Liquidation(AccountId(number), 0, 0)
         for field, value in zip(_CASE_FIELDS, values, strict=True):
             setattr(case, field, int(value) if isinstance(value, str) else value)
         state.liquidations[case.account_id] = case

@@ -202,11 +202,14 @@ class Liquidation:
         "granted_atoms",
         "is_bankrupt",
         "relieved_ns",
+        "sequence",
         "started_ns",
     )
 
-    def __init__(self, account_id: AccountId, started_ns: int) -> None:
+    def __init__(self, account_id: AccountId, sequence: int, started_ns: int) -> None:
         self.account_id = account_id
+        # The number of the command which began it, and its time.
+        self.sequence = sequence
         self.started_ns = started_ns
         self.relieved_ns = started_ns
         # The best equity in parts of the margin so far.

@@ -21,6 +21,7 @@ from engine.invariants import check
 from engine.kinds import BorrowLendKind
 from engine.margin import MarginType, health
 from engine.positions import Position
+from engine.risk_events import LiquidationEnded, MarginStatusChanged
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, SECOND_NS, AccountId, OrderId
 from tests.engine import listings
@@ -340,7 +341,17 @@ class LongRun:
                 c.SetPoolState(asset=asset, state=PoolState.OPEN),
                 c.SetPoolState(asset=asset, state=random.choice(tuple(PoolState))),
                 c.WriteOffDebt(account=self._trader(), asset=asset),
+                self._backstop(),
             )
+        )
+
+    def _backstop(self) -> c.Command:
+        micros = self.random.choice((0, 100, 10_000, 1_000_000)) * 10**6
+        return c.SetBackstop(
+            account=self._trader(),
+            market=self.random.choice(PERPS),
+            minute_micros=micros,
+            hour_micros=3 * micros,
         )
 
 
@@ -373,6 +384,10 @@ def _kind(event: e.Event) -> str:
 
 def _kind_of_order(event: e.Event, name: str) -> str:
     match event:
+        case LiquidationEnded():
+            return f"{name} {event.end.value}"
+        case MarginStatusChanged():
+            return f"{name} {event.status.value}"
         case oe.TriggerPlaced() | oe.OrderTriggered():
             return f"{name} exit" if event.terms.related else name
         case oe.TriggerFailed() | oe.OrderExpired():

@@ -1,0 +1,93 @@
+"""Accounts at risk, as rows from the engine's events."""
+
+from engine import risk_events
+from gateway.tables import Handlers, Rows, Table
+from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment
+
+RISKS = Table(
+    AccountRisk,
+    ("account_id", "status", "equity_micros", "margin_micros", "at"),
+    key=("account_id",),
+)
+_END = ("ended_at", "end", "end_equity_micros", "end_margin_micros")
+LIQUIDATIONS = Table(
+    Liquidation,
+    (
+        *("account_id", "sequence", "started_at"),
+        *("equity_micros", "margin_micros", "closing_micros"),
+        *_END,
+    ),
+)
+LIQUIDATION_ENDS = Table(
+    Liquidation,
+    ("account_id", "sequence", *_END),
+    key=("account_id", "sequence"),
+    existing=True,
+)
+PAYMENTS = Table(
+    LiquidationPayment,
+    (
+        *("sequence", "at", "account_id", "kind", "market", "asset"),
+        *("amount_atoms", "owed_atoms"),
+    ),
+)
+
+
+def status_changed(
+    rows: Rows, event: risk_events.MarginStatusChanged, sequence: int, at_ns: int
+) -> None:
+    """Set the account's status."""
+    row = (event.account, event.status, event.equity_micros, event.margin_micros, at_ns)
+    rows.put(RISKS, event.account, row)
+
+
+def liquidation_started(
+    rows: Rows, event: risk_events.LiquidationStarted, sequence: int, at_ns: int
+) -> None:
+    """Begin the liquidation's row."""
+    amounts = (event.equity_micros, event.margin_micros, event.closing_micros)
+    row = (event.account, sequence, at_ns, *amounts, None, None, None, None)
+    rows.put(LIQUIDATIONS, (event.account, sequence), row)
+
+
+def liquidation_ended(
+    rows: Rows, event: risk_events.LiquidationEnded, sequence: int, at_ns: int
+) -> None:
+    """End the liquidation's row, which may have begun in the same batch."""
+    key = (event.account, event.started)
+    end = (at_ns, event.end, event.equity_micros, event.margin_micros)
+    begun = rows.found(LIQUIDATIONS, key)
+    if begun is None:
+        rows.put(LIQUIDATION_ENDS, key, (*key, *end))
+    else:
+        rows.put(LIQUIDATIONS, key, (*begun[: -len(end)], *end))
+
+
+def fee_charged(
+    rows: Rows, event: risk_events.LiquidationFeeCharged, sequence: int, at_ns: int
+) -> None:
+    """Append the fee; what of it is owed in the position is in no balance."""
+    names = (event.account, "Fee", event.market, event.asset)
+    rows.add(PAYMENTS, (sequence, at_ns, *names, -event.amount_atoms, -event.owed_atoms))
+
+
+def insurance_paid(rows: Rows, event: risk_events.InsurancePaid, sequence: int, at_ns: int) -> None:
+    """Append what the insurance fund gave, or got back."""
+    names = (event.account, "Insurance", "", event.asset)
+    rows.add(PAYMENTS, (sequence, at_ns, *names, event.amount_atoms, 0))
+
+
+def loss_shared(rows: Rows, event: risk_events.LossShared, sequence: int, at_ns: int) -> None:
+    """Append what a winner gave up; it was in a position."""
+    names = (event.account, "LossShared", event.market, event.asset)
+    rows.add(PAYMENTS, (sequence, at_ns, *names, -event.amount_atoms, -event.amount_atoms))
+
+
+HANDLERS: Handlers = {
+    risk_events.MarginStatusChanged: status_changed,
+    risk_events.LiquidationStarted: liquidation_started,
+    risk_events.LiquidationEnded: liquidation_ended,
+    risk_events.LiquidationFeeCharged: fee_charged,
+    risk_events.InsurancePaid: insurance_paid,
+    risk_events.LossShared: loss_shared,
+}
