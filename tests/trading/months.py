@@ -9,7 +9,7 @@ import pytest
 
 from engine import commands as c
 from engine import vocabulary as v
-from engine.catalog import PoolState
+from engine.catalog import PoolState, PriceState
 from engine.events import CommandRejected, MarketRealized
 from engine.units import AccountId
 from gateway.client import submit
@@ -17,9 +17,9 @@ from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
 
 START = datetime(2026, 6, 30, 20, 20, tzinfo=UTC)
 # Ann realizes and lends, Ben lets his profit run, Cem and Dia lend on their own terms, Eve owes,
-# Fay loses all, Gus is Ann's second account, Hal is many small losers' one winner.
-ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL = map(AccountId, range(7001, 7009))
-EVERYBODY = (ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL)
+# Fay loses all, Ida and Jan are liquidated, Gus is Ann's second account, Hal is many small losers' one winner.
+ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL, IDA, JAN = map(AccountId, range(7001, 7011))
+EVERYBODY = (ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL, IDA, JAN)
 PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
 USDC, SOL, BTC = 10**6, 10**9, 10**8
 
@@ -64,8 +64,8 @@ def settle(*, positions_max: int = 500) -> int:
     raise AssertionError("the cycle does not end")
 
 
-def price(sol: int) -> None:
-    do(c.UpdatePrices(prices_e8={**INDEX_E8, "SOL": sol * 10**8}))
+def price(sol: int, state: PriceState = PriceState.OK) -> None:
+    do(c.UpdatePrices(prices_e8={**INDEX_E8, "SOL": sol * 10**8}, states={"SOL": state}))
 
 
 def open_house() -> None:
@@ -81,7 +81,7 @@ def open_house() -> None:
     for account in (ANN, CEM, DIA):
         do(c.UpdateAccount(account=account, auto_lend=True))
     do(c.UpdateAccount(account=BEN, auto_realize_pnl=False))
-    money = {ANN: 20_000, BEN: 5_000, CEM: 30_000, DIA: 12_345, FAY: 1_000, HAL: 3_000}
+    money = {ANN: 20_000, BEN: 5_000, CEM: 30_000, DIA: 12_345, FAY: 1_000, HAL: 3_000, IDA: 1, JAN: 1}
     for account, whole in money.items():
         do(c.CreditDeposit(account=account, asset="USDC", amount_atoms=whole * USDC + account))
     for account in (ANN, EVE, HAL):
@@ -99,8 +99,9 @@ def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
         0: _borrow_and_trade,
         1: _change_terms,
         2: _move_money,
-        3: _rise,
+        3: _rise_in_doubt,
         5: _trade_spot_on_credit,
+        6: _bet,
         7: _fall,
         4: _write_off,
         9: _owe_a_fee,
@@ -159,8 +160,23 @@ def _move_money() -> None:
         do(c.SettleWithdrawal(withdrawal=number, returned=returned))
 
 
+def _rise_in_doubt() -> None:
+    """Nobody is liquidated by one price that is in doubt."""
+    price(108, PriceState.DEGRADED)
+
+
 def _rise() -> None:
     price(108)
+
+
+def _bet() -> None:
+    """Ida will be liquidated on the book, Jan will owe more than he has: the insurance pays."""
+    for account, whole in ((IDA, 600), (JAN, 100)):
+        do(c.CreditDeposit(account=account, asset="USDC", amount_atoms=whole * USDC))
+    trade(IDA, HAL, PERP, ticks=10_800, lots=4_800)
+    trade(JAN, HAL, PERP, ticks=10_800, lots=1_000)
+    bid = c.PlaceOrder(account=HAL, market=PERP, side=v.Side.BID, price_ticks=9_590, lots=3_000)
+    do(bid)
 
 
 def _fall() -> None:
@@ -192,5 +208,6 @@ def _write_off() -> None:
     trade(FAY, HAL, PERP, ticks=10_800, lots=18_000)
     settle()
     do(c.WriteOffDebt(account=FAY, asset="USDC"))
+    price(108)
     do(c.SetPoolState(asset="USDC", state=PoolState.OPEN))
     do(c.FundInsurance(asset="USDC", amount_atoms=50 * USDC))
