@@ -17,7 +17,8 @@ from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
 
 START = datetime(2026, 6, 30, 20, 20, tzinfo=UTC)
 # Ann realizes and lends, Ben lets his profit run, Cem and Dia lend on their own terms, Eve owes,
-# Fay loses all, Ida and Jan are liquidated, Gus is Ann's second account, Hal is many small losers' one winner.
+# Fay loses all, Gus is Ann's second account, Hal is many small losers' one winner; Ida and Jan are
+# liquidated.
 ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL, IDA, JAN = map(AccountId, range(7001, 7011))
 EVERYBODY = (ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL, IDA, JAN)
 PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
@@ -81,7 +82,8 @@ def open_house() -> None:
     for account in (ANN, CEM, DIA):
         do(c.UpdateAccount(account=account, auto_lend=True))
     do(c.UpdateAccount(account=BEN, auto_realize_pnl=False))
-    money = {ANN: 20_000, BEN: 5_000, CEM: 30_000, DIA: 12_345, FAY: 1_000, HAL: 3_000, IDA: 1, JAN: 1}
+    money = {ANN: 20_000, BEN: 5_000, CEM: 30_000, DIA: 12_345, FAY: 1_000, HAL: 3_000}
+    money |= {IDA: 1, JAN: 1}
     for account, whole in money.items():
         do(c.CreditDeposit(account=account, asset="USDC", amount_atoms=whole * USDC + account))
     for account in (ANN, EVE, HAL):
