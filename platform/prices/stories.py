@@ -11,6 +11,7 @@ from engine.units import PPM, PRICE_SCALE
 from gateway.decimals import format_decimal
 from prices.tape import Second, Words
 from prices.terms import Venue
+from prices.walk import PATHS
 
 # Two venues with dollars and nothing wrong with them; one whose books empty; one which prints a
 # stablecoin at 0.65; one which quotes in that stablecoin.
@@ -22,11 +23,9 @@ VENUES: Final = (
     Venue(name="coined", quote="USDT", weight=2),
 )
 DOLLARS: Final = frozenset(venue.name for venue in VENUES if venue.quote == "USD")
+# Where the walk is at home: a demo can go over from one to the other without a jump.
 HOME_E8: Final = {
-    "USDT": 99_980_000,
-    "BTC": 117_000 * PRICE_SCALE,
-    "ETH": 4_100 * PRICE_SCALE,
-    "SOL": 210 * PRICE_SCALE,
+    **{symbol: path.home_e8 for symbol, path in PATHS.items()},
     "ATOM": 4 * PRICE_SCALE,
 }
 ALTS: Final = frozenset({"ATOM"})
