@@ -17,7 +17,7 @@ from compliance.staff import ReadOnlyAdmin, audited_action, submit_act
 from compliance.tables import LargeTableAdmin
 from engine.catalog import PriceState
 from engine.commands import UpdatePrices
-from gateway.explained import Exclusion
+from gateway.explained import Exclusion, Explained
 from trading.models import Asset
 from trading.price_models import PriceHalt, PriceRecord
 from trading.price_records import explained
@@ -111,8 +111,9 @@ class PriceRecordAdmin(LargeTableAdmin):
 
     @admin.display(description="wrong")
     def wrong(self, row: PriceRecord) -> str:
-        """Show what was wrong, by asset and venue."""
-        return ", ".join(word for word in row.troubles if ":" in word)
+        """Show each state that was not OK, and who was thrown out for what."""
+        told = explained(row)
+        return ", ".join(word for symbol, one in told.items() for word in _wrong(symbol, one))
 
     @admin.display(description="explanation")
     def explained(self, row: PriceRecord) -> SafeString:
@@ -145,6 +146,11 @@ class PriceRecordAdmin(LargeTableAdmin):
                 for symbol, told in explained(row).items()
             ),
         ) or format_html("none")
+
+
+def _wrong(symbol: str, one: Explained) -> list[str]:
+    out = [f"{symbol}:{s.venue}:{s.excluded.value}" for s in one.sources if s.excluded]
+    return out if one.state is PriceState.OK else [f"{symbol}:{one.state.value}", *out]
 
 
 @admin.register(PriceHalt)

@@ -19,9 +19,9 @@ from trading.price_models import PriceHalt, PriceRecord
 
 # A price that is asked for by time is that of the second, or the last one of a minute before it.
 LOOK_BACK_SECONDS = 60
-# How far back the page looks for seconds in which something was wrong, and how many it shows.
+# How far back the page looks for seconds in which something was wrong, and how many it reads.
 RECENT_SECONDS = 3_600
-RECENT_ROWS = 20
+RECENT_ROWS = 600
 DAY_SECONDS = 86_400
 
 
@@ -61,13 +61,13 @@ def at_second(second: int) -> Explanation | None:
     return _read(rows.order_by("-second").first())
 
 
-def recent_troubles(symbol: str, *, until: int) -> list[Explanation]:
+def recent_troubles(symbol: str, *, until: int) -> list[tuple[int, Explained]]:
     """Return the last seconds of an hour in which something was wrong with an asset."""
     rows = PriceRecord.objects.filter(
         second__gt=until - RECENT_SECONDS, second__lte=until, troubles__contains=[symbol]
     )
-    found = (_read(row) for row in rows.order_by("-second")[:RECENT_ROWS])
-    return [one for one in found if one is not None]
+    found = rows.order_by("-second").values_list("second", f"assets__{symbol}")[:RECENT_ROWS]
+    return [(second, msgspec.convert(told, Explained)) for second, told in found]
 
 
 class StateNow(NamedTuple):

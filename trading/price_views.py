@@ -4,7 +4,7 @@ Anybody may see them. They read what the feed has told the tables, nothing else.
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +20,7 @@ from trading.price_words import EXCLUDED, STATES, WHY, basis_points, shown_price
 
 # Older than this, what is shown is not now.
 FRESH_SECONDS = 10
+TROUBLES_SHOWN = 12
 # In the order in which a browser's own field writes it, with and without seconds.
 _MOMENTS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M")
 
@@ -44,7 +45,10 @@ class SourceRow(NamedTuple):
 
 
 class TroubleRow(NamedTuple):
-    at: datetime
+    """The same trouble for some seconds on end; `url` leads to the last of them."""
+
+    first: datetime
+    last: datetime
     words: str
     url: str
 
@@ -129,19 +133,27 @@ def _asset_row(symbol: str, told: Explained) -> AssetRow:
 
 
 def _trouble_rows(symbol: str, *, until: int) -> list[TroubleRow]:
-    rows = []
-    for told in recent_troubles(symbol, until=until):
-        asset = told.assets[symbol]
-        out = [
-            f"{source.venue}: {EXCLUDED[source.excluded].lower()}"
-            for source in asset.sources
-            if source.excluded is not None
-        ]
-        states = [] if asset.state is PriceState.OK else [STATES[asset.state]]
-        at = _moment(told.second)
-        url = reverse("trading:price", args=[symbol]) + f"?at={at.strftime(_MOMENTS[0])}"
-        rows.append(TroubleRow(at=at, words="; ".join([*states, *out]), url=url))
+    rows: list[TroubleRow] = []
+    for second, told in recent_troubles(symbol, until=until):
+        at, words = _moment(second), _trouble_words(told)
+        if rows and rows[-1].words == words and rows[-1].first - at == timedelta(seconds=1):
+            rows[-1] = rows[-1]._replace(first=at)
+        elif len(rows) == TROUBLES_SHOWN:
+            break
+        else:
+            url = reverse("trading:price", args=[symbol]) + f"?at={at.strftime(_MOMENTS[0])}"
+            rows.append(TroubleRow(first=at, last=at, words=words, url=url))
     return rows
+
+
+def _trouble_words(told: Explained) -> str:
+    states = [] if told.state is PriceState.OK else [STATES[told.state]]
+    out = [
+        f"{source.venue}: {EXCLUDED[source.excluded].lower()}"
+        for source in told.sources
+        if source.excluded is not None
+    ]
+    return "; ".join([*states, *out])
 
 
 def _second(text: str) -> int | None:
