@@ -34,6 +34,7 @@ TRUTH = 86_700
         pytest.param((100, 110), 100, None, id="two that contradict each other"),
         pytest.param((100, 100, 110, 110), 100, None, id="two camps of one weight"),
         pytest.param((100, 102, 104), 100, None, id="no majority near to any"),
+        pytest.param((100, 102, 104), 102, None, id="not even if one of them is the last index"),
     ],
 )
 def test_what_the_sources_agree_on(
@@ -127,9 +128,17 @@ HONEST = st.builds(
 )
 
 
+# Many light ones with one voice.
+GANG = st.builds(
+    lambda price, size: [quote(price, "gang") for _ in range(size)],
+    st.floats(TRUTH * 0.5, TRUTH * 2),
+    st.integers(2, 6),
+)
+
+
 @given(
     honest=st.lists(HONEST, min_size=1, max_size=4),
-    liars=st.lists(LIES | SUBTLE_LIES, max_size=6),
+    liars=st.lists(LIES | SUBTLE_LIES, max_size=6) | GANG,
     last=st.integers(TRUTH * 99 // 100, TRUTH * 101 // 100),
     terms=st.sampled_from((MAJOR, OTHER)),
 )
