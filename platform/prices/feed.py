@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 # Ticks between two looks at what is listed: a new asset has its price within so many seconds.
 LISTED_EVERY_TICKS = 30
 SUBMIT_TIMEOUT_SECONDS = 5.0
+# The engine shows everything in less; while it is away, what is known is gone on from.
+LOOK_SECONDS = 2.0
 
 
 def chosen_source(plan: Plan) -> Source:
@@ -58,13 +60,15 @@ class Feed:
         self._listed: tuple[str, ...] = ()
         self._perps: dict[str, str] = {}
         self._committed_e8: dict[str, int] = {}
+        # Whether the last second may have been committed by others, or without our knowing.
+        self._is_unsure = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick once a second until `stop` is set."""
         log.info("Index prices come from %s.", self._source.name)
         ticks = 0
         while not stop.is_set():
-            if not self._listed or ticks % LISTED_EVERY_TICKS == 0:
+            if not self._listed or self._is_unsure or ticks % LISTED_EVERY_TICKS == 0:
                 await self._look()
             if self._listed:
                 await self.tick(time.time_ns() // 1_000_000)
@@ -98,17 +102,22 @@ class Feed:
         }
 
     async def _look(self) -> None:
-        async with aclosing(follow()) as feed:  # type: ignore[type-var]
-            async for message in feed:
-                if isinstance(message, FeedSnapshot):
-                    self.begin_with(message)
-                    return
+        try:
+            async with asyncio.timeout(LOOK_SECONDS), aclosing(follow()) as feed:  # type: ignore[type-var]
+                async for message in feed:
+                    if isinstance(message, FeedSnapshot):
+                        self.begin_with(message)
+                        self._is_unsure = False
+                        return
+        except TimeoutError:
+            return
 
     async def _submit(self, told: Mapping[str, Explained], second: int) -> int | None:
         """Return the number of the command; None if the engine did not take it."""
         command = command_for(told, perps=self._perps, priced=self._committed_e8.keys())
         if not command.prices_e8 and not command.states:
             return None
+        self._is_unsure = True
         try:
             outcome = await submit_async(
                 command, command_id=f"prices:{second}", timeout=SUBMIT_TIMEOUT_SECONDS
@@ -120,6 +129,7 @@ class Feed:
             words = f"The engine refused the prices: {outcome.answer.message}"
             self._alarms.trouble("engine", words)
             return None
+        self._is_unsure = False
         self._alarms.trouble("engine", "")
         if isinstance(outcome.answer, PricesUpdated):
             self._committed_e8.update(outcome.answer.index_e8)

@@ -1,6 +1,8 @@
 """One asset's index over time: its cap, quarantine, and states."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.catalog import PriceState
 from gateway.explained import Exclusion, Explained, Why
@@ -215,3 +217,18 @@ def test_while_sources_contradict_none_is_blamed() -> None:
     clock.tick(CONTRADICTION, 20)
     assert clock.tick((100, 110, 110.1, 110.2)).sources[0].excluded is Exclusion.OUTLIER
     assert clock.tick((110, 110.1, 110.2)).sources[0].excluded is None
+
+
+@given(
+    st.lists(st.tuples(st.floats(1, 200), st.floats(1, 200)), min_size=1, max_size=40),
+    st.lists(st.floats(99.95, 100.05), min_size=3, max_size=3),
+)
+def test_whatever_two_of_five_say_for_how_long_the_index_stays_with_the_three(
+    lies: list[tuple[float, float]], honest: list[float]
+) -> None:
+    clock = Clock()
+    low, high = min(honest) * 0.999_999, max(honest) * 1.000_001
+    for lie in lies:
+        told = clock.tick((*lie, *honest))
+        assert told.state is OK
+        assert low * E8 <= (told.index_e8 or 0) <= high * E8

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -340,3 +340,29 @@ def test_a_wrong_plan_is_refused(tmp_path: Path, wrong: str) -> None:
     path.write_text(wrong)
     with pytest.raises(ValueError, match=r"prices\.json"):
         read_plan(str(path))
+
+
+def test_after_a_second_that_may_be_somebody_elses_it_looks_at_what_was_committed(
+    desk: Desk, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    stop = asyncio.Event()
+    ticks = iter(range(1, 10))
+
+    async def followed() -> AsyncIterator[FeedSnapshot]:
+        looks.append(len(desk.commands))
+        yield SNAPSHOT
+
+    async def next_second(stop: asyncio.Event) -> None:
+        number = next(ticks)
+        desk.away = number == 2
+        if number == 5:
+            stop.set()
+
+    monkeypatch.setattr(module, "follow", followed)
+    monkeypatch.setattr(module, "_next_second", next_second)
+    feed = Feed(Scripted(**WELL), plan=Plan(), recorder=Recorder(shelf))
+    asyncio.run(feed.run(stop))
+    assert len(desk.commands) == 4
+    # At the start, and after the third second, which the engine did not answer.
+    assert looks == [0, 2]
