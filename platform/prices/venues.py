@@ -64,46 +64,52 @@ class VenueSource:
 
     async def _follow(self, venue: Venue) -> None:
         exchange = None
+        asks = [(venue.called, self._ask_spot)]
+        if venue.perp:
+            asks.append((f"{venue.called} (perpetuals)", self._ask_perps))
         try:
             while True:
-                try:
-                    exchange = exchange or self._connect(venue)
-                    async with asyncio.timeout(ROUND_SECONDS):
-                        await self._round(exchange, venue)
-                # Whatever an outside library makes of whatever an outside venue says: the venue is
-                # left out, and asked again.
-                except Exception as error:  # noqa: BLE001
-                    self._say_silence(venue, error)
-                else:
-                    self._say_answer(venue)
+                for subject, ask in asks:
+                    try:
+                        exchange = exchange or self._connect(venue)
+                        async with asyncio.timeout(ROUND_SECONDS):
+                            await ask(exchange, venue)
+                    # Whatever an outside library makes of whatever an outside venue says: the venue
+                    # is left out, and asked again.
+                    except Exception as error:  # noqa: BLE001
+                        self._say_silence(subject, error)
+                    else:
+                        self._say_answer(subject)
                 await asyncio.sleep(POLL_SECONDS)
         finally:
             if exchange is not None:
                 await exchange.close()
 
-    async def _round(self, exchange: Any, venue: Venue) -> None:
+    async def _ask_spot(self, exchange: Any, venue: Venue) -> None:
         await exchange.load_markets()
         found = await _ask(exchange, venue, self._listed, end=venue.quote)
-        self._spot[venue.called].update(found)
+        known = self._spot[venue.called]
+        known.update(found)
         # What it has never told and does not list is not silent, but no source at all.
-        for symbol in set(self._spot[venue.called]) - set(found):
+        for symbol in set(known) - set(found):
             if f"{symbol}/{venue.quote}" not in exchange.markets:
-                del self._spot[venue.called][symbol]
-        if venue.perp:
-            self._perps[venue.called].update(
-                await _ask(exchange, venue, self._listed, end=venue.perp)
-            )
+                del known[symbol]
 
-    def _say_silence(self, venue: Venue, error: Exception) -> None:
-        if venue.called not in self._silent:
-            self._silent.add(venue.called)
+    async def _ask_perps(self, exchange: Any, venue: Venue) -> None:
+        await exchange.load_markets()
+        found = await _ask(exchange, venue, self._listed, end=venue.perp)
+        self._perps[venue.called].update(found)
+
+    def _say_silence(self, subject: str, error: Exception) -> None:
+        if subject not in self._silent:
+            self._silent.add(subject)
             words = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-            log.warning("%s does not answer (%s); it is left out.", venue.called, words)
+            log.warning("%s does not answer (%s); it is left out.", subject, words)
 
-    def _say_answer(self, venue: Venue) -> None:
-        if venue.called in self._silent:
-            self._silent.discard(venue.called)
-            log.info("%s answers again.", venue.called)
+    def _say_answer(self, subject: str) -> None:
+        if subject in self._silent:
+            self._silent.discard(subject)
+            log.info("%s answers again.", subject)
 
 
 def through_ccxt(venue: Venue) -> Any:

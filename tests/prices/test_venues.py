@@ -183,6 +183,26 @@ def test_perpetuals_are_asked_for_by_the_venues_own_ending() -> None:
     assert abs(told.perp_e8 - 86_700 * E8) < E8 // 100
 
 
+def test_perpetuals_that_cannot_be_asked_for_cost_no_spot_price(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Half(Fake):
+        async def fetch_tickers(self, names: Sequence[str]) -> dict[str, Any]:
+            if any(":" in name for name in names):
+                raise ValueError("no such market type")
+            return await super().fetch_tickers(names)
+
+    exchanges = {name: Half(PRICES | {"BTC/USD:USD": "86700"}) for name in ("a", "b", "c")}
+    venues = [Venue(name=name, quote="USD", perp="USD:USD") for name in exchanges]
+    told = asked(exchanges, venues=venues)[-1]["BTC"]
+    assert told.index_e8 == 86_700 * E8
+    assert told.perp_e8 is None
+    assert {record.message for record in caplog.records} == {
+        f"{name} (perpetuals) does not answer (no such market type); it is left out."
+        for name in exchanges
+    }
+
+
 def test_a_book_is_asked_for_where_tickers_tell_no_top() -> None:
     class Books(Fake):
         async def fetch_tickers(self, names: Sequence[str]) -> dict[str, Any]:
