@@ -29,7 +29,7 @@ def test_a_trader_sees_the_sources_of_a_price_and_they_move(open_page: OpenPage)
         before = index.inner_text()
         expect(index).not_to_have_text(before, timeout=15_000)
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") == 0
-        page.get_by_role("link", name="Index prices").click()
+        page.locator("#content").get_by_role("link", name="Index prices").click()
         expect(page.locator("[data-asset=USDC]")).to_contain_text("none needed")
         expect(page.locator("[data-asset=BTC] .badge")).to_have_text("Ok")
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") == 0
