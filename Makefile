@@ -28,7 +28,7 @@ export PYTHONPATH := platform
 .PHONY: help run test nightly demo bench clients compiled lint check chromium setup setup-dev in-services clean
 
 help:
-	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or FEED=ccxt)'
+	@echo 'make run    a live demo exchange: PORT=$(PORT) DATA=$(DATA) FEED=$(FEED) (or ccxt, or tape)'
 	@echo 'make demo   the hour of one trader, told line by line'
 	@echo 'make test   every check and every test, as the CI runs them'
 	@echo 'make nightly  long random lives of the engine, proved after each of a million commands'

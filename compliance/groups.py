@@ -42,6 +42,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         *_CUSTOMERS,
         *_RULES,
         ("trading", "market", "set_market_state"),
+        ("trading", "asset", "halt_price"),
         ("lending", "pool", "set_pool_state"),
         ("accounts", "accountsettings", "set_borrow_limit"),
     ],

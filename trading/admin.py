@@ -16,6 +16,7 @@ from engine.commands import SetMarketState
 from gateway.decimals import format_decimal
 from trading import admin_rfqs, admin_risk  # noqa: F401 -- register their tables
 from trading.admin_columns import fee, price, quantity, quote
+from trading.admin_prices import halt_price, release_price
 from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCandle, PricePoint
 from trading.models import (
     Asset,
@@ -52,6 +53,7 @@ class AssetAdmin(SpecAdmin):
     fields = ("symbol", "listed_at", "terms")
     readonly_fields = ("terms",)
     search_fields = ("=symbol",)
+    actions = (halt_price, release_price)
 
 
 def _set_state(row: Market, record: AuditRecord, state: MarketState) -> str:

@@ -21,6 +21,7 @@ from trading.candle_models import (  # noqa: F401
     PriceCandle,
     PricePoint,
 )
+from trading.price_models import PriceHalt, PriceRecord  # noqa: F401
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
 from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment  # noqa: F401
 

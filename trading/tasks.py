@@ -1,5 +1,7 @@
 """The jobs of the markets. They say when; the engine says how much."""
 
+import time
+
 from celery import shared_task
 
 from accounts.jobs import job_run
@@ -7,7 +9,7 @@ from engine.catalog import MarketKind
 from engine.commands import AutoRealize
 from engine.events import Event, MarketRealized
 from gateway.period import submit_each
-from trading import candles, closing
+from trading import candles, closing, price_records
 from trading.models import Market
 
 # What one part of a cycle goes through; orders are served in between.
@@ -33,6 +35,13 @@ def make_hours() -> None:
     """Make the candles of the hours which are over from their minutes."""
     with job_run("make-hours") as run:
         run.counts = {"written": candles.make_hours()}
+
+
+@shared_task
+def forget_prices() -> None:
+    """Delete explanations of prices which nobody looks back at any more."""
+    with job_run("forget-prices") as run:
+        run.counts = {"deleted": price_records.forget(int(time.time()))}
 
 
 @shared_task

@@ -1,11 +1,11 @@
-"""Addresses of the trading and the lending page, and of statements.
+"""Addresses of the trading and the lending page, of statements, and of how prices came about.
 
 Symbols are upper case, so they meet no other name.
 """
 
 from django.urls import path, re_path
 
-from trading import lend_page, statement_views, views
+from trading import lend_page, price_views, statement_views, views
 
 app_name = "trading"
 
@@ -28,6 +28,8 @@ urlpatterns = [
     path("trade/borrow-lends", views.borrow_lends, name="borrow_lends"),
     path("trade/interest", views.interest, name="interest"),
     re_path(r"^trade/(?P<symbol>[A-Z0-9_]{1,60})$", views.trade, name="market"),
+    path("prices", price_views.every, name="prices"),
+    re_path(r"^prices/(?P<symbol>[A-Z0-9]{1,30})$", price_views.one, name="price"),
     path("lend", lend_page.lend, name="lend"),
     path("lend/dust", lend_page.convert_dust, name="convert_dust"),
     re_path(r"^lend/(?P<symbol>[A-Z0-9]{1,30})$", lend_page.lend, name="lend_asset"),

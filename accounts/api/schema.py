@@ -13,7 +13,7 @@ _GROUPS = {
         "Strategies": ("strategy", "strategies"),
         "Requests for quote": ("rfq", "rfqs"),
         "Account": ("account", "capital", "collateral", "position", "user", "wallets"),
-        "Borrow and lend": ("borrowLend", "x"),
+        "Borrow and lend": ("borrowLend", "lendTerms"),
         "History": ("history",),
         "System": ("ping", "status", "time"),
         "Not offered here": (
@@ -34,7 +34,9 @@ class NamedByView(AutoSchema):
 
     def get_tags(self) -> list[str]:
         """Group by what an address is about: the first word after the version."""
-        return [_GROUPS.get(self.path.split("/")[3], _MARKETS)]
+        words = self.path.split("/")[3:]
+        # What is this exchange's own stands behind an `x`.
+        return [_GROUPS.get(words[1] if words[0] == "x" else words[0], _MARKETS)]
 
     def get_summary(self) -> str | None:
         """Take the first line of what is said of an operation: lists show it."""

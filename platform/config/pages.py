@@ -5,5 +5,9 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """Return whether this is a demo, and whether its prices are made up: every page says so."""
-    return {"demo": settings.DEMO, "prices_walk": settings.FEED == "walk"}
+    """Return whether this is a demo, and where its prices come from: every page says so."""
+    return {
+        "demo": settings.DEMO,
+        "prices_walk": settings.FEED == "walk",
+        "prices_tape": settings.FEED == "tape",
+    }

@@ -52,6 +52,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "write-snapshot-under-load": _plain(
         "sequencer.tasks.write_snapshot_under_load", timedelta(seconds=20), expires=20
     ),
+    # A row a second: each hour deletes one, so that no deletion is long.
+    "forget-prices": _plain("trading.tasks.forget_prices", crontab(minute=51), expires=3600),
     # Only after an engine was away at sign-up: nobody should wait longer than a minute then.
     "ensure-accounts-open": _plain(
         "accounts.tasks.ensure_accounts_open", timedelta(minutes=1), expires=60

@@ -38,10 +38,19 @@ QUESTIONS_PER_MINUTE = env.int("QUESTIONS_PER_MINUTE", default=300)
 DEMO = env.bool("DEMO", default=False)
 # How long a new address of a user's book waits until it counts.
 ADDRESS_BOOK_HOURS = env.int("ADDRESS_BOOK_HOURS", default=0 if DEMO else 24)
-# Where index prices come from: "ccxt" follows real venues, "walk" is a random walk for demos.
+# Where index prices come from: "ccxt" follows real venues, "walk" is a random walk for demos,
+# "tape" plays the file which FEED_TAPE names.
 FEED = env.str("FEED", default="walk" if DEMO else "ccxt")
 # The same seed walks the same way again.
 FEED_SEED = env.str("FEED_SEED", default="satchel")
+FEED_TAPE = env.str("FEED_TAPE", default="")
+# A file with venues, weights and the terms of each asset's index, instead of prices.terms' own.
+PRICES_FILE = env.str("PRICES_FILE", default="")
+# How long the explanation of each second is kept, and of those in which something was wrong.
+PRICE_RECORD_DAYS = env.int("PRICE_RECORD_DAYS", default=14)
+PRICE_TROUBLE_DAYS = env.int("PRICE_TROUBLE_DAYS", default=400)
+# What keeps them. The feed may know no tables, so it is told here.
+PRICE_RECORDS = "trading.price_records.PriceRecords"
 
 INSTALLED_APPS = [
     "unfold",

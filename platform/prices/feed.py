@@ -1,145 +1,168 @@
 """The price feed: once a second, one UpdatePrices command with the index of every listed asset.
 
-It reads what is listed and what was committed last from the engine's own feed, and keeps nothing:
-after any restart it goes on from there. A source that is silent, and an engine that is away, cost
-one line in the log, and the last prices hold.
+It reads what is listed and what was committed last from the engine's own feed, and keeps nothing
+that matters: after any restart it goes on from there. Sources that are silent, tables and an engine
+that are away cost one line in the log each, and the last prices hold.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import aclosing
-from typing import Protocol
 
 from django.conf import settings
 
+from engine.catalog import MarketKind, PriceState
 from engine.commands import UpdatePrices
 from engine.events import CommandRejected, PricesUpdated
-from engine.units import PRICE_SCALE
 from gateway.client import submit_async
 from gateway.errors import GatewayError
+from gateway.explained import Explained, Explanation, Why
 from gateway.feed import FeedSnapshot, follow
-from prices.gate import Gate
+from prices.alarms import Alarms
+from prices.indexes import Indexes
+from prices.recorder import Recorder
+from prices.sources import Source
+from prices.tape import open_tape
+from prices.terms import Plan
 from prices.venues import VenueSource
-from prices.walk import USDC, WalkSource
+from prices.walk import WalkSource
 
 log = logging.getLogger(__name__)
 
 # Ticks between two looks at what is listed: a new asset has its price within so many seconds.
 LISTED_EVERY_TICKS = 30
 SUBMIT_TIMEOUT_SECONDS = 5.0
-# A source which is silent for so long is said to be; at the start it needs a few seconds.
-MISSING_TICKS = 10
+# The engine shows everything in less; while it is away, what is known is gone on from.
+LOOK_SECONDS = 2.0
 
 
-class Source(Protocol):
-    """Where prices come from. An asset left out of the answer is held."""
-
-    name: str
-
-    async def quote(self, *, second: int, last_e8: Mapping[str, int]) -> dict[str, int]: ...
-
-    async def close(self) -> None: ...
-
-
-def chosen_source() -> Source:
+def chosen_source(plan: Plan) -> Source:
     """Return the source which settings.FEED names. Raises ValueError for any other word."""
     if settings.FEED == "walk":
         return WalkSource(settings.FEED_SEED)
     if settings.FEED == "ccxt":
-        return VenueSource()
-    raise ValueError(f"FEED={settings.FEED!r} is not known; say FEED=walk or FEED=ccxt.")
+        return VenueSource(plan)
+    if settings.FEED == "tape":
+        return open_tape(settings.FEED_TAPE)
+    raise ValueError(f"FEED={settings.FEED!r} is not known; say FEED=walk, FEED=ccxt or FEED=tape.")
 
 
 class Feed:
-    """Ask the source each second and submit what passes the gate."""
+    """Ask the source each second, submit what its quotes come to, and explain it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, plan: Plan, recorder: Recorder) -> None:
         self._source = source
+        self._recorder = recorder
+        self._indexes = Indexes(plan)
+        self._alarms = Alarms()
         self._listed: tuple[str, ...] = ()
+        self._perps: dict[str, str] = {}
         self._committed_e8: dict[str, int] = {}
-        self._gate = Gate({})
-        self._troubles: dict[str, str] = {}
-        self._missing_ticks = 0
+        # Whether the last second may have been committed by others, or without our knowing.
+        self._is_unsure = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick once a second until `stop` is set."""
         log.info("Index prices come from %s.", self._source.name)
         ticks = 0
         while not stop.is_set():
-            if not self._listed or ticks % LISTED_EVERY_TICKS == 0:
-                await self._look(first=ticks == 0)
+            if not self._listed or self._is_unsure or ticks % LISTED_EVERY_TICKS == 0:
+                await self._look()
             if self._listed:
-                await self.tick(int(time.time()))
+                await self.tick(time.time_ns() // 1_000_000)
             ticks += 1
             await _next_second(stop)
 
-    async def tick(self, second: int) -> None:
-        """Submit the prices of one second. Whatever is refused or missing holds its last price."""
-        proposed = await self._source.quote(second=second, last_e8=self._committed_e8)
-        prices = self._admitted(proposed)
-        if not prices:
+    async def tick(self, now_ms: int) -> None:
+        """Submit the prices of one second, and note how they came about."""
+        second = now_ms // 1_000
+        quotes = await self._source.quotes(
+            now_ms=now_ms, listed=self._listed, last_e8=self._committed_e8
+        )
+        told = self._indexes.take(
+            quotes,
+            now_ms=now_ms,
+            listed=self._listed,
+            last_e8=self._committed_e8,
+            halted=self._recorder.halted,
+        )
+        self._alarms.look(told, second)
+        sequence = await self._submit(told, second)
+        self._recorder.note(Explanation(second=second, sequence=sequence, assets=told))
+
+    def begin_with(self, snapshot: FeedSnapshot) -> None:
+        """Take over what is listed, and the prices to go on from."""
+        self._listed = tuple(listed.asset.symbol for listed in snapshot.assets)
+        markets = [shown.listed.market for shown in snapshot.markets]
+        self._perps = {one.symbol: one.base for one in markets if one.kind is MarketKind.PERP}
+        self._committed_e8 = {
+            symbol: price for symbol, price in snapshot.index_e8.items() if price > 0
+        }
+
+    async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS), aclosing(follow()) as feed:  # type: ignore[type-var]
+                async for message in feed:
+                    if isinstance(message, FeedSnapshot):
+                        self.begin_with(message)
+                        self._is_unsure = False
+                        return
+        except TimeoutError:
             return
+
+    async def _submit(self, told: Mapping[str, Explained], second: int) -> int | None:
+        """Return the number of the command; None if the engine did not take it."""
+        command = command_for(told, perps=self._perps, priced=self._committed_e8.keys())
+        if not command.prices_e8 and not command.states:
+            return None
+        self._is_unsure = True
         try:
             outcome = await submit_async(
-                UpdatePrices(prices_e8=prices),
-                command_id=f"prices:{second}",
-                timeout=SUBMIT_TIMEOUT_SECONDS,
+                command, command_id=f"prices:{second}", timeout=SUBMIT_TIMEOUT_SECONDS
             )
         except GatewayError as error:
-            self._say("engine", f"Prices are held: {error}.")
-            return
+            self._alarms.trouble("engine", f"Prices are held: {error}.")
+            return None
         if isinstance(outcome.answer, CommandRejected):
-            self._say("engine", f"The engine refused the prices: {outcome.answer.message}")
-            return
-        self._say("engine", "")
+            words = f"The engine refused the prices: {outcome.answer.message}"
+            self._alarms.trouble("engine", words)
+            return None
+        self._is_unsure = False
+        self._alarms.trouble("engine", "")
         if isinstance(outcome.answer, PricesUpdated):
             self._committed_e8.update(outcome.answer.index_e8)
+        return outcome.sequence
 
-    def begin_with(self, snapshot: FeedSnapshot, *, first: bool) -> None:
-        """Take over what is listed and, at the start, the prices to go on from."""
-        self._listed = tuple(listed.asset.symbol for listed in snapshot.assets)
-        self._committed_e8 = dict(snapshot.index_e8)
-        if first:
-            self._gate = Gate(snapshot.index_e8)
 
-    async def _look(self, *, first: bool) -> None:
-        async with aclosing(follow()) as feed:  # type: ignore[type-var]
-            async for message in feed:
-                if isinstance(message, FeedSnapshot):
-                    self.begin_with(message, first=first)
-                    return
+def command_for(
+    told: Mapping[str, Explained], *, perps: Mapping[str, str], priced: Collection[str]
+) -> UpdatePrices:
+    """Return the command which publishes a second: an index that is held is not said again.
 
-    def _admitted(self, proposed: Mapping[str, int]) -> dict[str, int]:
-        prices = {USDC: PRICE_SCALE} if USDC in self._listed else {}
-        missing: list[str] = []
-        for symbol in self._listed:
-            if symbol == USDC:
-                continue
-            if symbol not in proposed:
-                missing.append(symbol)
-                continue
-            refusal = self._gate.admit(symbol, proposed[symbol])
-            self._say(symbol, refusal or "")
-            if refusal is None:
-                prices[symbol] = proposed[symbol]
-        self._missing_ticks = self._missing_ticks + 1 if missing else 0
-        if not missing or self._missing_ticks > MISSING_TICKS:
-            names = ", ".join(missing)
-            self._say(
-                "source", f"No agreed price of {names}: the last ones hold." if missing else ""
-            )
-        return prices
-
-    def _say(self, subject: str, trouble: str) -> None:
-        """Log a trouble when it begins and when it ends, not each second."""
-        known = self._troubles.get(subject, "")
-        if trouble and not known:
-            log.warning("%s", trouble)
-        elif known and not trouble:
-            log.info("Prices move again: %s.", subject)
-        self._troubles[subject] = trouble
+    Args:
+        perps: the base asset of each of our perpetual markets.
+        priced: assets which have a price; of another, no state is told before its first one.
+    """
+    moved = {
+        symbol: now.index_e8
+        for symbol, now in told.items()
+        if now.index_e8 is not None and now.raw_e8 is not None and now.why is not Why.STAFF
+    }
+    return UpdatePrices(
+        prices_e8=moved,
+        states={
+            symbol: now.state
+            for symbol, now in told.items()
+            if now.state is not PriceState.OK and (symbol in moved or symbol in priced)
+        },
+        perps_e8={
+            market: price
+            for market, base in perps.items()
+            if base in told and (price := told[base].perp_e8) is not None
+        },
+    )
 
 
 async def _next_second(stop: asyncio.Event) -> None:

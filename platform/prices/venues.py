@@ -1,77 +1,60 @@
-"""Prices of real venues through ccxt: polled each second, one index out of all that answer.
+"""Quotes of real venues through ccxt: each is asked by a task of its own, so none waits for others.
 
-A silent network is said once, and the last prices are held. It never falls back to the walk.
+What a venue answers is taken as it is; prices.agreement decides what it is worth. A venue that does
+not answer is said once; its quotes grow old by themselves.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import msgspec
-
-from prices.median import Quote, index_of, price_e8
+from gateway.decimals import format_decimal
+from prices.quotes import Quote, price_e8, read_quote, unheard
+from prices.sources import Quotes
+from prices.terms import USDC, Plan, Venue
 
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS = 5_000
-# One poll a venue in this time: within every venue's public limits.
+# A round of several requests that takes longer is given up: the venue hangs.
+ROUND_SECONDS = 15.0
+# One round a venue in this time: within every venue's public limits.
 POLL_SECONDS = 2.0
-# What parsing an unexpected answer can raise: that venue is left out, the others go on.
-MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+BOOK_LEVELS = 5
 
-
-class Venue(msgspec.Struct, frozen=True):
-    """A ccxt exchange and what it quotes the assets in: "USD", or "USDT" to be converted."""
-
-    name: str
-    quote: str
-
-
-# Venues whose one call for all tickers tells bid, ask and last.
-VENUES: Final = (
-    Venue("kraken", "USD"),
-    Venue("bitstamp", "USD"),
-    Venue("bitfinex", "USD"),
-    Venue("cryptocom", "USD"),
-    Venue("okx", "USDT"),
-    Venue("kucoin", "USDT"),
-)
-# Only venues with real dollars say what a USDT is worth.
-ASSETS: Final = ("BTC", "ETH", "SOL", "USDT")
+Connect = Callable[[Venue], Any]
 
 
 class VenueSource:
     """Follow several venues at once."""
 
-    def __init__(self, venues: Sequence[Venue] = VENUES, assets: Sequence[str] = ASSETS) -> None:
-        self.name = f"the median of {', '.join(venue.name for venue in venues)}, through ccxt"
-        self._assets = assets
-        self._quotes: dict[tuple[str, str], tuple[Venue, Quote]] = {}
+    def __init__(self, plan: Plan, *, connect: Connect | None = None) -> None:
+        self.name = f"{', '.join(venue.called for venue in plan.venues)}, through ccxt"
+        self._venues = plan.venues
+        self._connect = connect or through_ccxt
+        self._spot: dict[str, dict[str, Quote]] = {}
+        self._perps: dict[str, dict[str, Quote]] = {}
+        self._listed: tuple[str, ...] = ()
         self._silent: set[str] = set()
-        self._heard = False
-        self._venues = venues
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def quote(self, *, second: int, last_e8: Mapping[str, int]) -> dict[str, int]:
-        """Return the index of each asset on which enough venues agree, in USD × 1e8."""
+    async def quotes(
+        self, *, now_ms: int, listed: Sequence[str], last_e8: Mapping[str, int]
+    ) -> Quotes:
+        """Return the last quote of each venue, however old."""
+        self._listed = tuple(symbol for symbol in listed if symbol != USDC)
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._follow(venue)) for venue in self._venues]
-        now_ms = time.time_ns() // 1_000_000
-        agreed: dict[str, int] = {}
-        # USDT first: the venues which quote in it need its price.
-        for asset in sorted(self._assets, key=lambda symbol: symbol != "USDT"):
-            quotes = [
-                in_dollars(quote, venue.quote, agreed.get("USDT") or last_e8.get("USDT"))
-                for (_, symbol), (venue, quote) in self._quotes.items()
-                if symbol == asset
-            ]
-            usable = [quote for quote in quotes if quote is not None]
-            index = index_of(usable, now_ms=now_ms, last_e8=last_e8.get(asset))
-            if index is not None:
-                agreed[asset] = index
-        return agreed
+            for venue in self._venues:
+                # Until it answers, it is shown for everything: what it lists is not known.
+                silent = {
+                    symbol: unheard(venue) for symbol in self._listed if symbol != venue.quote
+                }
+                self._spot[venue.called] = silent
+                self._perps[venue.called] = {}
+                self._tasks.append(asyncio.create_task(self._follow(venue)))
+        return Quotes(spot=_by_asset(self._spot), perps=_by_asset(self._perps))
 
     async def close(self) -> None:
         """Stop asking."""
@@ -80,67 +63,101 @@ class VenueSource:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _follow(self, venue: Venue) -> None:
-        import ccxt.async_support as ccxt  # noqa: PLC0415 - heavy, and needed for FEED=ccxt only
-
-        exchange = getattr(ccxt, venue.name)({"timeout": REQUEST_TIMEOUT_MS})
-        # Decimal text instead of floats.
-        exchange.number = str
+        exchange = None
+        asks = [(venue.called, self._ask_spot)]
+        if venue.perp:
+            asks.append((f"{venue.called} (perpetuals)", self._ask_perps))
         try:
             while True:
-                await self._poll(exchange, venue, ccxt.BaseError)
+                for subject, ask in asks:
+                    try:
+                        exchange = exchange or self._connect(venue)
+                        async with asyncio.timeout(ROUND_SECONDS):
+                            await ask(exchange, venue)
+                    # Whatever an outside library makes of whatever an outside venue says: the venue
+                    # is left out, and asked again.
+                    except Exception as error:  # noqa: BLE001
+                        self._say_silence(subject, error)
+                    else:
+                        self._say_answer(subject)
                 await asyncio.sleep(POLL_SECONDS)
         finally:
-            await exchange.close()
+            if exchange is not None:
+                await exchange.close()
 
-    async def _poll(self, exchange: Any, venue: Venue, failure: type[Exception]) -> None:
-        symbols = [f"{asset}/{venue.quote}" for asset in self._assets if asset != venue.quote]
-        try:
-            await exchange.load_markets()
-            listed = [symbol for symbol in symbols if symbol in exchange.markets]
-            tickers = await exchange.fetch_tickers(listed)
-        except (failure, OSError, TimeoutError, *MALFORMED) as error:
-            if venue.name not in self._silent:
-                self._silent.add(venue.name)
-                self._say_silence(venue, error)
-            return
-        self._heard = True
-        if venue.name in self._silent:
-            self._silent.discard(venue.name)
-            log.info("%s answers again.", venue.name)
-        for symbol, ticker in tickers.items():
-            quote = read_ticker(venue.name, ticker, now_ms=time.time_ns() // 1_000_000)
-            if quote is not None:
-                self._quotes[venue.name, symbol.split("/")[0]] = (venue, quote)
+    async def _ask_spot(self, exchange: Any, venue: Venue) -> None:
+        await exchange.load_markets()
+        found = await _ask(exchange, venue, self._listed, end=venue.quote)
+        known = self._spot[venue.called]
+        known.update(found)
+        # What it has never told and does not list is not silent, but no source at all.
+        for symbol in set(known) - set(found):
+            if f"{symbol}/{venue.quote}" not in exchange.markets:
+                del known[symbol]
 
-    def _say_silence(self, venue: Venue, error: Exception) -> None:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        if len(self._silent) == len(self._venues):
-            log.warning("No venue answers (%s): the last prices hold until one does.", reason)
-        elif self._heard:
-            log.warning("%s does not answer (%s); it is left out.", venue.name, reason)
+    async def _ask_perps(self, exchange: Any, venue: Venue) -> None:
+        await exchange.load_markets()
+        found = await _ask(exchange, venue, self._listed, end=venue.perp)
+        self._perps[venue.called].update(found)
 
+    def _say_silence(self, subject: str, error: Exception) -> None:
+        if subject not in self._silent:
+            self._silent.add(subject)
+            words = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            log.warning("%s does not answer (%s); it is left out.", subject, words)
 
-def read_ticker(venue: str, ticker: Mapping[str, Any], *, now_ms: int) -> Quote | None:
-    """Return a ccxt ticker as a Quote, or None if a price in it is missing or none at all."""
-    bid, ask = price_e8(ticker.get("bid")), price_e8(ticker.get("ask"))
-    last = price_e8(ticker.get("last"))
-    if bid is None or ask is None or last is None:
-        return None
-    # The venue's own time, where it tells it: an old answer from a cache must not look fresh.
-    at_ms = ticker.get("timestamp")
-    read_ms = min(now_ms, at_ms) if isinstance(at_ms, int) else now_ms
-    return Quote(venue=venue, bid_e8=bid, ask_e8=ask, last_e8=last, at_ms=read_ms)
+    def _say_answer(self, subject: str) -> None:
+        if subject in self._silent:
+            self._silent.discard(subject)
+            log.info("%s answers again.", subject)
 
 
-def in_dollars(quote: Quote, currency: str, usdt_e8: int | None) -> Quote | None:
-    """Return the quote in USD: as it is, or times the price of USDT, or None if that is unknown."""
-    if currency == "USD":
-        return quote
-    if usdt_e8 is None:
-        return None
-    return msgspec.structs.replace(
-        quote,
-        bid_e8=quote.bid_e8 * usdt_e8 // 10**8,
-        ask_e8=quote.ask_e8 * usdt_e8 // 10**8,
-        last_e8=quote.last_e8 * usdt_e8 // 10**8,
-    )
+def through_ccxt(venue: Venue) -> Any:
+    """Return ccxt's client of a venue, which reads numbers as text."""
+    import ccxt.async_support as ccxt  # noqa: PLC0415 - heavy, and needed for FEED=ccxt only
+
+    exchange = getattr(ccxt, venue.name)({"timeout": REQUEST_TIMEOUT_MS})
+    # Decimal text instead of floats.
+    exchange.number = str
+    if venue.url:
+        exchange.urls["api"] = dict.fromkeys(exchange.urls["api"], venue.url)
+    return exchange
+
+
+async def _ask(exchange: Any, venue: Venue, listed: Sequence[str], *, end: str) -> dict[str, Quote]:
+    """Return the quotes of the assets against `end`: "USD", or "USDT:USDT" for perpetuals."""
+    currency = end.split(":", maxsplit=1)[0]
+    names = {f"{symbol}/{end}": symbol for symbol in listed if symbol != currency}
+    wanted = [name for name in names if name in exchange.markets]
+    if not wanted:
+        return {}
+    tickers = await exchange.fetch_tickers(wanted)
+    told = {}
+    for name in wanted:
+        words = tickers.get(name)
+        if venue.books:
+            words = _of_book(await exchange.fetch_order_book(name, BOOK_LEVELS), words)
+        if words is not None:
+            heard_ms = time.time_ns() // 1_000_000
+            told[names[name]] = read_quote(words, venue=venue, heard_ms=heard_ms, currency=currency)
+    return told
+
+
+def _of_book(book: Mapping[str, Any], ticker: Mapping[str, Any] | None) -> dict[str, object]:
+    """Return the top of a book; a market without a last trade has its bid for that.
+
+    Numbers are text here, so that the order in which ccxt has sorted them is not that of prices.
+    A book tells when it changed last, not how old the answer is: what counts is that it was told.
+    """
+    bid = max((price_e8(level[0]) for level in book["bids"]), default=0)
+    ask = min((price_e8(level[0]) for level in book["asks"]), default=0)
+    told = {side: format_decimal(price, 8) for side, price in (("bid", bid), ("ask", ask))}
+    return {**told, "last": told["bid"] if ticker is None else ticker.get("last")}
+
+
+def _by_asset(venues: Mapping[str, Mapping[str, Quote]]) -> dict[str, list[Quote]]:
+    assets: dict[str, list[Quote]] = {}
+    for quotes in venues.values():
+        for symbol, quote in quotes.items():
+            assets.setdefault(symbol, []).append(quote)
+    return assets

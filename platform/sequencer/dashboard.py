@@ -13,6 +13,7 @@ from accounts.jobs import job_states
 from gateway.decimals import format_decimal
 from lending.models import Pool
 from sequencer.models import JournalEntry, Leader
+from trading.price_records import states_now
 
 NANOSECONDS = 10**9
 PERCENT_DECIMALS = 7
@@ -79,7 +80,8 @@ def add_figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
         return context
     proofs = cache.get_or_set("console:proof", ledger_proof, PROOF_SECONDS)
     figures = {"progress": progress(), "pools": pools_by_use(), "jobs": job_states()}
-    return context | figures | {"proofs": proofs}
+    prices, age = states_now()
+    return context | figures | {"proofs": proofs, "prices": prices, "prices_age": age}
 
 
 def progress() -> Progress | None:

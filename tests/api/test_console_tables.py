@@ -43,6 +43,7 @@ from engine.pools import HOUR_NS
 from engine.units import AccountId
 from engine.vocabulary import Side
 from gateway.client import submit
+from gateway.explained import Explanation
 from gateway.period import Round
 from lending.models import DebtWriteOff, InterestHour, InterestPayment
 from sequencer.dashboard import ledger_proof
@@ -53,6 +54,8 @@ from tests.api.test_rest_accounts import OUT, WITHDRAWAL
 from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
 from trading import candles
 from trading.models import Market, PositionInterest, StatementClose
+from trading.price_models import PriceHalt
+from trading.price_records import PriceRecords
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
 # These belong to the console of users (tests of compliance and accounts).
@@ -131,6 +134,8 @@ def _write_rare_rows(trader: Trader) -> None:
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}
     )
     assert candles.make_hours(hour + timedelta(hours=3)) > 0
+    PriceRecords().keep([Explanation(second=1, sequence=1, assets={})])
+    PriceHalt.objects.create(symbol="BTC", since=hour)
     with job_run("auto-lend") as run:
         run.fell_short("one of two")
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE

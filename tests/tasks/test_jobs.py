@@ -40,7 +40,7 @@ from sequencer.models import JournalEntry
 from sequencer.tasks import find_orphans, write_snapshot, write_snapshot_under_load
 from trading import tasks
 from trading.models import Position, Settlement
-from trading.tasks import auto_realize, close_statements, make_hours
+from trading.tasks import auto_realize, close_statements, forget_prices, make_hours
 
 pytestmark = pytest.mark.django_db
 ALICE, BOB, CAROL = AccountId(11), AccountId(12), AccountId(13)
@@ -279,6 +279,7 @@ def test_every_job_writes_down_how_it_went(
         "close-statements": close_statements,
         "thin-rates": thin_rates,
         "make-hours": make_hours,
+        "forget-prices": forget_prices,
         "write-snapshot": write_snapshot,
         "write-snapshot-under-load": write_snapshot_under_load,
         "ensure-accounts-open": ensure_accounts_open_task,
