@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0011_hours_of_candles'),
+        ('trading', '0012_prices'),
     ]
 
     operations = [
