@@ -6,7 +6,7 @@ a replay does the same things at the same places.
 
 from collections.abc import Callable
 
-from engine import rfq, strategies, triggers
+from engine import auctions, breakers, price_states, rfq, strategies, triggers
 from engine.answers import Events
 from engine.commands import AdvanceTime
 from engine.events import TimeAdvanced
@@ -21,6 +21,9 @@ RUNNERS: dict[Work, Callable[[State, int], None]] = {
     Work.TRIGGER: triggers.fire,
     Work.STRATEGY: strategies.place_slice,
     Work.RFQ: rfq.end_what_is_over,
+    Work.BREAKER: breakers.release,
+    Work.AUCTION: auctions.end_auction,
+    Work.PRICE_AGE: price_states.grow_old,
 }
 
 

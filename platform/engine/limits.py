@@ -13,7 +13,7 @@ from engine.commands import PlaceOrder
 from engine.copies import Supposed, suppose
 from engine.cover import perp_refusal, spot_refusal, uncount
 from engine.events import CommandRejected
-from engine.intake import impact_price, intake_refusal, lots_bound
+from engine.intake import impact_price, intake_refusal, lots_bound, reach_of
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
 from engine.orders import order_of
@@ -134,7 +134,10 @@ class _Trial:
         self._order = order
         self._rests = order.terms.type is LIMIT
         crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
-        self._ladder = Ladder(self._state, listed, order) if crosses or not self._rests else None
+        takes = (crosses and not listed.auction_ns) or not self._rests
+        if takes and self._rests:
+            order.reach = reach_of(self._state, listed, order)
+        self._ladder = Ladder(self._state, listed, order) if takes else None
 
     def largest(self) -> int:
         """Return the largest number of lots that is accepted, 0 if none is."""

@@ -11,6 +11,10 @@ class Work(StrEnum):
     TRIGGER = "Trigger"
     STRATEGY = "Strategy"
     RFQ = "Rfq"
+    # The end of what a breaker has ordered, of an auction; an index that may have grown old.
+    BREAKER = "Breaker"
+    AUCTION = "Auction"
+    PRICE_AGE = "PriceAge"
 
 
 class Due(NamedTuple):

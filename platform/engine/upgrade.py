@@ -107,17 +107,29 @@ def _opened(amounts: list[Any]) -> int:
 
 
 def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 3 as version 4: every index is trusted, and each mark is it."""
+    """Return a snapshot of version 3 as version 4.
+
+    Every index is trusted, and each mark is it. Staff alone have said what a market accepts; no
+    account has a position limit of its own.
+    """
     samples = {item[0]["symbol"]: item[5] for item in content["assets"]}
     return {
         **content,
         "version": 4,
         "assets": [[*item, "Ok"] for item in content["assets"]],
-        "markets": [
-            [*item, None if item[4] is None else _mark(samples[item[0]["base"]])]
-            for item in content["markets"]
+        "markets": [_market_from_3(item, samples) for item in content["markets"]],
+        "accounts": [
+            [account_id, owner, [*settings, MAX_ATOMS], *rest]
+            for account_id, owner, settings, *rest in content["accounts"]
         ],
     }
+
+
+def _market_from_3(item: list[Any], samples: dict[str, list[Any]]) -> list[Any]:
+    spec, per_tick, ordered, *rest = item
+    mark = None if item[4] is None else _mark(samples[spec["base"]])
+    orders = [ordered, ["Open", 0, 0], False, 0]
+    return [spec, per_tick, [ordered, "Staff"], *rest, mark, orders]
 
 
 def _mark(samples: list[Any]) -> list[Any]:
