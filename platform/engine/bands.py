@@ -13,7 +13,7 @@ Lowest prices are rounded up to a tick and highest down: never beyond the band.
 
 from engine.catalog import MarketState
 from engine.state import ListedMarket, State
-from engine.units import PPB, div_ceil
+from engine.units import PPB, AccountId, div_ceil
 from engine.vocabulary import BID, Side
 
 
@@ -66,24 +66,44 @@ def active_ticks(listed: ListedMarket) -> int:
     return last if last < ask else ask
 
 
-def worst_for_taker(state: State, listed: ListedMarket, side: Side) -> int | None:
-    """Return the worst price in ticks that a taker may get now; None on an empty side."""
-    market, book = listed.market, listed.book
+def worst_for_taker(
+    state: State, listed: ListedMarket, side: Side, *, skips: AccountId | None = None
+) -> int | None:
+    """Return the worst price in ticks that a taker may get now; None on an empty side.
+
+    `skips` is the owner whose orders the taker passes over.
+    """
+    market, is_bid = listed.market, side is BID
+    if skips is None:
+        # As best_opposite does; written out, for each order that takes asks.
+        keys = listed.book.asks.keys if is_bid else listed.book.bids.keys
+        best = (-keys[-1] if is_bid else keys[-1]) if keys else None
+    else:
+        best = best_opposite(listed, side, skips=skips)
+    if best is None:
+        return None
     if listed.taker_version != state.price_version:
         listed.taker_band = find_taker_band(state, listed)
         listed.taker_version = state.price_version
     lowest, highest = listed.taker_band
-    if side is BID:
-        keys = book.asks.keys
-        if not keys:
-            return None
-        price = -keys[-1] * market.max_impact_ppb // PPB
+    if is_bid:
+        price = best * market.max_impact_ppb // PPB
         return price if price < highest else highest
-    keys = book.bids.keys
+    price = -(-best * market.min_impact_ppb // PPB)
+    return price if price > lowest else lowest
+
+
+def best_opposite(listed: ListedMarket, side: Side, *, skips: AccountId | None) -> int | None:
+    """Return the best price in ticks that a taker meets, an own one if there is no other."""
+    opposite = listed.book.asks if side is BID else listed.book.bids
+    if skips is not None:
+        for level in opposite.from_best():
+            if any(order.owner != skips for order in level):
+                return level.price
+    keys = opposite.keys
     if not keys:
         return None
-    price = -(-keys[-1] * market.min_impact_ppb // PPB)
-    return price if price > lowest else lowest
+    return -keys[-1] if side is BID else keys[-1]
 
 
 def find_taker_band(state: State, listed: ListedMarket) -> tuple[int, int]:

@@ -1,14 +1,14 @@
 """What an order must be: the checks that need no money, and the worst price it may get."""
 
 from engine.answers import Events, rejected
-from engine.bands import limit_band, worst_for_taker
+from engine.bands import best_opposite, limit_band, worst_for_taker
 from engine.book import Order
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import MAX_ATOMS, PPB
-from engine.vocabulary import BID, GTC, LIMIT, OrderType, Side
+from engine.units import MAX_ATOMS, PPB, AccountId
+from engine.vocabulary import BID, GTC, LIMIT, REJECT_MAKER, OrderType, Side
 
 # One account's live orders; it bounds memory and the length of a cancel-all.
 MAX_OPEN_ORDERS = 5_000
@@ -187,33 +187,39 @@ def account_refusal(account: Account, command: PlaceOrder) -> Events:
 
 
 def market_price(
-    state: State, listed: ListedMarket, command: PlaceOrder
+    state: State, listed: ListedMarket, command: PlaceOrder, *, owner: AccountId
 ) -> tuple[int, bool] | None:
     """Return the worst price in ticks of a market order, and whether its own tolerance sets it.
 
     None if it meets an empty side. A market order is an immediate limit order at the edge of the
-    impact and price bands, or of its slippage tolerance if that is nearer.
+    takers' and the price band, or of its slippage tolerance if that is nearer.
     """
-    price = impact_price(state, listed, command.side)
+    skips = owner if command.self_trade_prevention is REJECT_MAKER else None
+    price = impact_price(state, listed, command.side, skips=skips)
     conditions = command.conditions
     if price is None or conditions is None or conditions.slippage is None:
         return None if price is None else (price, False)
     is_bid, slippage = command.side is BID, conditions.slippage
-    best = listed.book.side(not is_bid).best()
+    best = best_opposite(listed, command.side, skips=skips)
     assert best is not None, "impact_price has found it"
     if slippage.ticks is not None:
         away = slippage.ticks
     else:
         assert slippage.ppb is not None, "checked by slippage_refusal"
-        away = best.price * slippage.ppb // PPB
-    nearest = best.price + away if is_bid else max(1, best.price - away)
+        away = best * slippage.ppb // PPB
+    nearest = best + away if is_bid else max(1, best - away)
     slips = nearest < price if is_bid else nearest > price
     return (nearest, True) if slips else (price, False)
 
 
-def impact_price(state: State, listed: ListedMarket, side: Side) -> int | None:
-    """Return the worst price in ticks of a market order placed now; None on an empty side."""
-    price, band = worst_for_taker(state, listed, side), limit_band(state, listed)
+def impact_price(
+    state: State, listed: ListedMarket, side: Side, *, skips: AccountId | None = None
+) -> int | None:
+    """Return the worst price in ticks of a market order placed now; None on an empty side.
+
+    `skips` is the owner whose orders it passes over.
+    """
+    price, band = worst_for_taker(state, listed, side, skips=skips), limit_band(state, listed)
     if price is None or band is None:
         return price
     return min(price, band[1]) if side is BID else max(price, band[0])
@@ -221,7 +227,9 @@ def impact_price(state: State, listed: ListedMarket, side: Side) -> int | None:
 
 def reach_of(state: State, listed: ListedMarket, order: Order) -> int:
     """Return the worst price at which an order may take now: its own, unless a band is nearer."""
-    price, worst = order.price, worst_for_taker(state, listed, order.terms.side)
+    price, terms = order.price, order.terms
+    skips = order.owner if terms.self_trade_prevention is REJECT_MAKER else None
+    worst = worst_for_taker(state, listed, terms.side, skips=skips)
     if worst is None:
         return price
     if order.is_bid:

@@ -105,7 +105,7 @@ def _bounded_order(
     """Return the order with the worst price it may get and its lots, or the answer without one."""
     price, lots, slips = command.price_ticks, command.lots, False
     if price is None:
-        found = market_price(state, listed, command)
+        found = market_price(state, listed, command, owner=account.owner)
         if found is None:
             order = order_of(state, account, command, price=0, lots=0, origin=origin)
             return _expired_at_once(state, order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
