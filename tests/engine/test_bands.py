@@ -17,8 +17,8 @@ from tests.engine.listings import BTC_PERP, SOL_PERP, SOL_USDC
 from tests.engine.test_vectors import VECTORS, scaled
 
 SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
-WIDE = {"max_impact_ppb": 2 * PPB, "min_impact_ppb": PPB // 2}
-TYPES = {
+WIDE: dict[str, Any] = {"max_impact_ppb": 2 * PPB, "min_impact_ppb": PPB // 2}
+TYPES: dict[str, dict[str, Any]] = {
     "market": {"type": v.OrderType.MARKET, "price_ticks": None},
     "ioc": {"time_in_force": v.IOC},
     "fok": {"time_in_force": v.FOK},
@@ -346,8 +346,9 @@ def test_update_market_refuses_what_makes_no_sense(changes: dict[str, Any]) -> N
 
 def test_a_spot_market_has_no_premium_and_no_positions() -> None:
     exchange = funded()
+    changes: dict[str, Any]
     for changes in ({"premium_tolerance_ppb": 10**7}, {"position_limit_micros": 1}):
-        command = c.UpdateMarket(market=replace(SOL_USDC, **changes))  # type: ignore[arg-type]
+        command = c.UpdateMarket(market=replace(SOL_USDC, **changes))
         assert exchange.refuse(command) is Reject.INVALID_PARAMETER
     unknown = c.UpdateMarket(market=replace(SOL_USDC, symbol="XRP_USDC"))
     assert exchange.refuse(unknown) is Reject.UNKNOWN_MARKET
