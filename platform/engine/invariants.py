@@ -127,6 +127,7 @@ def check_markets(state: State) -> None:
     for symbol, listed in state.markets.items():
         if market_states.is_crossed(listed):
             assert listed.auction_ns or listed.state in market_states.SHUT, f"{symbol} is crossed"
+            check_owners_apart(listed)
         for side in (listed.book.bids, listed.book.asks):
             for level in side.from_best():
                 lots = sum(order.lots_open for order in level)
@@ -148,6 +149,18 @@ def check_markets(state: State) -> None:
         owed = clearing.settled - clearing.dust - clearing.interest
         # Each position's profit is rounded down by less than one atom.
         assert owed - len(positions) <= total <= owed, f"{symbol} profit {total} of {owed}"
+
+
+def check_owners_apart(listed: ListedMarket) -> None:
+    """No two orders of one owner cross while they are collected for an auction."""
+    asked: dict[int, int] = {}
+    for level in listed.book.asks.from_best():
+        for order in level:
+            asked.setdefault(order.owner, order.price)
+    for level in listed.book.bids.from_best():
+        for order in level:
+            least = asked.get(order.owner, MAX_ATOMS)
+            assert order.price < least, f"{listed.market.symbol}: {order.owner} meets itself"
 
 
 def check_market_state(state: State, listed: ListedMarket) -> None:
