@@ -42,8 +42,10 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         *_CUSTOMERS,
         *_RULES,
         ("trading", "market", "set_market_state"),
+        ("trading", "market", "update_market"),
         ("lending", "pool", "set_pool_state"),
         ("accounts", "accountsettings", "set_borrow_limit"),
+        ("accounts", "accountsettings", "set_position_limit"),
     ],
     "treasury": [
         _READ,

@@ -157,7 +157,8 @@ def account_limits(account_id: int) -> AccountLimits:
     fractions = [asset.borrow_imf.base_ppb for asset in state.assets.values() if asset.lendable]
     borrow = equity * PPB // min(fractions) if fractions else 0
     borrow = min(borrow, account.borrow_limit_micros)
-    return AccountLimits(borrow=_usd(borrow), position=_usd(equity * account.leverage_limit))
+    position = min(equity * account.leverage_limit, account.position_limit_micros)
+    return AccountLimits(borrow=_usd(borrow), position=_usd(position))
 
 
 def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[PositionRow]:
@@ -189,6 +190,7 @@ def _account(account_id: int) -> Account:
     account.auto_lend = settings.auto_lend
     account.leverage_limit = settings.leverage_limit
     account.borrow_limit_micros = settings.borrow_limit_micros
+    account.position_limit_micros = settings.position_limit_micros
     terms = lend_terms(account_id)
     for row in Balance.objects.filter(account_id=account_id).order_by("asset"):
         holding = account.holding(row.asset)
@@ -272,7 +274,7 @@ def _exposure(initial: Health) -> int:
 def _collateral(state: State, account: Account) -> list[CollateralRow]:
     rows = []
     for symbol, holding in account.holdings.items():
-        pool, index = state.pools[symbol], state.prices[symbol].index_e8
+        pool, index = state.pools[symbol], state.prices[symbol].now_e8
         asset, owned = pool.asset, _owned(state, account, symbol)
         if not owned:
             continue
@@ -344,10 +346,10 @@ def liquidation_price(state: State, account: Account, asset: str, *, falls: bool
         falls: whether the price is looked for below that of now, or above.
     """
     price = state.prices[asset]
-    mark = price.index_e8
+    mark = price.now_e8
 
     def sound(mark_e8: int) -> bool:
-        price.index_e8 = mark_e8
+        price.now_e8 = mark_e8
         now = health(state, account, MarginType.MAINTENANCE)
         return now.equity >= now.margin
 
@@ -363,7 +365,7 @@ def liquidation_price(state: State, account: Account, asset: str, *, falls: bool
             safe, far = (middle, far) if sound(middle) else (safe, middle)
         return format_decimal(far, PRICE_DECIMALS)
     finally:
-        price.index_e8 = mark
+        price.now_e8 = mark
 
 
 def _fraction(margin: int, exposure: int, otherwise_ppb: int) -> str:

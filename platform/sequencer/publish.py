@@ -13,6 +13,7 @@ from engine.events import (
     BorrowLendMoved,
     MarketListed,
     MarketStateChanged,
+    MarketUpdated,
     PositionChanged,
     PricesUpdated,
 )
@@ -49,6 +50,7 @@ _PUBLIC: Final = frozenset(
         BookChanged,
         MarketListed,
         MarketStateChanged,
+        MarketUpdated,
         PricesUpdated,
         RfqAnnounced,
         TradeExecuted,
@@ -170,9 +172,7 @@ def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:
         at_ns=state.at_ns,
         assets=tuple(AssetListed(asset=asset) for asset in state.assets.values()),
         markets=tuple(_market_snapshot(engine, listed) for listed in state.markets.values()),
-        index_e8={
-            symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8
-        },
+        index_e8={symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8},
     )
 
 

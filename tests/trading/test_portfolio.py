@@ -60,7 +60,7 @@ def test_at_the_liquidation_price_maintenance_is_just_missed(
     step = 1 if side is Side.BID else -1
 
     def sound(mark_e8: int) -> bool:
-        index.index_e8 = mark_e8
+        index.now_e8 = mark_e8
         now = health(state, account, MarginType.MAINTENANCE)
         return now.equity >= now.margin
 
