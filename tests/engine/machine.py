@@ -758,14 +758,14 @@ class ExchangeMachine(RuleBasedStateMachine):
             min_size=2,
             max_size=6,
         ),
-        ends=st.booleans(),
+        then=st.sampled_from(["end", "end", "restart", "go on"]),
     )
     def open_by_auction(
         self,
         market: str,
         changes: dict[str, Any],
         orders: list[tuple[AccountId, v.Side, int, int, v.SelfTradePrevention]],
-        ends: bool,
+        then: str,
     ) -> None:
         self.do(c.UpdateMarket(market=replace(LISTED[market], **changes)))
         for state in (MarketState.CLOSED, MarketState.OPEN):
@@ -782,8 +782,10 @@ class ExchangeMachine(RuleBasedStateMachine):
                     auto_borrow=size % 2 == 0,
                 )
             )
-        if ends:
+        if then == "end":
             self._advance(1)
+        elif then == "restart":
+            self.restart()
 
     @rule()
     def restart(self) -> None:
