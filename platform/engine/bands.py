@@ -22,20 +22,26 @@ def limit_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
 
     It is found once for each active price.
     """
-    active = active_ticks(listed)
-    if active:
-        if listed.band_key != active:
-            market = listed.market
-            listed.band = (
-                -(-active * market.min_multiplier_ppb // PPB),
-                active * market.max_multiplier_ppb // PPB,
-            )
-            listed.band_key = active
-        return listed.band
+    book = listed.book
+    bids, asks = book.bids.keys, book.asks.keys
+    if bids and asks and not listed.auction_ns:
+        # As active_ticks does; written out, for each order asks.
+        bid, ask, last = bids[-1], -asks[-1], book.last_price
+        active = bid if last is None or last <= bid else last if last < ask else ask
+        if bid < ask:
+            if listed.band_key != active:
+                listed.band, listed.band_key = _active_band(listed, active), active
+            return listed.band
     reference = state.reference_e8(listed)
     if listed.band_key != -reference or not reference:
         listed.band, listed.band_key = _reference_band(listed, reference), -reference
     return listed.band
+
+
+def _active_band(listed: ListedMarket, active: int) -> tuple[int, int]:
+    market = listed.market
+    lowest = -(-active * market.min_multiplier_ppb // PPB)
+    return lowest, active * market.max_multiplier_ppb // PPB
 
 
 def _reference_band(listed: ListedMarket, reference_e8: int) -> tuple[int, int] | None:

@@ -40,7 +40,8 @@ def perp_refusal(
         return ()
     refusal: Events = ()
     if listed.is_limited or account.position_limit_micros < MAX_ATOMS:
-        refusal = _limit_refusal(state, account, listed, position, order)
+        lots = resting if taken is None else taken.lots + resting
+        refusal = _limit_refusal(state, account, listed, position, is_bid=order.is_bid, lots=lots)
     if not refusal:
         refusal = _margin_refusal(state, account, position, order, taken=taken, resting=resting)
     if refusal and is_new:
@@ -87,7 +88,13 @@ def forget_position(account: Account, listed: ListedMarket, position: Position) 
 
 
 def _limit_refusal(
-    state: State, account: Account, listed: ListedMarket, position: Position, order: Order
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    position: Position,
+    *,
+    is_bid: bool,
+    lots: int,
 ) -> Events:
     """Refuse to open more than the market, the account or the certainty of the price allows.
 
@@ -96,11 +103,11 @@ def _limit_refusal(
     refusal = risk_refusal(state, listed)
     if refusal:
         return refusal
-    lots = position.lots if order.is_bid else -position.lots
-    side = position.bids if order.is_bid else position.asks
-    largest = lots + side.lots + order.lots_open
+    held = position.lots if is_bid else -position.lots
+    side = position.bids if is_bid else position.asks
+    largest = held + side.lots + lots
     limit = listed.market.open_interest_limit_lots
-    if limit is not None and listed.perp_clearing().long_lots + largest - max(lots, 0) > limit:
+    if limit is not None and listed.perp_clearing().long_lots + largest - max(held, 0) > limit:
         return rejected(
             Reject.OPEN_INTEREST_LIMIT,
             "the market's open interest is at its limit; reduce the size",

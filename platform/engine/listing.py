@@ -70,7 +70,7 @@ def list_market(state: State, command: ListMarket) -> Events:
     if wrong is not None:
         return rejected(Reject.INVALID_PARAMETER, wrong)
     state.list_market(market, per_tick)
-    market_states.find(state, state.markets[market.symbol])
+    market_states.settle(state, state.markets[market.symbol])
     return (MarketListed(market=market, quote_atoms_per_tick=per_tick),)
 
 

@@ -10,10 +10,12 @@ from engine import commands as c
 from engine import vocabulary as v
 from engine.catalog import Band, Market, MarketState
 from engine.invariants import check
+from engine.questions import MaxOrder
 from engine.rejects import ExpiryReason, Reject
 from engine.units import MAX_ATOMS, PPB, AccountId
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, Exchange, limit
 from tests.engine.listings import BTC_PERP, SOL_PERP, SOL_USDC
+from tests.engine.test_limits import check_order
 from tests.engine.test_vectors import VECTORS, scaled
 
 SPOT, PERP = "SOL_USDC", "SOL_USDC_PERP"
@@ -254,6 +256,28 @@ def test_open_interest_counts_what_an_order_opens(
         else:
             assert exchange.refuse(order) is Reject.OPEN_INTEREST_LIMIT
         assert exchange.engine.state.markets[PERP].perp_clearing().long_lots <= 1_000
+
+
+def test_the_largest_order_knows_both_limits() -> None:
+    exchange = limited(position_limit_micros=500 * 10**6)
+    for account, side, lots in (
+        (CAROL, BID, 500),
+        (ALICE, BID, 100),
+        (ALICE, ASK, 900),
+        (BOB, BID, 900),
+    ):
+        price = 10_000
+        question = MaxOrder(account=account, market=PERP, side=side, price_ticks=price)
+        assert check_order(exchange, question) == lots
+    exchange.accept(c.UpdateAccount(account=CAROL, position_limit_micros=10**12))
+    question = MaxOrder(account=CAROL, market=PERP, side=BID, price_ticks=10_000)
+    assert check_order(exchange, question) == 600
+    # Beyond a band nothing comes to rest, so that any quantity is taken.
+    exchange.accept(c.UpdateMarket(market=replace(SOL_PERP, max_impact_ppb=PPB)))
+    for price in (10_000, 10_100):
+        exchange.limit(BOB, ASK, 10, price, PERP)
+    question = MaxOrder(account=CAROL, market=PERP, side=BID, price_ticks=10_100)
+    assert check_order(exchange, question) == SOL_PERP.max_lots
 
 
 def test_makers_and_quotes_count_too() -> None:

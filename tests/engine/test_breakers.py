@@ -207,6 +207,14 @@ def test_prices_order_what_their_markets_accept(
     assert told(states(exchange, **{asset: PriceState.OK})) == [(OPEN, StateReason.STAFF, None)]
 
 
+def test_a_market_is_listed_as_its_prices_allow() -> None:
+    exchange = exchange_with_book()
+    states(exchange, SOL=PriceState.DEGRADED)
+    listed = exchange.apply(c.ListMarket(market=replace(SOL_USDC, symbol="SOL2_USDC")))
+    assert told(listed, "SOL2_USDC") == [(LIMIT_ONLY, StateReason.PRICES, None)]
+    check(exchange.engine.state)
+
+
 def test_the_strictest_order_holds_and_each_is_lifted_by_itself() -> None:
     exchange = exchange_with_book()
     exchange.accept(c.CancelAllOrders(account=BOB))

@@ -187,7 +187,7 @@ def a_limit_order_walks_through_every_band(patch: Patch) -> None:
 
 
 def open_interest_has_no_limit(patch: Patch) -> None:
-    patch.setattr(cover, "_limit_refusal", lambda *args: ())
+    patch.setattr(cover, "_limit_refusal", lambda *args, **more: ())
 
 
 def a_breaker_is_never_lifted(patch: Patch) -> None:
