@@ -98,6 +98,23 @@ def limit_borrows(
     return f"Account {row.account_id} may owe {format_decimal(limit, MICROS_DECIMALS)} USD now."
 
 
+@audited_action(
+    permission="accounts.set_position_limit",
+    description="Limit what the account may hold in each perpetual",
+    asks='The most in USD at the mark, such as 50000, or "none" for what each market allows',
+)
+def limit_positions(
+    request: HttpRequest, row: AccountSettings, reason: str, record: AuditRecord
+) -> str:
+    """Set the most that an account may hold in one market; what it holds already stays."""
+    limit = _limit_micros(record.details["answer"])
+    account = AccountId(row.account_id)
+    submit_act(UpdateAccount(account=account, position_limit_micros=limit), record)
+    if limit == MAX_ATOMS:
+        return f"Account {row.account_id} may hold what each market allows now."
+    return f"Account {row.account_id} may hold {format_decimal(limit, MICROS_DECIMALS)} USD now."
+
+
 def _limit_micros(answer: str) -> int:
     if answer.lower() == "none":
         return MAX_ATOMS
@@ -117,15 +134,24 @@ class AccountSettingsAdmin(LargeTableAdmin):
     list_display = (
         *("account_id", "owner_id", "auto_lend", "auto_repay_borrows"),
         *("auto_borrow_settlements", "auto_realize_pnl", "leverage_limit", "borrow_limit"),
+        "position_limit",
     )
     search_fields = ("=account_id", "=owner_id")
-    actions = (limit_borrows,)
+    actions = (limit_borrows, limit_positions)
 
     @admin.display(description="borrow limit in USD", ordering="borrow_limit_micros")
     def borrow_limit(self, row: AccountSettings) -> str:
         """Show the limit, or a dash where there is none."""
-        limit = row.borrow_limit_micros
-        return format_decimal(limit, MICROS_DECIMALS) if limit < MAX_ATOMS else "-"
+        return _limit_text(row.borrow_limit_micros)
+
+    @admin.display(description="position limit in USD", ordering="position_limit_micros")
+    def position_limit(self, row: AccountSettings) -> str:
+        """Show the limit, or a dash where the market's holds."""
+        return _limit_text(row.position_limit_micros)
+
+
+def _limit_text(micros: int) -> str:
+    return format_decimal(micros, MICROS_DECIMALS) if micros < MAX_ATOMS else "-"
 
 
 @admin.register(Deposit)

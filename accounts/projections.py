@@ -29,6 +29,7 @@ SETTINGS = Table(
         "auto_realize_pnl",
         "leverage_limit",
         "borrow_limit_micros",
+        "position_limit_micros",
     ),
     key=("account_id",),
     keep=("owner_id",),
@@ -97,6 +98,7 @@ def _put_settings(rows: Rows, account: Account | events.AccountUpdated, owner: i
             account.auto_realize_pnl,
             account.leverage_limit,
             account.borrow_limit_micros,
+            account.position_limit_micros,
         ),
     )
 

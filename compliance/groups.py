@@ -43,8 +43,10 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         *_RULES,
         ("trading", "market", "set_market_state"),
         ("trading", "asset", "halt_price"),
+        ("trading", "market", "update_market"),
         ("lending", "pool", "set_pool_state"),
         ("accounts", "accountsettings", "set_borrow_limit"),
+        ("accounts", "accountsettings", "set_position_limit"),
     ],
     "treasury": [
         _READ,

@@ -12,7 +12,8 @@ from compliance.models import AuditRecord
 from compliance.staff import ReadOnlyAdmin, audited_action, submit_act
 from compliance.tables import LargeTableAdmin
 from engine.catalog import MarketState
-from engine.commands import SetMarketState
+from engine.commands import SetMarketState, UpdateMarket
+from engine.events import MarketStateChanged
 from gateway.decimals import format_decimal
 from trading import admin_rfqs, admin_risk  # noqa: F401 -- register their tables
 from trading.admin_columns import fee, price, quantity, quote
@@ -24,6 +25,7 @@ from trading.models import (
     ClosedPosition,
     Fill,
     Market,
+    MarketStateChange,
     Order,
     Position,
     PositionInterest,
@@ -32,6 +34,7 @@ from trading.models import (
     Strategy,
     Trade,
 )
+from trading.parameters import changed_terms
 
 PRICE_DECIMALS = 8
 
@@ -57,7 +60,10 @@ class AssetAdmin(SpecAdmin):
 
 
 def _set_state(row: Market, record: AuditRecord, state: MarketState) -> str:
-    submit_act(SetMarketState(market=row.symbol, state=state), record)
+    told = submit_act(SetMarketState(market=row.symbol, state=state), record)
+    if isinstance(told, MarketStateChanged) and told.state is not state:
+        why = told.reason.value.lower()
+        return f"{row.symbol} is set to {state.value}; for its {why} it is {told.state.value} now."
     return f"{row.symbol} is {state.value} now."
 
 
@@ -91,16 +97,40 @@ def close_book(request: HttpRequest, row: Market, reason: str, record: AuditReco
     return _set_state(row, record, MarketState.CLOSED)
 
 
+@audited_action(
+    permission="trading.update_market",
+    description="Change parameters",
+    asks='What changes, as it stands under "terms", such as {"auction_ms": 30000}',
+)
+def update_market(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
+    """Change some of a market's parameters; the others stay."""
+    market = changed_terms(row.spec, record.details["answer"])
+    submit_act(UpdateMarket(market=market), record)
+    return f"{row.symbol} has its new parameters now."
+
+
 @admin.register(Market)
 class MarketAdmin(SpecAdmin):
-    """Listed markets."""
+    """Listed markets, what their books accept, and for whom they accept no more."""
 
-    list_display = ("symbol", "kind", "state", "base", "quote", "listed_at")
-    list_filter = ("kind", "state")
+    list_display = (
+        *("symbol", "kind", "state", "state_reason", "state_until"),
+        *("base", "quote", "listed_at"),
+    )
+    list_filter = ("kind", "state", "state_reason")
     fields = (*list_display, "quote_atoms_per_tick", "terms")
     readonly_fields = ("terms",)
     search_fields = ("=symbol",)
-    actions = (open_book, post_only, limit_only, cancel_only, close_book)
+    actions = (open_book, post_only, limit_only, cancel_only, close_book, update_market)
+
+
+@admin.register(MarketStateChange)
+class MarketStateChangeAdmin(LargeTableAdmin):
+    """What markets accepted over time: by staff, breakers, prices and auctions."""
+
+    list_display = ("id", "at", "market", "state", "reason", "until")
+    list_filter = ("market", "reason", "state")
+    search_fields = ("=market", "=sequence")
 
 
 @admin.register(PricePoint)

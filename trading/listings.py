@@ -8,8 +8,9 @@ import msgspec
 
 from accounts.assets import SqrtText, assets, ppb_text, sqrt_text
 from accounts.custody import TokenRow, token_rows
-from engine.catalog import Asset, Haircut, MarketState
+from engine.catalog import Asset, Haircut, MarketKind, MarketState
 from engine.catalog import Market as Listing
+from engine.units import PPB
 from trading.catalog import ListedMarket, listed_market
 from trading.models import Market
 
@@ -47,12 +48,18 @@ class MarketRow(NamedTuple):
     min_multiplier: str
     max_impact: str
     min_impact: str
+    mean_mark_band: dict[str, str] | None
+    mean_premium_band: dict[str, str] | None
+    max_update: str | None
+    min_update: str | None
     step_size: str
     min_quantity: str
     max_quantity: str
     imf: SqrtText | None
     mmf: SqrtText | None
     open_interest_limit: str | None
+    # How much of the account's position limit one position here may take; None: it has none.
+    position_limit_weight: str | None
     created_at: datetime
     visible: bool = True
 
@@ -134,14 +141,39 @@ def _market_row(listed: ListedMarket, created_at: datetime) -> MarketRow:
         min_multiplier=ppb_text(market.min_multiplier_ppb),
         max_impact=ppb_text(market.max_impact_ppb),
         min_impact=ppb_text(market.min_impact_ppb),
+        mean_mark_band=_mean_mark_band(market),
+        mean_premium_band=_mean_premium_band(market),
+        max_update=_update(market, 1),
+        min_update=_update(market, -1),
         step_size=listed.quantity_text(1),
         min_quantity=listed.quantity_text(market.min_lots),
         max_quantity=listed.quantity_text(market.max_lots),
         imf=sqrt_text(market.imf) if market.imf else None,
         mmf=sqrt_text(market.mmf) if market.mmf else None,
         open_interest_limit=None if limit is None else listed.quantity_text(limit),
+        position_limit_weight="1" if listed.is_perp else None,
         created_at=created_at,
     )
+
+
+def _mean_mark_band(market: Listing) -> dict[str, str] | None:
+    band = market.mean_mark_band
+    if band is None:
+        return None
+    return {"maxMultiplier": ppb_text(band.max_ppb), "minMultiplier": ppb_text(band.min_ppb)}
+
+
+def _mean_premium_band(market: Listing) -> dict[str, str] | None:
+    tolerance = market.premium_tolerance_ppb
+    return None if tolerance is None else {"tolerancePct": ppb_text(tolerance)}
+
+
+def _update(market: Listing, sign: int) -> str | None:
+    """Return how far one update may move a perpetual's mark, as a multiple of the one before."""
+    step = market.mark.step_ppb
+    if step is None or market.kind is not MarketKind.PERP:
+        return None
+    return ppb_text(PPB + sign * step)
 
 
 def _haircut(haircut: Haircut) -> HaircutText:

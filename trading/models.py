@@ -50,13 +50,36 @@ class Market(models.Model):
     kind = models.TextField()
     base = models.TextField()
     quote = models.TextField()
+    # What its book accepts now, for whom it accepts no more, and until when if that is known.
     state = models.TextField()
+    state_reason = models.TextField(default="Staff")
+    state_until = models.DateTimeField(null=True)
     spec = models.JSONField()
     quote_atoms_per_tick = atoms_field()
     listed_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.symbol
+
+
+class MarketStateChange(models.Model):
+    """When a market began to accept more or less than before, and for whom."""
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    market = models.TextField()
+    state = models.TextField()
+    reason = models.TextField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves the history of one market, newest first.
+            models.Index(fields=["market", "id"], name="state_change_by_market"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.market} {self.state} ({self.reason})"
 
 
 class Order(models.Model):

@@ -162,7 +162,8 @@ def account_limits(account_id: int) -> AccountLimits:
     fractions = [asset.borrow_imf.base_ppb for asset in state.assets.values() if asset.lendable]
     borrow = equity * PPB // min(fractions) if fractions else 0
     borrow = min(borrow, account.borrow_limit_micros)
-    return AccountLimits(borrow=_usd(borrow), position=_usd(equity * account.leverage_limit))
+    position = min(equity * account.leverage_limit, account.position_limit_micros)
+    return AccountLimits(borrow=_usd(borrow), position=_usd(position))
 
 
 def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[PositionRow]:
@@ -194,6 +195,7 @@ def _account(account_id: int) -> Account:
     account.auto_lend = settings.auto_lend
     account.leverage_limit = settings.leverage_limit
     account.borrow_limit_micros = settings.borrow_limit_micros
+    account.position_limit_micros = settings.position_limit_micros
     terms = lend_terms(account_id)
     for row in Balance.objects.filter(account_id=account_id).order_by("asset"):
         holding = account.holding(row.asset)

@@ -7,11 +7,22 @@ from engine.units import SECOND_NS
 from gateway.tables import Handlers, Rows, Table
 from trading import history_projections, rfq_projections, risk_projections
 from trading.candle_models import Candle, PricePoint
-from trading.models import Asset, Clearing, Market, Position, PositionInterest, Settlement, Trade
+from trading.models import (
+    Asset,
+    Clearing,
+    Market,
+    MarketStateChange,
+    Position,
+    PositionInterest,
+    Settlement,
+    Trade,
+)
 from trading.order_projections import HANDLERS as ORDER_HANDLERS
 from trading.strategy_projections import HANDLERS as STRATEGY_HANDLERS
 
 MINUTE_NS = 60 * SECOND_NS
+# What a market accepts when it is listed, for whom no more, and until when.
+_OPEN = ("Open", "Staff", None)
 
 ASSETS = Table(Asset, ("symbol", "spec", "listed_at"), key=("symbol",), keep=("listed_at",))
 MARKETS = Table(
@@ -22,6 +33,8 @@ MARKETS = Table(
         "base",
         "quote",
         "state",
+        "state_reason",
+        "state_until",
         "spec",
         "quote_atoms_per_tick",
         "listed_at",
@@ -29,7 +42,13 @@ MARKETS = Table(
     key=("symbol",),
     keep=("listed_at",),
 )
-MARKET_STATES = Table(Market, ("symbol", "state"), key=("symbol",), existing=True)
+MARKET_STATES = Table(
+    Market, ("symbol", "state", "state_reason", "state_until"), key=("symbol",), existing=True
+)
+MARKET_SPECS = Table(Market, ("symbol", "spec"), key=("symbol",), existing=True)
+STATE_CHANGES = Table(MarketStateChange, ("sequence", "at", "market", "state", "reason", "until"))
+# Where the spec stands among the columns of a market.
+_SPEC = MARKETS.columns.index("spec")
 TRADES = Table(
     Trade,
     (
@@ -103,20 +122,32 @@ def market_listed(rows: Rows, event: events.MarketListed, sequence: int, at_ns: 
     """Add the market, open."""
     market = event.market
     spec = msgspec.json.encode(market).decode()
-    names = (market.symbol, market.kind, market.base, market.quote, "Open")
+    names = (market.symbol, market.kind, market.base, market.quote, *_OPEN)
     rows.put(MARKETS, market.symbol, (*names, spec, event.quote_atoms_per_tick, at_ns))
+
+
+def market_updated(rows: Rows, event: events.MarketUpdated, sequence: int, at_ns: int) -> None:
+    """Set the market's parameters."""
+    symbol, spec = event.market.symbol, msgspec.json.encode(event.market).decode()
+    listed = rows.found(MARKETS, symbol)
+    if listed is None:
+        rows.put(MARKET_SPECS, symbol, (symbol, spec))
+    else:
+        # Listed by the same batch: the row is not yet there to be changed.
+        rows.put(MARKETS, symbol, (*listed[:_SPEC], spec, *listed[_SPEC + 1 :]))
 
 
 def market_state_changed(
     rows: Rows, event: events.MarketStateChanged, sequence: int, at_ns: int
 ) -> None:
-    """Set what the market's book accepts."""
+    """Set what the market's book accepts, and append that it has changed."""
+    now = (event.state, event.reason, event.until_ns)
+    rows.add(STATE_CHANGES, (sequence, at_ns, event.market, *now))
     listed = rows.found(MARKETS, event.market)
     if listed is None:
-        rows.put(MARKET_STATES, event.market, (event.market, event.state))
+        rows.put(MARKET_STATES, event.market, (event.market, *now))
     else:
-        # Listed by the same batch: the row is not yet there to be changed.
-        rows.put(MARKETS, event.market, (*listed[:4], event.state, *listed[5:]))
+        rows.put(MARKETS, event.market, (*listed[:4], *now, *listed[_SPEC:]))
 
 
 def trade_executed(
@@ -222,6 +253,7 @@ HANDLERS: Handlers = {
     **STRATEGY_HANDLERS,
     events.AssetListed: asset_listed,
     events.MarketListed: market_listed,
+    events.MarketUpdated: market_updated,
     events.MarketStateChanged: market_state_changed,
     order_events.TradeExecuted: trade_executed,
     events.PositionChanged: position_changed,

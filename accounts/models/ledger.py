@@ -97,6 +97,8 @@ class AccountSettings(models.Model):
     leverage_limit = models.BigIntegerField()
     # The most that may be owed in all, in USD × 1e6; MAX_ATOMS is no limit.
     borrow_limit_micros = models.BigIntegerField(default=MAX_ATOMS)
+    # The most that it may hold in one perpetual, in USD × 1e6; MAX_ATOMS: what the market says.
+    position_limit_micros = models.BigIntegerField(default=MAX_ATOMS)
 
     class Meta:
         verbose_name_plural = "account settings"

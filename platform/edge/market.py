@@ -11,7 +11,14 @@ import psycopg
 
 from edge.streams import Streams
 from engine.catalog import Asset
-from engine.events import AssetListed, Event, MarketListed, MarketStateChanged, PricesUpdated
+from engine.events import (
+    AssetListed,
+    Event,
+    MarketListed,
+    MarketStateChanged,
+    MarketUpdated,
+    PricesUpdated,
+)
 from engine.order_events import BookChanged, TradeExecuted
 from engine.units import OrderId
 from gateway import feed
@@ -108,6 +115,9 @@ class MarketKeeper:
             self._list(assets=[*catalog().assets.values(), event.asset], extra=None)
         elif isinstance(event, MarketListed):
             self._list(assets=[*catalog().assets.values()], extra=event)
+        elif isinstance(event, MarketUpdated):
+            listed = catalog().markets[event.market.symbol]
+            self._replace(msgspec.structs.replace(listed, market=event.market))
         elif isinstance(event, MarketStateChanged):
             listed = catalog().markets[event.market]
             self._replace(msgspec.structs.replace(listed, state=event.state))

@@ -4,6 +4,7 @@ from engine.events import (
     AccountOpened,
     AccountUpdated,
     AssetListed,
+    AuctionEnded,
     BalanceChanged,
     BorrowLendMoved,
     ClearingChanged,
@@ -22,6 +23,7 @@ from engine.events import (
     MarketListed,
     MarketRealized,
     MarketStateChanged,
+    MarketUpdated,
     PoolChanged,
     PoolHourClosed,
     PoolStateChanged,
@@ -74,7 +76,9 @@ AnyEvent = (
     | CommandRepeated
     | AssetListed
     | MarketListed
+    | MarketUpdated
     | MarketStateChanged
+    | AuctionEnded
     | PricesUpdated
     | AccountOpened
     | AccountUpdated

@@ -30,6 +30,7 @@ class Order:
         "owner",
         "previous",
         "price",
+        "reach",
         "slips",
         "terms",
     )
@@ -40,6 +41,8 @@ class Order:
         self.owner = owner
         self.is_bid = terms.side is BID
         self.price = price
+        # The worst price at which it may take now: a band may be nearer than its own price.
+        self.reach = price
         self.lots_open = lots_open
         self.executed_lots = 0
         self.executed_quote = 0

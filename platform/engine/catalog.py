@@ -25,6 +25,18 @@ class MarketState(StrEnum):
     POST_ONLY = "PostOnly"
 
 
+class StateReason(StrEnum):
+    """Who has a book accept less than every order: the strictest, of equals the first."""
+
+    STAFF = "Staff"
+    # The mark has moved too far in too short a time.
+    BREAKER = "Breaker"
+    # The index of the base or quote asset cannot be trusted.
+    PRICES = "Prices"
+    # It opens again: orders are collected, and trade at one price.
+    AUCTION = "Auction"
+
+
 class PoolState(StrEnum):
     """What a lending pool accepts. Redemptions and repayments are always accepted."""
 
@@ -126,6 +138,8 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     lend_rates_ppb: tuple[int, ...] = LEND_RATES_PPB
     # A balance worth less than this may be converted as dust; 0: the asset is never dust.
     dust_micros: int = MICROS
+    # An index which is not updated for so long is stale, whatever its source has said; None: never.
+    stale_ms: int | None = None
 
 
 class RealizeLimits(msgspec.Struct, frozen=True):
@@ -155,6 +169,31 @@ class MarkRules(msgspec.Struct, frozen=True, kw_only=True):
     step_ppb: int | None = None
 
 
+class Band(msgspec.Struct, frozen=True):
+    """The lowest and the highest multiple of a price."""
+
+    min_ppb: int
+    max_ppb: int
+
+
+class BreakerRules(msgspec.Struct, frozen=True, kw_only=True):
+    """When a market is held up because its mark moves too far, how strictly and for how long.
+
+    A move of more than `short_move_ppb` within `short_ms`, or `long_move_ppb` within `long_ms`, has
+    the book take limit orders only, for `limit_only_ms`, and takers trade within `taker_band_ppb`
+    of the mark. Another within `repeat_ms` has it take post-only orders only, for `post_only_ms`.
+    """
+
+    short_move_ppb: int = PPB // 20
+    short_ms: int = 60_000
+    long_move_ppb: int = PPB // 10
+    long_ms: int = 300_000
+    limit_only_ms: int = 60_000
+    taker_band_ppb: int = PPB // 100
+    repeat_ms: int = 600_000
+    post_only_ms: int = 300_000
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """A book. `tick_e8`: the price step in quote × 1e8; `lot_atoms`: the step in base atoms."""
 
@@ -171,15 +210,25 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     taker_fee_ppm: int = 0
     imf: Fraction | None = None
     mmf: Fraction | None = None
+    # Nobody may open more once so much is open; and the most that one account may hold, at the
+    # mark, in USD, unless it has a limit of its own.
     open_interest_limit_lots: int | None = None
+    position_limit_micros: int | None = None
     realize: RealizeLimits = RealizeLimits()
     mark: MarkRules = MarkRules()
-    # A limit price must lie within these multiples of the reference price (mark, else last).
+    # A limit price must lie within these multiples of the active price; see engine/bands.py.
     max_multiplier_ppb: int = 2 * PPB
     min_multiplier_ppb: int = PPB // 4
-    # A market order walks no further than these multiples of the best opposite price.
+    # Who takes walks no further than these multiples of the best opposite price,
     max_impact_ppb: int = PPB + PPB // 20
     min_impact_ppb: int = PPB - PPB // 20
+    # these multiples of the five-minute mean of the mark (for spot, of the index),
+    mean_mark_band: Band | None = None
+    # and this far from the five-minute mean premium of the mark over the index.
+    premium_tolerance_ppb: int | None = None
+    breaker: BreakerRules | None = None
+    # How long orders are collected before it opens after a halt; 0: it opens at once.
+    auction_ms: int = 0
     # How far from the index the last price may be and still fire what waits for it.
     trigger_band_ppb: int = PPB // 20
     # How long orders that may take wait before they are numbered; post-only orders and cancels do

@@ -6,7 +6,16 @@ a replay does the same things at the same places.
 
 from collections.abc import Callable
 
-from engine import danger, liquidation, rfq, strategies, triggers
+from engine import (
+    auctions,
+    breakers,
+    danger,
+    liquidation,
+    price_states,
+    rfq,
+    strategies,
+    triggers,
+)
 from engine.answers import Events
 from engine.commands import AdvanceTime
 from engine.events import TimeAdvanced
@@ -23,6 +32,9 @@ RUNNERS: dict[Work, Callable[[State, int], None]] = {
     Work.RFQ: rfq.end_what_is_over,
     Work.HEALTH: danger.look_on,
     Work.LIQUIDATION: liquidation.step,
+    Work.BREAKER: breakers.release,
+    Work.AUCTION: auctions.end_auction,
+    Work.PRICE_AGE: price_states.grow_old,
 }
 
 

@@ -33,7 +33,18 @@ class ListMarket(Command, frozen=True, kw_only=True):
     market: Market
 
 
+class UpdateMarket(Command, frozen=True, kw_only=True):
+    """Change the parameters of a listed market to these, from the next command on.
+
+    Its symbol, kind, assets, tick and step stay what they are.
+    """
+
+    market: Market
+
+
 class SetMarketState(Command, frozen=True, kw_only=True):
+    """Say what a book accepts at most. Its breaker and its prices may have it accept less."""
+
     market: str
     state: MarketState
 
@@ -70,6 +81,8 @@ class UpdateAccount(Command, frozen=True, kw_only=True):
     leverage_limit: int | None = None
     # The most that the account may owe in all assets together; MAX_ATOMS is no limit.
     borrow_limit_micros: int | None = None
+    # The most that it may hold in each perpetual, at the mark; MAX_ATOMS is the market's own limit.
+    position_limit_micros: int | None = None
 
 
 class CreditDeposit(Command, frozen=True, kw_only=True):
@@ -377,6 +390,7 @@ class AdvanceTime(Command, frozen=True, kw_only=True):
 AnyCommand = (
     ListAsset
     | ListMarket
+    | UpdateMarket
     | SetMarketState
     | UpdatePrices
     | OpenAccount

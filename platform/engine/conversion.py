@@ -44,6 +44,7 @@ def _ways_to(state: State, account: Account, quote: str) -> list[ListedMarket]:
         if not listed.is_perp
         and listed.market.quote == quote
         and listed.state is OPEN
+        and not listed.auction_ns
         and listed.market.base in account.holdings
     ]
     return sorted(found, key=lambda listed: (-listed.base.haircut.weight_ppb, listed.market.symbol))

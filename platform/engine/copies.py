@@ -68,6 +68,8 @@ def _market(listed: ListedMarket, record: Record) -> ListedMarket:
         record=record,
     )
     copy.state, copy.book, copy.mark = listed.state, listed.book, listed.mark
+    copy.auction_ns, copy.breaker = listed.auction_ns, listed.breaker
+    copy.is_limited = listed.is_limited
     if listed.clearing is not None:
         copy.perp_clearing().long_lots = listed.clearing.long_lots
     return copy

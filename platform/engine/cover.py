@@ -10,10 +10,11 @@ from engine.loans import loan_refusal
 from engine.margin import collateral_micros, forget_part, standing, value_ceil, worth_of
 from engine.matching import Sweep
 from engine.positions import Position
+from engine.price_states import risk_refusal
 from engine.rejects import Reject
 from engine.resting import lessen_borrow, paying_asset
 from engine.state import Account, ListedMarket, State
-from engine.units import PPB
+from engine.units import MAX_ATOMS, PPB
 
 
 def perp_refusal(
@@ -37,28 +38,40 @@ def perp_refusal(
         if taken is None:
             position.add_order(order, resting)
         return ()
+    refusal: Events = ()
+    if listed.is_limited or account.position_limit_micros < MAX_ATOMS:
+        lots = resting if taken is None else taken.lots + resting
+        refusal = _limit_refusal(state, account, listed, position, is_bid=order.is_bid, lots=lots)
+    if not refusal:
+        refusal = _margin_refusal(state, account, position, order, taken=taken, resting=resting)
+    if refusal and is_new:
+        forget_position(account, listed, position)
+    return refusal
+
+
+def _margin_refusal(
+    state: State,
+    account: Account,
+    position: Position,
+    order: Order,
+    *,
+    taken: Sweep | None,
+    resting: int,
+) -> Events:
     funds.accrue_account(state, account)
-    limited = listed.market.open_interest_limit_lots is not None
-    over_limit = limited and _over_limit(listed, position, order)
     if taken is None:
         position.add_order(order, resting)
         equity, needed = standing(state, account)
-        if equity >= needed and not over_limit:
+        if equity >= needed:
             return ()
         position.add_order(order, -resting)
     else:
+        listed = state.markets[position.market]
         cost = _suppose(position, listed, order, taken=taken, resting=resting)
         equity, needed = standing(state, account)
         _take_back(position, order, cost=cost, taken=taken, resting=resting)
-        if equity >= needed and not over_limit:
+        if equity >= needed:
             return ()
-    if is_new:
-        forget_position(account, listed, position)
-    if over_limit:
-        return rejected(
-            Reject.OPEN_INTEREST_LIMIT,
-            "the market's open interest is at its limit; reduce the size",
-        )
     return rejected(
         Reject.INSUFFICIENT_MARGIN,
         "free equity does not carry this order; deposit, reduce its size or cancel other orders",
@@ -74,12 +87,48 @@ def forget_position(account: Account, listed: ListedMarket, position: Position) 
     del listed.perp_clearing().positions[account.account_id]
 
 
-def _over_limit(listed: ListedMarket, position: Position, order: Order) -> bool:
+def _limit_refusal(
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    position: Position,
+    *,
+    is_bid: bool,
+    lots: int,
+) -> Events:
+    """Refuse to open more than the market, the account or the certainty of the price allows.
+
+    What the account's other orders of this side could open counts too, whoever they trade with.
+    """
+    refusal = risk_refusal(state, listed)
+    if refusal:
+        return refusal
+    held = position.lots if is_bid else -position.lots
+    side = position.bids if is_bid else position.asks
+    largest = held + side.lots + lots
     limit = listed.market.open_interest_limit_lots
-    assert limit is not None, f"{listed.market.symbol} has no limit"
-    lots = order.lots_open if order.is_bid else -order.lots_open
-    grows = max(0, abs(position.lots + lots) - abs(position.lots))
-    return listed.perp_clearing().long_lots + grows > limit
+    if limit is not None and listed.perp_clearing().long_lots + largest - max(held, 0) > limit:
+        return rejected(
+            Reject.OPEN_INTEREST_LIMIT,
+            "the market's open interest is at its limit; reduce the size",
+        )
+    micros = position_limit_micros(account, listed)
+    # Rounded up: the floor of the negative.
+    notional = -listed.notional(-largest, listed.perp_mark().price.high_e8)
+    if micros is not None and notional > micros:
+        return rejected(
+            Reject.POSITION_LIMIT,
+            "with your open orders this would be more than you may hold here; reduce the size",
+            limit_micros=micros,
+            wanted_micros=notional,
+        )
+    return ()
+
+
+def position_limit_micros(account: Account, listed: ListedMarket) -> int | None:
+    """Return the most that the account may hold in a perpetual, at the mark; None: any size."""
+    own = account.position_limit_micros
+    return listed.market.position_limit_micros if own >= MAX_ATOMS else own
 
 
 def _suppose(

@@ -6,7 +6,7 @@ Projections write rows from them, feeds show them; the engine never reads them b
 
 import msgspec
 
-from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
+from engine.catalog import Asset, Market, MarketState, PoolState, PriceState, StateReason
 from engine.kinds import (
     BorrowLendKind,
     BucketLends,
@@ -47,9 +47,31 @@ class MarketListed(Event, frozen=True, kw_only=True):
     quote_atoms_per_tick: int
 
 
+class MarketUpdated(Event, frozen=True, kw_only=True):
+    """A market has these parameters from now on."""
+
+    market: Market
+
+
 class MarketStateChanged(Event, frozen=True, kw_only=True):
+    """What a book accepts now, for whom (`reason`), and until when if that is known.
+
+    `ordered` is what staff have ordered; what other reasons order is lifted by itself.
+    """
+
     market: str
     state: MarketState
+    reason: StateReason = StateReason.STAFF
+    until_ns: int | None = None
+    ordered: MarketState = MarketState.OPEN
+
+
+class AuctionEnded(Event, frozen=True, kw_only=True):
+    """A market has opened: the price of all its trades, and their lots. None: nothing crossed."""
+
+    market: str
+    price_ticks: int | None
+    lots: int
 
 
 class PricesUpdated(Event, frozen=True, kw_only=True):
@@ -76,6 +98,7 @@ class AccountUpdated(Event, frozen=True, kw_only=True):
     auto_realize_pnl: bool
     leverage_limit: int
     borrow_limit_micros: int = MAX_ATOMS
+    position_limit_micros: int = MAX_ATOMS
 
 
 class LendTermsChanged(Event, frozen=True, kw_only=True):

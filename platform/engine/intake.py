@@ -1,12 +1,14 @@
 """What an order must be: the checks that need no money, and the worst price it may get."""
 
 from engine.answers import Events, rejected
+from engine.bands import best_opposite, limit_band, worst_for_taker
+from engine.book import Order
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import MAX_ATOMS, PPB, div_ceil
-from engine.vocabulary import BID, GTC, LIMIT, OrderType, Side
+from engine.units import MAX_ATOMS, PPB, AccountId
+from engine.vocabulary import BID, GTC, LIMIT, REJECT_MAKER, OrderType, Side
 
 # One account's live orders; it bounds memory and the length of a cancel-all.
 MAX_OPEN_ORDERS = 5_000
@@ -17,8 +19,7 @@ def intake_refusal(
     state: State, account: Account, listed: ListedMarket, command: PlaceOrder
 ) -> Events:
     """Refuse an order for its market's state, its shape, its price or its account."""
-    kept = listed.band_version == state.price_version
-    band = listed.band if kept else price_band(state, listed)
+    band = limit_band(state, listed)
     if _is_plain(account, listed, command, band):
         return ()
     return (
@@ -65,6 +66,11 @@ def _state_refusal(listed: ListedMarket, command: PlaceOrder) -> Events:
         return rejected(Reject.MARKET_LIMIT_ONLY, f"{symbol} accepts limit orders only now")
     if state is MarketState.POST_ONLY and not command.post_only:
         return rejected(Reject.MARKET_POST_ONLY, f"{symbol} accepts post-only orders only now")
+    if listed.auction_ns and command.time_in_force is not GTC:
+        return rejected(
+            Reject.MARKET_AUCTION,
+            f"{symbol} opens by auction: place a limit order that rests, or wait until it is open",
+        )
     return ()
 
 
@@ -143,26 +149,6 @@ def too_small(listed: ListedMarket) -> Events:
     )
 
 
-def price_band(state: State, listed: ListedMarket) -> tuple[int, int] | None:
-    """Return the lowest and highest limit price in ticks; None while there is no reference.
-
-    It is found once for each update of prices, unless it follows the last trade.
-    """
-    if listed.band_version == state.price_version:
-        return listed.band
-    market, reference = listed.market, state.reference_e8(listed)
-    band = None
-    if reference:
-        scale = market.tick_e8 * PPB
-        band = (
-            div_ceil(reference * market.min_multiplier_ppb, scale),
-            reference * market.max_multiplier_ppb // scale,
-        )
-    if listed.is_perp or (state.prices[market.base].now_e8 and state.prices[market.quote].now_e8):
-        listed.band, listed.band_version = band, state.price_version
-    return band
-
-
 def price_refusal(
     listed: ListedMarket, command: PlaceOrder, band: tuple[int, int] | None
 ) -> Events:
@@ -201,43 +187,54 @@ def account_refusal(account: Account, command: PlaceOrder) -> Events:
 
 
 def market_price(
-    state: State, listed: ListedMarket, command: PlaceOrder
+    state: State, listed: ListedMarket, command: PlaceOrder, *, owner: AccountId
 ) -> tuple[int, bool] | None:
     """Return the worst price in ticks of a market order, and whether its own tolerance sets it.
 
     None if it meets an empty side. A market order is an immediate limit order at the edge of the
-    impact and price bands, or of its slippage tolerance if that is nearer.
+    takers' and the price band, or of its slippage tolerance if that is nearer.
     """
-    price = impact_price(state, listed, command.side)
+    skips = owner if command.self_trade_prevention is REJECT_MAKER else None
+    price = impact_price(state, listed, command.side, skips=skips)
     conditions = command.conditions
     if price is None or conditions is None or conditions.slippage is None:
         return None if price is None else (price, False)
     is_bid, slippage = command.side is BID, conditions.slippage
-    best = listed.book.side(not is_bid).best()
+    best = best_opposite(listed, command.side, skips=skips)
     assert best is not None, "impact_price has found it"
     if slippage.ticks is not None:
         away = slippage.ticks
     else:
         assert slippage.ppb is not None, "checked by slippage_refusal"
-        away = best.price * slippage.ppb // PPB
-    nearest = best.price + away if is_bid else max(1, best.price - away)
+        away = best * slippage.ppb // PPB
+    nearest = best + away if is_bid else max(1, best - away)
     slips = nearest < price if is_bid else nearest > price
     return (nearest, True) if slips else (price, False)
 
 
-def impact_price(state: State, listed: ListedMarket, side: Side) -> int | None:
-    """Return the worst price in ticks that a taker may get now; None on an empty side."""
-    market = listed.market
-    is_bid = side is BID
-    best = listed.book.side(not is_bid).best()
-    if best is None:
-        return None
-    band = price_band(state, listed)
-    if is_bid:
-        price = best.price * market.max_impact_ppb // PPB
-        return price if band is None else min(price, band[1])
-    price = div_ceil(best.price * market.min_impact_ppb, PPB)
-    return price if band is None else max(price, band[0])
+def impact_price(
+    state: State, listed: ListedMarket, side: Side, *, skips: AccountId | None = None
+) -> int | None:
+    """Return the worst price in ticks of a market order placed now; None on an empty side.
+
+    `skips` is the owner whose orders it passes over.
+    """
+    price, band = worst_for_taker(state, listed, side, skips=skips), limit_band(state, listed)
+    if price is None or band is None:
+        return price
+    return min(price, band[1]) if side is BID else max(price, band[0])
+
+
+def reach_of(state: State, listed: ListedMarket, order: Order) -> int:
+    """Return the worst price at which an order may take now: its own, unless a band is nearer."""
+    price, terms = order.price, order.terms
+    skips = order.owner if terms.self_trade_prevention is REJECT_MAKER else None
+    worst = worst_for_taker(state, listed, terms.side, skips=skips)
+    if worst is None:
+        return price
+    if order.is_bid:
+        return worst if worst < price else price
+    return worst if worst > price else price
 
 
 def lots_bound(account: Account, listed: ListedMarket, command: PlaceOrder, *, price: int) -> int:

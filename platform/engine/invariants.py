@@ -5,8 +5,10 @@ Each check raises AssertionError with the numbers that disagree.
 
 from collections import defaultdict
 
+from engine import market_states
+from engine.bands import find_taker_band, limit_band
+from engine.catalog import OPEN, PriceState
 from engine.clearing import Clearing
-from engine.intake import price_band
 from engine.ledger import NOT_OPEN
 from engine.margin import MarginType, health, standing, unrealized
 from engine.quotes import MAX_QUOTES, MAX_RFQS
@@ -26,6 +28,7 @@ def check(state: State) -> None:
     for account in state.accounts.values():
         check_account(state, account)
     check_rfqs(state)
+    check_price_ages(state)
 
 
 def check_triggers(state: State) -> None:
@@ -122,18 +125,15 @@ def check_pools(state: State) -> None:
 def check_markets(state: State) -> None:
     """I6: every perpetual is zero-sum, and no book is crossed."""
     for symbol, listed in state.markets.items():
-        best_bid, best_ask = listed.book.bids.best(), listed.book.asks.best()
-        if best_bid is not None and best_ask is not None:
-            assert best_bid.price < best_ask.price, f"{symbol} is crossed"
+        if market_states.is_crossed(listed):
+            assert listed.auction_ns or listed.state in market_states.SHUT, f"{symbol} is crossed"
+            check_owners_apart(listed)
         for side in (listed.book.bids, listed.book.asks):
             for level in side.from_best():
                 lots = sum(order.lots_open for order in level)
                 assert lots == level.lots > 0, f"{symbol} level {level.price}"
-        kept = (listed.band, listed.band_version)
-        listed.band_version = -1
-        band = price_band(state, listed)
-        assert kept[1] != state.price_version or kept[0] == band, f"{symbol} keeps band {kept[0]}"
-        listed.band, listed.band_version = kept
+        check_market_state(state, listed)
+        check_bands(state, listed)
         if listed.clearing is None:
             continue
         clearing = listed.clearing
@@ -149,6 +149,57 @@ def check_markets(state: State) -> None:
         owed = clearing.settled - clearing.dust - clearing.interest
         # Each position's profit is rounded down by less than one atom.
         assert owed - len(positions) <= total <= owed, f"{symbol} profit {total} of {owed}"
+
+
+def check_owners_apart(listed: ListedMarket) -> None:
+    """No two orders of one owner cross while they are collected for an auction."""
+    asked: dict[int, int] = {}
+    for level in listed.book.asks.from_best():
+        for order in level:
+            asked.setdefault(order.owner, order.price)
+    for level in listed.book.bids.from_best():
+        for order in level:
+            least = asked.get(order.owner, MAX_ATOMS)
+            assert order.price < least, f"{listed.market.symbol}: {order.owner} meets itself"
+
+
+def check_market_state(state: State, listed: ListedMarket) -> None:
+    """What a market accepts is the strictest that is ordered, and what ends by itself will end."""
+    symbol, market = listed.market.symbol, listed.market
+    by_prices = market_states.ordered_by_prices(state, listed)
+    ordered, reason = market_states.strictest(listed, by_prices)
+    if not listed.auction_ns:
+        assert (listed.state, listed.reason) == (ordered, reason), f"{symbol} is {listed.state}"
+    assert not listed.auction_ns or ordered not in market_states.SHUT, f"{symbol} is in auction"
+    uncertain = any(
+        state.prices[asset].state is not PriceState.OK for asset in (market.base, market.quote)
+    )
+    assert listed.is_limited == (listed.has_limits or uncertain), f"{symbol} limits"
+    due = {(one.work, one.subject, one.at_ns) for one in state.schedule.live()}
+    breaker = listed.breaker
+    if breaker.state is not OPEN:
+        assert (Work.BREAKER, listed.number, breaker.until_ns) in due, f"{symbol} stays held up"
+    if listed.auction_ns:
+        assert (Work.AUCTION, listed.number, listed.auction_ns) in due, f"{symbol} never opens"
+
+
+def check_bands(state: State, listed: ListedMarket) -> None:
+    """Bands that are kept are those found from scratch."""
+    symbol, kept = listed.market.symbol, limit_band(state, listed)
+    listed.band_key = 0
+    assert kept == limit_band(state, listed), f"{symbol} keeps limit band {kept}"
+    if listed.taker_version == state.price_version:
+        found = find_taker_band(state, listed)
+        assert listed.taker_band == found, f"{symbol} keeps taker band {listed.taker_band}"
+
+
+def check_price_ages(state: State) -> None:
+    """An index that may grow old is looked at in time."""
+    due = {one.subject for one in state.schedule.live() if one.work is Work.PRICE_AGE}
+    for number, (symbol, price) in enumerate(state.prices.items()):
+        assert price.is_watched == (number in due), f"nobody looks at the age of {symbol}"
+        limited = state.assets[symbol].stale_ms is not None and price.now_e8
+        assert not limited or price.is_watched or price.state is not PriceState.OK, symbol
 
 
 def check_clearing(state: State, listed: ListedMarket, clearing: Clearing) -> None:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from engine.book import Order
-from engine.matching import Sweep, can_pay
+from engine.matching import Sweep, can_pay, meets
 from engine.state import ListedMarket, State
 
 
@@ -14,13 +14,18 @@ class Ladder:
     It walks only as far as the largest quantity it was asked about. The book may not change.
     """
 
-    __slots__ = ("_before", "_ended", "_listed", "_makers", "_order", "_peaks", "_rungs", "_state")
+    __slots__ = (
+        *("_before", "_cut", "_ended", "_listed", "_makers", "_order", "_peaks", "_rungs"),
+        "_state",
+    )
 
     def __init__(self, state: State, listed: ListedMarket, order: Order) -> None:
         self._state = state
         self._listed = listed
         self._order = order
         self._makers = _from_best(listed, order)
+        # Whether a band cuts off what the order's price would still take.
+        self._cut = _is_cut(listed, order)
         self._rungs: list[Order] = []
         # What all makers before a rung give, if there is enough left for each: (lots, quote atoms).
         self._before: list[tuple[int, int]] = [(0, 0)]
@@ -40,7 +45,8 @@ class Ladder:
             while self._ended is None and at == len(self._rungs):
                 self._climb()
             if at == len(self._rungs):
-                return Sweep(took, cost, stopped=self._ended is True)
+                cut = self._cut and took < lots
+                return Sweep(took, cost, stopped=self._ended is True or cut)
             maker = self._rungs[at]
             take = min(lots - took, maker.lots_open)
             if self._pays(maker, take):
@@ -69,8 +75,17 @@ class Ladder:
 
 
 def _from_best(listed: ListedMarket, order: Order) -> Iterator[Order]:
-    """Yield the resting orders which `order` meets up to its price, best first."""
+    """Yield the resting orders which `order` meets up to its reach, best first."""
     for level in listed.book.side(not order.is_bid).from_best():
-        if level.price > order.price if order.is_bid else level.price < order.price:
+        if level.price > order.reach if order.is_bid else level.price < order.reach:
             return
         yield from level
+
+
+def _is_cut(listed: ListedMarket, order: Order) -> bool:
+    if order.reach == order.price:
+        return False
+    for level in listed.book.side(not order.is_bid).from_best():
+        if level.price > order.reach if order.is_bid else level.price < order.reach:
+            return meets(order, level)
+    return False

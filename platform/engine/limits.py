@@ -13,9 +13,10 @@ from engine.commands import PlaceOrder
 from engine.copies import Supposed, suppose
 from engine.cover import perp_refusal, spot_refusal, uncount
 from engine.events import CommandRejected
-from engine.intake import impact_price, intake_refusal, lots_bound
+from engine.intake import impact_price, intake_refusal, lots_bound, reach_of
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
+from engine.matching import own_across
 from engine.orders import order_of
 from engine.questions import (
     AnyAnswer,
@@ -134,7 +135,12 @@ class _Trial:
         self._order = order
         self._rests = order.terms.type is LIMIT
         crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
-        self._ladder = Ladder(self._state, listed, order) if crosses or not self._rests else None
+        takes = (crosses and not listed.auction_ns) or not self._rests
+        if takes and self._rests:
+            order.reach = reach_of(self._state, listed, order)
+        self._ladder = Ladder(self._state, listed, order) if takes else None
+        # In an auction an order that would meet an own one ends at once, in every size.
+        self._ends = bool(listed.auction_ns and crosses and own_across(listed, order))
 
     def largest(self) -> int:
         """Return the largest number of lots that is accepted, 0 if none is."""
@@ -165,6 +171,8 @@ class _Trial:
     def accepts(self, lots: int) -> bool:
         """Tell whether the order would be accepted in this size."""
         order, account, listed = self._order, self._account, self._listed
+        if self._ends:
+            return True
         order.lots_open = resting = lots
         taken = None
         if self._ladder is not None:

@@ -15,7 +15,7 @@ from engine.maintenance import Maintenance, Risk, maintenance, real_equity
 from engine.margin import value_ceil
 from engine.positions import Position
 from engine.state import Account, ListedMarket, State
-from engine.system_orders import Forced, trade_at_once
+from engine.system_orders import Forced, is_trading, trade_at_once
 from engine.units import MICROS, PPB, PPM, div_ceil
 from engine.vocabulary import ASK, BID
 
@@ -52,6 +52,8 @@ def _close_some(
     state: State, account: Account, position: Position, found: Maintenance, risk: Risk
 ) -> bool:
     listed = state.markets[position.market]
+    if not is_trading(listed):
+        return False
     market = listed.market
     lots = step_lots(listed, position, found, risk)
     worst = bankruptcy_atoms(position, found, risk, real=real_equity(state, account))
@@ -185,6 +187,8 @@ _SPOT = SystemOrder.COLLATERAL_CONVERSION
 
 
 def _trade_spot(state: State, account: Account, listed: ListedMarket, forced: Forced) -> bool:
+    if not is_trading(listed):
+        return False
     before = maintenance(state, account)
     order = trade_at_once(state, account, listed, forced)
     if not order.executed_lots:

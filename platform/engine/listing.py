@@ -1,21 +1,24 @@
-"""Handlers of the catalog, of prices and of accounts' settings."""
+"""Handlers of the catalog and of accounts' settings."""
 
+from engine import market_states
 from engine.answers import Events, rejected
-from engine.catalog import Market, MarketKind, quote_atoms_per_tick
+from engine.catalog import quote_atoms_per_tick
 from engine.commands import (
     ListAsset,
     ListMarket,
     OpenAccount,
     SetMarketState,
     UpdateAccount,
+    UpdateMarket,
 )
 from engine.events import (
     AccountOpened,
     AccountUpdated,
     AssetListed,
     MarketListed,
-    MarketStateChanged,
+    MarketUpdated,
 )
+from engine.parameters import wrong_parameter
 from engine.rejects import Reject
 from engine.state import Account, State
 from engine.units import MAX_ATOMS, PPB, PPM
@@ -23,9 +26,8 @@ from engine.units import MAX_ATOMS, PPB, PPM
 MAX_DECIMALS = 9
 MAX_LEVERAGE = 100
 MAX_RATES = 16
-MAX_TAKER_DELAY_MS = 1_000
-# Perpetuals settle in a dollar with six decimals: quote atoms are micros.
-SETTLEMENT_DECIMALS = 6
+# What UpdateMarket leaves as it was listed.
+LISTED_TERMS = ("symbol", "kind", "base", "quote", "tick_e8", "lot_atoms")
 
 
 def list_asset(state: State, command: ListAsset) -> Events:
@@ -64,46 +66,47 @@ def list_market(state: State, command: ListMarket) -> Events:
         return rejected(
             Reject.LISTING_RULE, "tick × step × 10^quote decimals must be a positive whole number"
         )
-    wrong = _wrong_parameter(market, quote.decimals)
+    wrong = wrong_parameter(market, quote.decimals)
     if wrong is not None:
         return rejected(Reject.INVALID_PARAMETER, wrong)
     state.list_market(market, per_tick)
+    market_states.settle(state, state.markets[market.symbol])
     return (MarketListed(market=market, quote_atoms_per_tick=per_tick),)
 
 
-def _wrong_parameter(market: Market, quote_decimals: int) -> str | None:
-    if not 0 < market.min_lots <= market.max_lots:
-        return "quantities must satisfy 0 < minimum ≤ maximum"
-    if not 0 <= market.maker_fee_ppm <= PPB or not 0 <= market.taker_fee_ppm <= PPB:
-        return "fees must not be negative"
-    if not market.min_multiplier_ppb < PPB < market.max_multiplier_ppb:
-        return "the price band must contain the reference price"
-    if not market.min_impact_ppb <= PPB <= market.max_impact_ppb:
-        return "the impact band must contain the best price"
-    if not 0 <= market.trigger_band_ppb <= PPB:
-        return "the trigger band must be between 0 and 1"
-    if not 0 <= market.taker_delay_ms <= MAX_TAKER_DELAY_MS:
-        return f"takers wait for 0 to {MAX_TAKER_DELAY_MS} milliseconds"
-    return _wrong_perpetual(market, quote_decimals) if market.kind is MarketKind.PERP else None
-
-
-def _wrong_perpetual(market: Market, quote_decimals: int) -> str | None:
-    if market.imf is None or market.mmf is None:
-        return "a perpetual needs initial and maintenance margin fractions"
-    if market.imf.base_ppb < market.mmf.base_ppb or (market.imf.factor_ppb < market.mmf.factor_ppb):
-        return "initial margin must not be below maintenance margin"
-    if quote_decimals != SETTLEMENT_DECIMALS:
-        return f"a perpetual settles in an asset with {SETTLEMENT_DECIMALS} decimals"
-    return None
+def update_market(state: State, command: UpdateMarket) -> Events:
+    """Change a market's parameters; what was accepted under those before stays."""
+    market = command.market
+    listed = state.markets.get(market.symbol)
+    if listed is None:
+        return rejected(Reject.UNKNOWN_MARKET, f"there is no market {market.symbol}")
+    for name in LISTED_TERMS:
+        if getattr(market, name) != getattr(listed.market, name):
+            return rejected(
+                Reject.INVALID_PARAMETER, f"{name} stays as it was listed: list another market"
+            )
+    wrong = wrong_parameter(market, listed.quote.decimals)
+    if wrong is not None:
+        return rejected(Reject.INVALID_PARAMETER, wrong)
+    # Past this line the change must succeed.
+    listed.set_parameters(market)
+    market_states.derive(state, listed)
+    # Margin fractions and fees are in every part of what margin found of every account.
+    state.price_version += 1
+    return (MarketUpdated(market=market),)
 
 
 def set_market_state(state: State, command: SetMarketState) -> Events:
-    """Say what a book accepts from now on. Resting orders stay; cancels are always accepted."""
+    """Say what a book accepts at most from now on. Orders at rest stay and can be cancelled.
+
+    The answer tells what it accepts now: its breaker, its prices or an auction may allow less.
+    """
     listed = state.markets.get(command.market)
     if listed is None:
         return rejected(Reject.UNKNOWN_MARKET, f"there is no market {command.market}")
-    listed.state = command.state
-    return (MarketStateChanged(market=command.market, state=command.state),)
+    listed.ordered = command.state
+    market_states.find(state, listed)
+    return (market_states.told(listed),)
 
 
 def open_account(state: State, command: OpenAccount) -> Events:
@@ -135,6 +138,11 @@ def update_account(state: State, command: UpdateAccount) -> Events:
         return rejected(
             Reject.INVALID_PARAMETER, "a borrow limit must not be negative", most=MAX_ATOMS
         )
+    limit = command.position_limit_micros
+    if limit is not None and not 0 <= limit <= MAX_ATOMS:
+        return rejected(
+            Reject.INVALID_PARAMETER, "a position limit must not be negative", most=MAX_ATOMS
+        )
     for name in (
         "auto_lend",
         "auto_repay_borrows",
@@ -142,6 +150,7 @@ def update_account(state: State, command: UpdateAccount) -> Events:
         "auto_realize_pnl",
         "leverage_limit",
         "borrow_limit_micros",
+        "position_limit_micros",
     ):
         value = getattr(command, name)
         if value is not None:
@@ -157,5 +166,6 @@ def update_account(state: State, command: UpdateAccount) -> Events:
             auto_realize_pnl=account.auto_realize_pnl,
             leverage_limit=account.leverage_limit,
             borrow_limit_micros=account.borrow_limit_micros,
+            position_limit_micros=account.position_limit_micros,
         ),
     )

@@ -4,6 +4,7 @@ from engine.answers import Events, rejected
 from engine.catalog import POOL_OPEN
 from engine.ledger import Holding
 from engine.margin import debts_micros
+from engine.price_states import out_refusal
 from engine.rejects import Reject
 from engine.state import Account, State
 from engine.units import MAX_ATOMS
@@ -24,6 +25,9 @@ def loan_refusal(
             f"{symbol} cannot be borrowed now; use what you hold, or try again later",
             asset=symbol,
         )
+    uncertain = out_refusal(state, symbol)
+    if uncertain:
+        return uncertain
     room = pool.borrowable(state.at_ns, redeemed_atoms=redeemed)
     if amount > room:
         return rejected(

@@ -7,7 +7,7 @@ be borrowed now; an order that could not pay is ended instead of traded with.
 from typing import NamedTuple
 
 from engine import funds, pending
-from engine.book import Order
+from engine.book import Level, Order
 from engine.kinds import FILLED, PARTIALLY_FILLED
 from engine.order_events import OrderFilled, TradeExecuted
 from engine.rejects import ExpiryReason
@@ -24,7 +24,8 @@ class Sweep(NamedTuple):
 
     lots: int
     quote_atoms: int
-    stopped: bool  # by an order of the same owner
+    # By an order of the same owner, or where a band cuts off what its price would still take.
+    stopped: bool
     fee_ppm: int | None = None  # if it is not the market's taker fee
 
 
@@ -35,9 +36,10 @@ def sweep(state: State, listed: ListedMarket, order: Order) -> Sweep:
     """Return what `order` would take, skipping or stopping where `match` will."""
     lots = cost = 0
     left, budget = order.lots_open, order.terms.quote_atoms
-    skip_own = order.terms.self_trade_prevention is REJECT_MAKER
+    skip_own, cut = order.terms.self_trade_prevention is REJECT_MAKER, False
     for level in listed.book.side(not order.is_bid).from_best():
-        if level.price > order.price if order.is_bid else level.price < order.price:
+        if level.price > order.reach if order.is_bid else level.price < order.reach:
+            cut = left > 0 and meets(order, level)
             break
         per_lot = level.price * listed.quote_atoms_per_tick
         for maker in level:
@@ -55,20 +57,29 @@ def sweep(state: State, listed: ListedMarket, order: Order) -> Sweep:
             left -= take
             if take < maker.lots_open:
                 return Sweep(lots, cost, stopped=False)
-    return Sweep(lots, cost, stopped=False)
+    return Sweep(lots, cost, stopped=cut)
+
+
+def meets(order: Order, level: Level) -> bool:
+    """Tell whether an order would trade with a level of the other side by its price alone."""
+    return level.price <= order.price if order.is_bid else level.price >= order.price
 
 
 def match(
     state: State, account: Account, listed: ListedMarket, order: Order
 ) -> ExpiryReason | None:
-    """Trade `order` against the book up to its price; return why it must end early, or None."""
+    """Trade `order` against the book up to its reach; return why it must end early, or None.
+
+    An order never comes to rest across the book: where a band stops it before its price does, what
+    is left ends.
+    """
     opposite = listed.book.side(not order.is_bid)
     while order.lots_open:
         level = opposite.best()
-        if level is None or (
-            level.price > order.price if order.is_bid else level.price < order.price
-        ):
+        if level is None:
             return None
+        if level.price > order.reach if order.is_bid else level.price < order.reach:
+            return ExpiryReason.PRICE_IMPACT if meets(order, level) else None
         maker = level.head
         assert maker is not None, f"empty level at {level.price}"
         if maker.owner == order.owner:
@@ -92,6 +103,16 @@ def match(
             return ExpiryReason.INSUFFICIENT_FUNDS
         _execute(state, account, listed, order=order, maker=maker, lots=lots)
     return None
+
+
+def own_across(listed: ListedMarket, order: Order) -> list[Order]:
+    """Return the resting orders of an order's owner that it would meet by its price, best first."""
+    own = []
+    for level in listed.book.side(not order.is_bid).from_best():
+        if not meets(order, level):
+            break
+        own += [maker for maker in level if maker.owner == order.owner]
+    return own
 
 
 def _tradable(listed: ListedMarket, order: Order, maker: Order) -> int:
@@ -120,51 +141,72 @@ def can_pay(state: State, listed: ListedMarket, order: Order, lots: int, price: 
 def _execute(
     state: State, account: Account, listed: ListedMarket, *, order: Order, maker: Order, lots: int
 ) -> None:
-    book, market, price = listed.book, listed.market, maker.price
-    quote = price * lots * listed.quote_atoms_per_tick
-    book.trade_id += 1
-    book.last_price = price
+    market = listed.market
     taker_side = Party(account, order, market.taker_fee_ppm, is_maker=False)
     other = state.accounts[maker.terms.account]
     maker_side = Party(other, maker, market.maker_fee_ppm, is_maker=True)
-    side = book.bids if maker.is_bid else book.asks
-    if lots == maker.lots_open:
-        side.remove(maker)
-    else:
-        side.reduce(maker, lots)
+    take_from_book(listed, maker, lots)
     order.lots_open -= lots
+    trade(state, listed, taker_side, maker_side, lots=lots, price=maker.price)
+    if not maker.lots_open:
+        forget(state, other, maker)
+    follow_trade(state, listed, (taker_side, maker_side), lots)
+
+
+def take_from_book(listed: ListedMarket, order: Order, lots: int) -> None:
+    """Take traded lots of a resting order out of the book, and it with them if that is all."""
+    side = listed.book.bids if order.is_bid else listed.book.asks
+    if lots == order.lots_open:
+        side.remove(order)
+    else:
+        side.reduce(order, lots)
+    order.lots_open -= lots
+
+
+def trade(
+    state: State, listed: ListedMarket, taker: Party, maker: Party, *, lots: int, price: int
+) -> None:
+    """Trade between two orders whose open lots are those after it, and tell it."""
+    book, order, other = listed.book, taker.order, maker.order
+    quote = price * lots * listed.quote_atoms_per_tick
+    book.trade_id += 1
+    book.last_price = price
     order.executed_lots += lots
     order.executed_quote += quote
-    maker.lots_open -= lots
-    maker.executed_lots += lots
-    maker.executed_quote += quote
-    buyer, seller = (taker_side, maker_side) if order.is_bid else (maker_side, taker_side)
+    other.executed_lots += lots
+    other.executed_quote += quote
+    buyer, seller = (taker, maker) if order.is_bid else (maker, taker)
     state.record.events.append(
         TradeExecuted(
-            market=market.symbol,
+            market=listed.market.symbol,
             trade_id=book.trade_id,
             price_ticks=price,
             lots=lots,
             quote_atoms=quote,
             buyer_order=buyer.order.terms.order_id,
             seller_order=seller.order.terms.order_id,
-            buyer_is_maker=buyer is maker_side,
+            buyer_is_maker=buyer is maker,
             at_ns=state.at_ns,
         )
     )
     settle = settle_perp if listed.is_perp else settle_spot
     settle(state, listed, buyer=buyer, seller=seller, lots=lots, quote=quote)
-    _filled(state, listed, taker_side, lots=lots, quote=quote, price=price)
-    _filled(state, listed, maker_side, lots=lots, quote=quote, price=price)
-    if not maker.lots_open:
-        forget(state, other, maker)
+    _filled(state, listed, taker, lots=lots, quote=quote, price=price)
+    _filled(state, listed, maker, lots=lots, quote=quote, price=price)
+
+
+def follow_trade(
+    state: State, listed: ListedMarket, parties: tuple[Party, Party], lots: int
+) -> None:
+    """After a trade: cut what closes a position to what is left, exits too; note the last price."""
     if listed.is_perp:
-        shrink_reduce_only(state, account, listed)
-        shrink_reduce_only(state, other, listed)
-        if account.triggers or order.links is not None:
-            follow(state, listed, taker_side, lots)
-        if other.triggers or maker.links is not None:
-            follow(state, listed, maker_side, lots)
+        taker, maker = parties
+        shrink_reduce_only(state, taker.account, listed)
+        shrink_reduce_only(state, maker.account, listed)
+        if taker.account.triggers or taker.order.links is not None:
+            follow(state, listed, taker, lots)
+        if maker.account.triggers or maker.order.links is not None:
+            follow(state, listed, maker, lots)
     if listed.watch.has_last:
         pending.note_last(state, listed)
 

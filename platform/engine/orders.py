@@ -11,7 +11,7 @@ from engine.commands import CancelAllOrders, CancelOrder, PlaceOrder
 from engine.conditional import exits_refusal, place_trigger
 from engine.cover import perp_refusal, reserve
 from engine.events import CommandRejected, Event
-from engine.intake import intake_refusal, lots_bound, market_price, too_small
+from engine.intake import intake_refusal, lots_bound, market_price, reach_of, too_small
 from engine.kinds import (
     FILLED,
     NEW,
@@ -24,7 +24,7 @@ from engine.order_events import OrderCancelled, OrderExpired, OrderPlaced, Order
 from engine.rejects import ExpiryReason, Reject
 from engine.state import Account, ListedMarket, State
 from engine.units import OrderId
-from engine.vocabulary import FOK, GTC, LIMIT, CancelKind
+from engine.vocabulary import FOK, GTC, LIMIT, REJECT_MAKER, REJECT_TAKER, CancelKind
 
 
 class Origin(NamedTuple):
@@ -72,10 +72,13 @@ def enter(
     else:
         order = order_of(state, account, command, price=price, lots=lots, origin=origin)
     rests = command.type is LIMIT and command.time_in_force is GTC
-    if rests and not listed.book.crosses(order.price, is_bid=order.is_bid):
+    crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
+    if rests and not crosses:
         answer = _accept_maker(state, account, listed, order)
+    elif listed.auction_ns:
+        answer = _accept_for_auction(state, account, listed, order)
     else:
-        answer = _accept_taker(state, account, listed, order, rests=rests)
+        answer = _accept_taker(state, account, listed, order, rests=rests, crosses=crosses)
     if type(answer[0]) is CommandRejected and (origin is None or origin.terms is None):
         state.next_order_id = OrderId(state.next_order_id - 1)
     return answer
@@ -91,7 +94,7 @@ def _bounded_order(
     """Return the order with the worst price it may get and its lots, or the answer without one."""
     price, lots, slips = command.price_ticks, command.lots, False
     if price is None:
-        found = market_price(state, listed, command)
+        found = market_price(state, listed, command, owner=account.owner)
         if found is None:
             order = order_of(state, account, command, price=0, lots=0, origin=origin)
             return _expired_at_once(state, order, ExpiryReason.INSUFFICIENT_LIQUIDITY)
@@ -119,14 +122,47 @@ def _accept_maker(state: State, account: Account, listed: ListedMarket, order: O
     return (OrderPlaced(terms=order.terms, status=NEW, executed_lots=0, executed_quote_atoms=0),)
 
 
+def _accept_for_auction(
+    state: State, account: Account, listed: ListedMarket, order: Order
+) -> Events:
+    """Rest an order across the book until the auction ends, unless it would trade with an own one.
+
+    Self-trade prevention is asked now, once: no two orders of one owner cross in the book.
+    """
+    terms = order.terms
+    if terms.post_only:
+        return _expired_at_once(state, order, ExpiryReason.POST_ONLY_TAKER)
+    own = matching.own_across(listed, order)
+    prevention = terms.self_trade_prevention
+    if own and prevention is REJECT_TAKER:
+        return _expired_at_once(state, order, ExpiryReason.SELF_TRADE_PREVENTION)
+    if own and prevention is not REJECT_MAKER:
+        for maker in own:
+            resting.expire(state, listed, maker, ExpiryReason.SELF_TRADE_PREVENTION)
+        return _expired_at_once(state, order, ExpiryReason.SELF_TRADE_PREVENTION)
+    answer = _accept_maker(state, account, listed, order)
+    if type(answer[0]) is not CommandRejected:
+        for maker in own:
+            resting.expire(state, listed, maker, ExpiryReason.SELF_TRADE_PREVENTION)
+    return answer
+
+
 def _accept_taker(
-    state: State, account: Account, listed: ListedMarket, order: Order, *, rests: bool
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    order: Order,
+    *,
+    rests: bool,
+    crosses: bool,
 ) -> Events:
     """Expire an order that may not trade at all, refuse one that is not covered, or trade it."""
     terms = order.terms
-    crosses = listed.book.crosses(order.price, is_bid=order.is_bid)
     if terms.post_only and crosses:
         return _expired_at_once(state, order, ExpiryReason.POST_ONLY_TAKER)
+    if terms.type is LIMIT:
+        # A market order's price is that already.
+        order.reach = reach_of(state, listed, order)
     taken = matching.sweep(state, listed, order) if crosses else matching.NOTHING
     if terms.time_in_force is FOK and not _fills_whole(order, taken, listed):
         return _expired_at_once(state, order, ExpiryReason.FILL_OR_KILL)

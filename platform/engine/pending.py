@@ -77,7 +77,7 @@ def expire_orphans(state: State, account: Account, listed: ListedMarket) -> None
 
 def note_index(state: State, listed: ListedMarket) -> None:
     """Enter into the schedule what the index and the mark have met."""
-    if listed.state not in (MarketState.OPEN, MarketState.LIMIT_ONLY):
+    if listed.state not in (MarketState.OPEN, MarketState.LIMIT_ONLY) or listed.auction_ns:
         return
     tick = listed.market.tick_e8
     for by in (TriggerBy.MARK, TriggerBy.INDEX):

@@ -3,7 +3,7 @@
 from collections import deque
 
 from engine.catalog import PriceState
-from engine.units import SECOND_NS
+from engine.units import PPB, SECOND_NS
 
 AVERAGE_NS = 300 * SECOND_NS
 
@@ -11,14 +11,21 @@ AVERAGE_NS = 300 * SECOND_NS
 class Price:
     """One asset's index. Initial margin values what is owned low, what is owed high."""
 
-    __slots__ = ("_area", "_samples", "high_e8", "low_e8", "now_e8", "state", "updated_at_ns")
+    __slots__ = (
+        *("_area", "_samples", "high_e8", "is_watched", "low_e8", "mean_e8", "now_e8"),
+        *("state", "updated_at_ns"),
+    )
 
     def __init__(self) -> None:
         self.now_e8 = 0
+        # Over the last five minutes, as of the last update.
+        self.mean_e8 = 0
         self.low_e8 = 0
         self.high_e8 = 0
         self.updated_at_ns = 0
         self.state = PriceState.OK
+        # Whether the schedule will look at its age.
+        self.is_watched = False
         # (start, price) of each stretch in the window, and Σ price × duration of the closed ones.
         self._samples: deque[tuple[int, int]] = deque()
         self._area = 0
@@ -35,9 +42,22 @@ class Price:
             self._area -= price * (samples[0][0] - started)
         self.now_e8 = price_e8
         self.updated_at_ns = now_ns
-        average = self._average(now_ns)
+        self.mean_e8 = average = self._average(now_ns)
         self.low_e8 = min(price_e8, average)
         self.high_e8 = max(price_e8, average)
+
+    def moved(self, since_ns: int, *, limit_ppb: int) -> bool:
+        """Tell whether the price is further than that from one it had since then.
+
+        It looks back no more than five minutes.
+        """
+        now_e8 = self.now_e8
+        for at_ns, price_e8 in reversed(self._samples):
+            if at_ns < since_ns:
+                return False
+            if abs(now_e8 - price_e8) * PPB > limit_ppb * price_e8:
+                return True
+        return False
 
     def _average(self, now_ns: int) -> int:
         window_start, first_price = self._samples[0]

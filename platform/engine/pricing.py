@@ -9,8 +9,9 @@ A sample is bounded before it is averaged, not after: one absurd quote in a youn
 move it for minutes. While an index is stale or halted the mark stands still.
 """
 
-from engine import danger, pending
+from engine import breakers, danger, pending, price_states
 from engine.answers import Events, rejected
+from engine.bands import active_ticks
 from engine.book import BookSide
 from engine.catalog import MarketState, PriceState
 from engine.commands import UpdatePrices
@@ -31,8 +32,10 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
         return refusal
     for symbol, price_e8 in command.prices_e8.items():
         state.prices[symbol].update(price_e8, state.at_ns)
-    changed = _take_states(state, command)
+        price_states.watch_age(state, symbol)
+    changed = price_states.take_states(state, command.prices_e8, command.states)
     state.price_version += 1
+    price_states.settle_markets(state, changed)
     marks = {}
     for symbol, listed in state.markets.items():
         base = listed.market.base
@@ -43,6 +46,8 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
                 mark = _next_mark(listed, index, state.at_ns, outside_e8=outside)
                 listed.mark.set(mark, state.at_ns)
             marks[symbol] = listed.mark.price.now_e8
+        if base in command.prices_e8 and state.prices[base].state in _TRUSTED:
+            breakers.watch(state, listed)
         pending.note_index(state, listed)
     danger.look(state)
     return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks, states=changed),)
@@ -62,16 +67,6 @@ def _wrong_prices(state: State, command: UpdatePrices) -> Events:
     return ()
 
 
-def _take_states(state: State, command: UpdatePrices) -> dict[str, PriceState]:
-    """Take the states of assets, and return those which changed."""
-    changed = {}
-    for symbol in {**command.prices_e8, **command.states}:
-        price, now = state.prices[symbol], command.states.get(symbol, PriceState.OK)
-        if price.state is not now:
-            price.state = changed[symbol] = now
-    return changed
-
-
 def _next_mark(listed: ListedMarket, index_e8: int, now_ns: int, *, outside_e8: int | None) -> int:
     """Return a perpetual's mark for a new index, and sample its basis.
 
@@ -84,7 +79,10 @@ def _next_mark(listed: ListedMarket, index_e8: int, now_ns: int, *, outside_e8: 
         sample = max(-bound, min(bound, middle - index_e8))
         mark.sample(sample, now_ns, tau_ns=rules.tau_ms * 1_000_000)
     basis = mark.basis_e8(warm_ns=rules.warm_ms * 1_000_000)
-    traded = index_e8 if listed.state is MarketState.POST_ONLY else _traded_e8(listed) or index_e8
+    traded = index_e8
+    if listed.state is not MarketState.POST_ONLY:
+        # 0 without two sides, and while orders are collected for an auction.
+        traded = active_ticks(listed) * listed.market.tick_e8 or index_e8
     raw = sorted((index_e8 + basis, traded, outside_e8 or index_e8))[1]
     band = index_e8 * rules.band_ppb // PPB
     raw = max(index_e8 - band, min(index_e8 + band, raw))
@@ -95,20 +93,11 @@ def _next_mark(listed: ListedMarket, index_e8: int, now_ns: int, *, outside_e8: 
     return max(1, before - step, min(before + step, raw))
 
 
-def _traded_e8(listed: ListedMarket) -> int:
-    """Return the median of bid, ask and last; 0 without both sides."""
-    bid, ask, last = listed.book.bids.best(), listed.book.asks.best(), listed.book.last_price
-    if bid is None or ask is None:
-        return 0
-    prices = sorted((bid.price, ask.price, bid.price if last is None else last))
-    return prices[1] * listed.market.tick_e8
-
-
 def _middle_e8(listed: ListedMarket, *, least_micros: int) -> int | None:
     """Return the book's middle, or None while a side holds too little within 1 % of it."""
     book, tick = listed.book, listed.market.tick_e8
     bid, ask = book.bids.best(), book.asks.best()
-    if bid is None or ask is None:
+    if bid is None or ask is None or bid.price >= ask.price:
         return None
     middle = (bid.price + ask.price) * tick // 2
     near = middle * _NEAR_PPB // (PPB * tick)

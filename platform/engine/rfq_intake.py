@@ -2,9 +2,10 @@
 
 from engine import deals
 from engine.answers import Events, rejected
+from engine.bands import limit_band
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder, RequestQuote, SubmitQuote
-from engine.intake import MAX_CLIENT_ID, price_band, price_refusal, quantity_refusal, too_small
+from engine.intake import MAX_CLIENT_ID, price_refusal, quantity_refusal, too_small
 from engine.quotes import MAX_QUOTES, MAX_RFQS, Rfq
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
@@ -45,7 +46,7 @@ def shape_refusal(state: State, listed: ListedMarket, command: RequestQuote) -> 
         quote_atoms=command.quote_atoms,
     )
     return quantity_refusal(listed, asked) or price_refusal(
-        listed, asked, price_band(state, listed)
+        listed, asked, limit_band(state, listed)
     )
 
 
@@ -98,7 +99,7 @@ def _band_refusal(state: State, listed: ListedMarket, command: SubmitQuote, pric
     asked = PlaceOrder(
         account=command.account, market=listed.market.symbol, side=BID, price_ticks=price
     )
-    return price_refusal(listed, asked, price_band(state, listed))
+    return price_refusal(listed, asked, limit_band(state, listed))
 
 
 def deal_refusal(state: State, listed: ListedMarket, rfq: Rfq, command: SubmitQuote) -> Events:

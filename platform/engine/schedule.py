@@ -14,6 +14,10 @@ class Work(StrEnum):
     # Looking at accounts, and the next step of one's liquidation.
     HEALTH = "Health"
     LIQUIDATION = "Liquidation"
+    # The end of what a breaker has ordered, of an auction; an index that may have grown old.
+    BREAKER = "Breaker"
+    AUCTION = "Auction"
+    PRICE_AGE = "PriceAge"
 
 
 class Due(NamedTuple):

@@ -24,6 +24,7 @@ from engine.loans import limit_room
 from engine.margin import MarginType, health, unrealized
 from engine.pools import HOUR_NS, Pool
 from engine.positions import Position
+from engine.price_states import settlement_refusal
 from engine.profit_interest import pay_interest, post_interest, sample
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
@@ -43,6 +44,9 @@ def auto_realize(state: State, command: AutoRealize) -> Events:
     mark_e8 = state.mark_e8(listed)
     if not mark_e8:
         return rejected(Reject.NO_PRICE, f"{command.market} has no index price yet")
+    refusal = settlement_refusal(state, listed)
+    if refusal:
+        return refusal
     if not 0 < command.positions_max <= MAX_POSITIONS:
         return rejected(
             Reject.INVALID_PARAMETER, f"go through 1 to {MAX_POSITIONS} positions at a time"

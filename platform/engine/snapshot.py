@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from engine import market_states
 from engine.book import Order
-from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
+from engine.catalog import Asset, Market, MarketState, PoolState, PriceState, StateReason
 from engine.clearing import Clearing, Cycle, Phase
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
@@ -41,7 +42,7 @@ POSITION_FIELDS = (
 )  # fmt: skip
 SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
-    "leverage_limit", "borrow_limit_micros",
+    "leverage_limit", "borrow_limit_micros", "position_limit_micros",
 )  # fmt: skip
 _ORDER_FIELDS = (
     "price", "lots_open", "executed_lots", "executed_quote", "locked", "borrow", "loss_micros",
@@ -195,11 +196,31 @@ def _dump_market(listed: ListedMarket) -> list[Any]:
     return [
         msgspec.to_builtins(listed.market),
         listed.quote_atoms_per_tick,
-        listed.state.value,
+        [listed.state.value, listed.reason.value],
         [book.trade_id, book.update_id, book.last_price],
         None if clearing is None else _dump_clearing(clearing),
         None if listed.mark is None else _dump_mark(listed.mark),
+        _dump_orders_to_it(listed),
     ]
+
+
+def _dump_orders_to_it(listed: ListedMarket) -> list[Any]:
+    """Return what has a market accept less than every order; the rest follows from its prices."""
+    breaker = listed.breaker
+    return [
+        listed.ordered.value,
+        [breaker.state.value, breaker.tripped_ns, breaker.until_ns],
+        listed.halted,
+        listed.auction_ns,
+    ]
+
+
+def _load_orders_to_it(state: State, listed: ListedMarket, item: list[Any]) -> None:
+    ordered, (breaker_state, tripped_ns, until_ns), listed.halted, listed.auction_ns = item
+    listed.ordered, breaker = MarketState(ordered), listed.breaker
+    breaker.state = MarketState(breaker_state)
+    breaker.tripped_ns, breaker.until_ns = tripped_ns, until_ns
+    market_states.derive(state, listed)
 
 
 def _dump_mark(mark: Mark) -> list[Any]:
@@ -237,11 +258,12 @@ def _dump_cycle(cycle: Cycle) -> list[Any]:
 
 
 def _load_market(state: State, item: list[Any]) -> None:
-    spec, per_tick, market_state, counters, cleared, marked = item
+    spec, per_tick, (market_state, reason), counters, cleared, marked, orders = item
     market = msgspec.convert(spec, Market)
     state.list_market(market, per_tick)
     listed = state.markets[market.symbol]
-    listed.state = MarketState(market_state)
+    listed.state, listed.reason = MarketState(market_state), StateReason(reason)
+    _load_orders_to_it(state, listed, orders)
     listed.book.trade_id, listed.book.update_id, listed.book.last_price = counters
     if cleared is not None:
         clearing = listed.perp_clearing()

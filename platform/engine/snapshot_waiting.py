@@ -125,5 +125,7 @@ def _load_schedule(state: State, item: list[Any]) -> None:
     for at_ns, number, work, subject in entries:
         # Sorted, so the queue keeps its order.
         state.schedule.entries.append(Due(at_ns, number, Work(work), subject))
+        if work == Work.PRICE_AGE:
+            list(state.prices.values())[subject].is_watched = True
     state.schedule.entered = entered
     state.schedule.next_ns = entries[0][0] if entries else None

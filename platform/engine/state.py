@@ -3,7 +3,7 @@
 from collections import deque
 
 from engine.book import Book, ConditionalOrder, Order
-from engine.catalog import OPEN, Asset, Market, MarketKind
+from engine.catalog import OPEN, Asset, Market, MarketKind, MarketState, StateReason
 from engine.clearing import Clearing
 from engine.guards import Bounds, Guards
 from engine.kinds import MarginStatus
@@ -60,6 +60,7 @@ class Account:
         "orders",
         "owner",
         "pending_borrow",
+        "position_limit_micros",
         "positions",
         "rfqs",
         "spot_loss_micros",
@@ -77,6 +78,7 @@ class Account:
         self.auto_realize_pnl = True
         self.leverage_limit = 20
         self.borrow_limit_micros = MAX_ATOMS
+        self.position_limit_micros = MAX_ATOMS
         self.holdings: dict[str, Holding] = {}
         # Those of them that are lent or owed, and so bear interest.
         self.bearing: dict[Holding, None] = {}
@@ -111,36 +113,75 @@ class Account:
         return any(not position.idle for position in self.positions.values())
 
 
+class Breaker:
+    """What a market's breaker orders: `state` until `until_ns`; when it has tripped last, 0: never.
+
+    See engine/breakers.py.
+    """
+
+    __slots__ = ("state", "tripped_ns", "until_ns")
+
+    def __init__(self) -> None:
+        self.state = OPEN
+        self.tripped_ns = 0
+        self.until_ns = 0
+
+
 class ListedMarket:
     """A market with what is derived from its listing, and what moves: book, clearing, mark."""
 
     __slots__ = (
+        "auction_ns",
         "band",
-        "band_version",
+        "band_key",
         "base",
         "book",
+        "breaker",
         "clearing",
         "flat_imf_micros",
+        "halted",
+        "is_limited",
         "is_perp",
         "mark",
         "market",
         "notional_divisor",
+        "number",
+        "ordered",
         "quote",
         "quote_atoms_per_tick",
+        "reason",
         "state",
+        "taker_band",
         "taker_fee_per_tick",
+        "taker_version",
         "watch",
         "worst_fee_ppm",
     )
 
     def __init__(
-        self, market: Market, base: Asset, quote: Asset, *, per_tick: int, record: Record
+        self,
+        market: Market,
+        base: Asset,
+        quote: Asset,
+        *,
+        per_tick: int,
+        record: Record,
+        number: int = 0,
     ) -> None:
-        self.market = market
+        # It counts the markets in the order of listing.
+        self.number = number
         self.base = base
         self.quote = quote
         self.quote_atoms_per_tick = per_tick
+        # What the book accepts and for whom it accepts no more; what staff and its breaker order;
+        # see engine/market_states.py.
         self.state = OPEN
+        self.reason = StateReason.STAFF
+        self.ordered: MarketState = OPEN
+        self.breaker = Breaker()
+        # Whether it has been halted, so that it opens by auction; when the auction ends, 0: none.
+        self.halted = False
+        self.auction_ns = 0
         self.is_perp = market.kind is MarketKind.PERP
         self.book = Book(market.symbol, record)
         self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
@@ -148,15 +189,35 @@ class ListedMarket:
         self.watch = Watch()
         # lots × lot_atoms × price_e8 // this = quote atoms
         self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
+        self.set_parameters(market)
+
+    def set_parameters(self, market: Market) -> None:
+        """Take the parameters of `market`, and what is derived from them."""
+        self.market = market
         self.worst_fee_ppm = max(market.taker_fee_ppm, market.maker_fee_ppm)
         # lots × price_ticks × this // PPM = taker fee in quote atoms
-        self.taker_fee_per_tick = per_tick * market.taker_fee_ppm
+        self.taker_fee_per_tick = self.quote_atoms_per_tick * market.taker_fee_ppm
         # Up to this notional, size does not raise the initial margin fraction above its base.
         self.flat_imf_micros = market.imf.flat_up_to_micros if market.imf else 0
-        # The lowest and highest limit price in ticks, found once for each update of prices;
-        # see intake.price_band.
+        # Whether more may not be opened in it: by a limit of its own, or for its prices.
+        self.is_limited = self.has_limits
+        self.forget_bands()
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether open interest or positions have a limit here."""
+        market = self.market
+        limits = (market.open_interest_limit_lots, market.position_limit_micros)
+        return any(limit is not None for limit in limits)
+
+    def forget_bands(self) -> None:
+        """Have the bands found anew; see engine/bands.py."""
+        # The lowest and highest limit price in ticks, and for which active price they were found.
         self.band: tuple[int, int] | None = None
-        self.band_version = -1
+        self.band_key = 0
+        # The lowest and highest price at which takers trade, and for which update of prices.
+        self.taker_band = (1, 1)
+        self.taker_version = -1
 
     def quote_atoms(self, price_ticks: int, lots: int) -> int:
         """Return what `lots` cost at `price_ticks`: exact, by the listing rule."""
@@ -303,7 +364,12 @@ class State:
     def list_market(self, market: Market, per_tick: int) -> None:
         base, quote = self.assets[market.base], self.assets[market.quote]
         listed = self.markets[market.symbol] = ListedMarket(
-            market, base, quote, per_tick=per_tick, record=self.record
+            market,
+            base,
+            quote,
+            per_tick=per_tick,
+            record=self.record,
+            number=len(self.markets),
         )
         index_e8 = self.prices[market.base].now_e8
         if listed.is_perp:
@@ -328,6 +394,16 @@ class State:
             return index * PRICE_SCALE // quote
         last = listed.book.last_price
         return last * listed.market.tick_e8 if last is not None else 0
+
+    def mean_e8(self, listed: ListedMarket) -> int:
+        """Return the five-minute mean of a market's reference, in quote × 1e8; 0 if there is none.
+
+        That is the mark of a perpetual, and for spot the rate of the two indexes.
+        """
+        if listed.mark is not None:
+            return listed.mark.price.mean_e8
+        base, quote = (self.prices[a].mean_e8 for a in (listed.market.base, listed.market.quote))
+        return base * PRICE_SCALE // quote if base and quote else 0
 
     def reference_e8(self, listed: ListedMarket) -> int:
         """Return what a market's prices are measured from, in quote × 1e8; 0 if there is none.

@@ -40,7 +40,9 @@ _PASSING = frozenset(
         Reject.MARKET_CANCEL_ONLY,
         Reject.MARKET_LIMIT_ONLY,
         Reject.MARKET_POST_ONLY,
+        Reject.MARKET_AUCTION,
         Reject.NO_PRICE,
+        Reject.PRICE_DEGRADED,
         Reject.PRICE_OUT_OF_BAND,
     }
 )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine import funds, matching, orders
 from engine.book import Order
+from engine.catalog import MarketState
 from engine.kinds import MovementSource, OrderTerms, SystemOrder
 from engine.resting import cost_of, paying_asset
 from engine.state import Account, ListedMarket, State
@@ -21,6 +22,11 @@ class Forced(NamedTuple):
     lots: int
     price: int
     system: SystemOrder
+
+
+def is_trading(listed: ListedMarket) -> bool:
+    """Tell whether a market's book may be taken from now."""
+    return listed.state in (MarketState.OPEN, MarketState.LIMIT_ONLY) and not listed.auction_ns
 
 
 def trade_at_once(state: State, account: Account, listed: ListedMarket, forced: Forced) -> Order:

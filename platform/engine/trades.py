@@ -31,6 +31,7 @@ class Party:
         "opened",
         "order",
         "rate_ppm",
+        "rests",
     )
     closed: bool
     opened: int
@@ -40,6 +41,8 @@ class Party:
         self.order = order
         self.rate_ppm = rate_ppm
         self.is_maker = is_maker
+        # Whether its order is counted in its position: in an auction both are.
+        self.rests = is_maker
         self.fee = 0
         self.fee_owed = 0
         self.fee_asset = ""
@@ -107,7 +110,7 @@ def settle_perp(
     clearing = listed.perp_clearing()
     for party, signed in ((buyer, lots), (seller, -lots)):
         position = state.position(party.account, listed)
-        if party.is_maker:
+        if party.rests:
             position.add_order(party.order, -lots)
         before = position.lots
         after = before + signed

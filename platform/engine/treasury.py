@@ -8,6 +8,7 @@ from engine.kinds import MovementSource
 from engine.ledger import Holding
 from engine.loans import loan_refusal
 from engine.margin import MarginType, health
+from engine.price_states import out_refusal
 from engine.rejects import Reject
 from engine.state import Account, State, Withdrawal
 from engine.units import MAX_ATOMS, RAY, div_ceil
@@ -170,6 +171,9 @@ def take_out_refusal(
     Nothing changes. The account's pools must have been accrued.
     """
     asset = holding.asset
+    uncertain = out_refusal(state, asset)
+    if uncertain:
+        return uncertain
     own = holding.available.atoms
     lent = state.pools[asset].lend_atoms(holding.lend_scaled, holding.bucket) if redeem else 0
     room = funds.redeemable(state, holding) if redeem else 0

@@ -67,6 +67,8 @@ def fire(state: State, order_id: int) -> None:
 def _may_fire(listed: ListedMarket, order: ConditionalOrder) -> bool:
     if listed.state is OPEN:
         return True
+    if listed.auction_ns:
+        return False
     return listed.state is MarketState.LIMIT_ONLY and order.is_limit
 
 

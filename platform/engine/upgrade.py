@@ -107,31 +107,36 @@ def _opened(amounts: list[Any]) -> int:
 
 
 def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 3 as version 4: every index is trusted, and is the mark."""
+    """Return a snapshot of version 3 as version 4.
+
+    Every index is trusted, and each mark is it. Staff alone have said what a market accepts; no
+    account has a position limit of its own, and everybody is looked at once.
+    """
     samples = {item[0]["symbol"]: item[5] for item in content["assets"]}
     return {
         **content,
         "version": 4,
         "assets": [[*item, "Ok"] for item in content["assets"]],
         "markets": [_market_from_3(item, samples) for item in content["markets"]],
+        "accounts": [
+            [account_id, owner, [*settings, MAX_ATOMS], *rest]
+            for account_id, owner, settings, *rest in content["accounts"]
+        ],
         "watched": [],
-        # Everybody is looked at once.
         "looks": [[], [item[0] for item in content["accounts"]], [], False],
         "liquidations": [],
         "backstops": [],
     }
 
 
-def _market_from_3(item: list[Any], samples: dict[str, Any]) -> list[Any]:
-    spec, per_tick, state, counters, cleared = item
-    if cleared is None:
-        return [*item, None]
-    cash, clearing, cycle = cleared
-    return [
-        *(spec, per_tick, state, counters),
-        [cash, [*clearing, 0], cycle],
-        _mark(samples[spec["base"]]),
-    ]
+def _market_from_3(item: list[Any], samples: dict[str, list[Any]]) -> list[Any]:
+    spec, per_tick, ordered, counters, cleared = item
+    mark = None
+    if cleared is not None:
+        cash, clearing, cycle = cleared
+        cleared, mark = [cash, [*clearing, 0], cycle], _mark(samples[spec["base"]])
+    orders = [ordered, ["Open", 0, 0], False, 0]
+    return [spec, per_tick, [ordered, "Staff"], counters, cleared, mark, orders]
 
 
 def _mark(samples: list[Any]) -> list[Any]:

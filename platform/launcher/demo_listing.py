@@ -2,11 +2,26 @@
 
 from typing import Final
 
-from engine.catalog import Asset, Fraction, Haircut, Market, MarketKind, RateCurve
+from engine.catalog import (
+    Asset,
+    Band,
+    BreakerRules,
+    Fraction,
+    Haircut,
+    Market,
+    MarketKind,
+    RateCurve,
+)
 from engine.units import PPB, PRICE_SCALE
 
 PERCENT = PPB // 100
 MILLIONTH = PPB // 1_000_000
+# An index that is not told for so long is stale; a market that was halted collects orders so long.
+STALE_MS = 30_000
+AUCTION_MS = 10_000
+# BTC and ETH are held up by a move of 5 % in a minute or 10 % in five, others by twice that.
+MAJORS = BreakerRules()
+OTHERS = BreakerRules(short_move_ppb=10 * PERCENT, long_move_ppb=20 * PERCENT)
 
 
 def _coin(
@@ -22,6 +37,7 @@ def _coin(
         borrow_mmf=Fraction(10 * PERCENT, factor_ppb * 6 // 10),
         curve=curve,
         min_lend_atoms=100,
+        stale_ms=STALE_MS,
     )
 
 
@@ -36,6 +52,7 @@ def _dollar(symbol: str, name: str, *, weight: int, borrow: int) -> Asset:
         borrow_mmf=Fraction(borrow * PERCENT // 2),
         curve=RateCurve(optimal_ppb=85 * PERCENT, slope1_ppb=6 * PERCENT, slope2_ppb=75 * PERCENT),
         min_lend_atoms=10_000,
+        stale_ms=STALE_MS,
     )
 
 
@@ -76,8 +93,8 @@ ASSETS: Final = (
 
 def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: int | Fraction) -> Market:
     base, quote, *perp = symbol.split("_")
-    terms: dict[str, int | Fraction] = (
-        {"maker_fee_ppm": 200, "taker_fee_ppm": 500}
+    terms: dict[str, int | Fraction | None] = (
+        {"maker_fee_ppm": 200, "taker_fee_ppm": 500, "premium_tolerance_ppb": 5 * PERCENT}
         if perp
         else {"maker_fee_ppm": 800, "taker_fee_ppm": 1_000}
     )
@@ -88,6 +105,9 @@ def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: int | Fraction
         quote=quote,
         tick_e8=tick_e8,
         lot_atoms=lot_atoms,
+        mean_mark_band=Band(90 * PERCENT, 110 * PERCENT),
+        breaker=MAJORS if base in ("BTC", "ETH") else OTHERS,
+        auction_ms=AUCTION_MS,
         **{**terms, **more},  # type: ignore[arg-type]
     )
 

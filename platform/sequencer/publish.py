@@ -13,6 +13,7 @@ from engine.events import (
     BorrowLendMoved,
     MarketListed,
     MarketStateChanged,
+    MarketUpdated,
     PositionChanged,
     PricesUpdated,
 )
@@ -49,6 +50,7 @@ _PUBLIC: Final = frozenset(
         BookChanged,
         MarketListed,
         MarketStateChanged,
+        MarketUpdated,
         PricesUpdated,
         RfqAnnounced,
         TradeExecuted,

@@ -21,6 +21,7 @@ from accounts.models import Balance, JobRun, User, Withdrawal, WithdrawalGuard
 from accounts.services import create_sub_account
 from compliance.models import AuditRecord
 from config.schedule import BEAT_SCHEDULE
+from engine.catalog import MarketState
 from engine.commands import (
     AcceptQuote,
     AccrueInterest,
@@ -34,6 +35,7 @@ from engine.commands import (
     PlaceOrder,
     RequestQuote,
     SetLendTerms,
+    SetMarketState,
     SubmitQuote,
     TransferFunds,
 )
@@ -84,6 +86,7 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     alice.limit("SOL_USDC_PERP", Side.BID, ticks=10_100, lots=1_000)
     bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_100, lots=1_000)
     accepted(AutoRealize(market="SOL_USDC_PERP"))
+    accepted(SetMarketState(market="SOL_USDC_PERP", state=MarketState.OPEN))
     accepted(
         CreateStrategy(
             account=alice.id,

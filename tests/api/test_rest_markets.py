@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from msgspec.structs import replace
 
-from engine.catalog import MarketState
-from engine.commands import AccrueInterest, Borrow, Lend, SetMarketState
+from engine.catalog import Band, MarketState
+from engine.commands import AccrueInterest, Borrow, Lend, SetMarketState, UpdateMarket
 from engine.vocabulary import Side
 from tests.api.house import Trader, accepted
+from tests.engine.listings import SOL_PERP
 from trading import selectors
 
 
@@ -60,11 +62,30 @@ def test_a_perpetual_is_described_with_every_key_and_its_margin(house: object) -
         "mmfFunction": {"base": "0.0135", "factor": "0.000036", "type": "sqrt"},
         "openInterestLimit": None,
         "orderBookState": "Open",
-        "positionLimitWeight": None,
+        "positionLimitWeight": "1",
         "quoteSymbol": "USDC",
         "symbol": "SOL_USDC_PERP",
         "visible": True,
     }
+
+
+def test_a_market_names_its_bands_as_they_are_now(house: object) -> None:
+    rules = replace(SOL_PERP.mark, step_ppb=2_500_000)
+    changed = replace(
+        SOL_PERP,
+        mean_mark_band=Band(900_000_000, 1_100_000_000),
+        premium_tolerance_ppb=50_000_000,
+        open_interest_limit_lots=400_000_000,
+        mark=rules,
+    )
+    accepted(UpdateMarket(market=changed))
+    market = body("/api/v1/market?symbol=SOL_USDC_PERP")
+    price = market["filters"]["price"]
+    assert price["meanMarkPriceBand"] == {"maxMultiplier": "1.1", "minMultiplier": "0.9"}
+    assert price["meanPremiumBand"] == {"tolerancePct": "0.05"}
+    assert price["maxPriceUpdateMultiplier"] == "1.0025"
+    assert price["minPriceUpdateMultiplier"] == "0.9975"
+    assert market["openInterestLimit"] == "4000000"
 
 
 def test_markets_are_listed_in_order_and_by_repeated_type(house: object) -> None:

@@ -7,9 +7,19 @@ which drifts from what it sums, and an event which does not tell what happened, 
 from collections import defaultdict
 
 from engine import danger
-from engine.invariants import check_clearing, check_rfqs, check_strategies, check_triggers
+from engine.catalog import MarketState, PriceState, StateReason
+from engine.invariants import (
+    check_bands,
+    check_clearing,
+    check_market_state,
+    check_owners_apart,
+    check_rfqs,
+    check_strategies,
+    check_triggers,
+)
 from engine.maintenance import maintenance
 from engine.margin import MarginType, health, standing
+from engine.market_states import SHUT, is_crossed, until_ns
 from engine.state import State
 from engine.units import RAY, div_ceil
 from engine.vocabulary import Side
@@ -29,6 +39,7 @@ def check_all(state: State, mirror: Mirror) -> None:
     kept_margin_is_margin_recomputed(state)
     strategies_are_told(state, mirror)
     requests_and_quotes_are_told(state, mirror)
+    market_states_are_told(state, mirror)
 
 
 def requests_and_quotes_are_told(state: State, mirror: Mirror) -> None:
@@ -41,6 +52,24 @@ def requests_and_quotes_are_told(state: State, mirror: Mirror) -> None:
         for quote in rfq.quotes.values()
     }
     assert live == mirror.quotes
+
+
+def market_states_are_told(state: State, mirror: Mirror) -> None:
+    """What a market accepts is what was told, and no more than its prices allow."""
+    for symbol, listed in state.markets.items():
+        check_market_state(state, listed)
+        check_bands(state, listed)
+        if is_crossed(listed):
+            check_owners_apart(listed)
+        told, market = mirror.states[symbol], mirror.markets[symbol]
+        assert (told.state, told.reason) == (listed.state, listed.reason), symbol
+        assert told.until_ns == until_ns(listed), symbol
+        assert listed.market == market, symbol
+        prices = {mirror.price_states[market.base], mirror.price_states[market.quote]}
+        if prices & {PriceState.STALE, PriceState.HALT}:
+            assert told.state in SHUT, f"{symbol} has no price"
+        elif PriceState.DEGRADED in prices:
+            assert told.state is not MarketState.OPEN, f"the price of {symbol} is not certain"
 
 
 def ledger_sums_to_zero(state: State, mirror: Mirror) -> None:
@@ -132,7 +161,9 @@ def books_are_told_and_uncrossed(state: State, mirror: Mirror) -> None:
             assert mirror.books[symbol][side] == expected, f"{symbol} {side}"
             assert {level.price: level.lots for level in book.from_best()} == expected
         bids, asks = mirror.books[symbol][Side.BID], mirror.books[symbol][Side.ASK]
-        assert not bids or not asks or max(bids) < min(asks), f"{symbol} is crossed"
+        told = mirror.states[symbol]
+        collects = told.reason is StateReason.AUCTION or told.state in SHUT
+        assert collects or not bids or not asks or max(bids) < min(asks), f"{symbol} is crossed"
     kept = {order_id: order.lots_open for order_id, order in state.orders.items()}
     assert kept == {order_id: order.lots_open for order_id, order in mirror.orders.items()}
 

@@ -4,16 +4,26 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
 from engine import vocabulary as v
-from engine.catalog import LEND_RATES_PPB, MarketState, PoolState, PriceState
+from engine.bands import find_taker_band
+from engine.catalog import (
+    LEND_RATES_PPB,
+    Band,
+    BreakerRules,
+    MarketState,
+    PoolState,
+    PriceState,
+)
 from engine.engine import Engine
+from engine.rejects import Reject
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, RAY, AccountId, OrderId
-from tests.engine import invariants
+from tests.engine import invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
 SUB = AccountId(2_001)
@@ -28,6 +38,27 @@ UNIT = {"USDC": 10**4, "SOL": 10**7, "BTC": 10**4}
 DEPOSITS = {"USDC": 20_000 * 10**6, "SOL": 200 * 10**9, "BTC": 10**8}
 MID = {SPOT: 10_000, PERP: 10_000, "BTC_USDC": 500_000, "BTC_USDC_PERP": 500_000}
 LOTS = {SPOT: 100, PERP: 100, "BTC_USDC": 200, "BTC_USDC_PERP": 200}
+LISTED = {market.symbol: market for market in listings.MARKETS}
+AUCTION: dict[str, Any] = {"auction_ms": 1_000}
+# What of a market's parameters is changed, from those it was listed with.
+OF_ALL: tuple[dict[str, Any], ...] = (
+    {},
+    {"taker_fee_ppm": 700},
+    {"max_impact_ppb": 1_001_000_000, "min_impact_ppb": 999_000_000},
+    {"mean_mark_band": Band(998_000_000, 1_002_000_000)},
+    {
+        "breaker": BreakerRules(
+            short_move_ppb=30_000_000, long_move_ppb=60_000_000, limit_only_ms=1_000
+        )
+    },
+    AUCTION,
+)
+OF_PERPETUALS: tuple[dict[str, Any], ...] = (
+    {"open_interest_limit_lots": 350},
+    {"open_interest_limit_lots": 350, "auction_ms": 1_000},
+    {"position_limit_micros": 1_000 * 10**6},
+    {"premium_tolerance_ppb": 2_000_000},
+)
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
 
 
@@ -87,8 +118,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         before = digest(state)
         reducing = isinstance(command, c.PlaceOrder) and self._reduces(command)
         held = {key: position.lots for key, position in exchange.mirror.positions.items()}
+        open_interest = self._open_interest()
+        taker_bands = {symbol: find_taker_band(state, one) for symbol, one in state.markets.items()}
         events = exchange.apply(command)
         answer = events[0]
+        self._limits_hold(open_interest)
+        if isinstance(command, c.PlaceOrder):
+            self._bands_hold(events, taker_bands)
         if isinstance(answer, e.CommandRejected):
             due = (e.PoolChanged, e.PoolHourClosed)
             assert all(isinstance(event, due) for event in events[1:]), events
@@ -114,6 +150,30 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert same == events, "a replay tells something else"
         assert digest(self.twin.state) == after
         return answer
+
+    def _open_interest(self) -> dict[str, int]:
+        markets = self.exchange.engine.state.markets.items()
+        return {symbol: one.clearing.long_lots for symbol, one in markets if one.clearing}
+
+    def _limits_hold(self, before: dict[str, int]) -> None:
+        """Open interest may stand above its limit, but does not grow there."""
+        for symbol, lots in self._open_interest().items():
+            limit = self.exchange.mirror.markets[symbol].open_interest_limit_lots
+            assert limit is None or lots <= max(limit, before[symbol]), f"{symbol} has {lots} open"
+
+    def _bands_hold(self, events: tuple[e.Event, ...], bands: dict[str, tuple[int, int]]) -> None:
+        """An order trades within its market's bands; its first price is the best there was."""
+        first: dict[str, int] = {}
+        for event in events:
+            if not isinstance(event, oe.TradeExecuted):
+                continue
+            market, price = self.exchange.mirror.markets[event.market], event.price_ticks
+            best = first.setdefault(event.market, price)
+            lowest, highest = bands[event.market]
+            if event.buyer_is_maker:
+                assert price >= max(lowest, best * market.min_impact_ppb / 10**9), event
+            else:
+                assert price <= min(highest, best * market.max_impact_ppb / 10**9), event
 
     def _reduces(self, command: c.PlaceOrder) -> bool:
         lots, _ = self.exchange.position(command.account, command.market)
@@ -694,6 +754,9 @@ class ExchangeMachine(RuleBasedStateMachine):
     def auto_realize(self, market: str, most: int, seconds: int) -> None:
         self.exchange.wait(seconds)
         answer = self.do(c.AutoRealize(market=market, positions_max=most))
+        if isinstance(answer, e.CommandRejected):
+            assert answer.code is Reject.PRICE_STALE
+            return
         assert isinstance(answer, e.MarketRealized)
         assert answer.paid_atoms <= answer.due_atoms
         assert answer.collected_atoms <= answer.owed_atoms
@@ -701,6 +764,61 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
     def market_state(self, market: str, state: MarketState) -> None:
         self.do(c.SetMarketState(market=market, state=state))
+
+    @rule(market=MARKETS, changes=st.sampled_from(OF_ALL))
+    def update_market(self, market: str, changes: dict[str, Any]) -> None:
+        self.do(c.UpdateMarket(market=replace(LISTED[market], **changes)))
+
+    @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]), changes=st.sampled_from(OF_PERPETUALS))
+    def update_perpetual(self, market: str, changes: dict[str, Any]) -> None:
+        self.do(c.UpdateMarket(market=replace(LISTED[market], **changes)))
+
+    @rule(asset=ASSETS, state=st.sampled_from([PriceState.OK] * 4 + list(PriceState)))
+    def price_state(self, asset: str, state: PriceState) -> None:
+        self.do(c.UpdatePrices(prices_e8={}, states={asset: state}))
+
+    @rule(
+        market=MARKETS,
+        changes=st.sampled_from([AUCTION, OF_PERPETUALS[1]]),
+        orders=st.lists(
+            st.tuples(
+                ACCOUNTS,
+                st.sampled_from(v.Side),
+                st.integers(min_value=-10, max_value=10),
+                st.integers(min_value=1, max_value=30),
+                st.sampled_from(v.SelfTradePrevention),
+            ),
+            min_size=2,
+            max_size=6,
+        ),
+        then=st.sampled_from(["end", "end", "restart", "go on"]),
+    )
+    def open_by_auction(
+        self,
+        market: str,
+        changes: dict[str, Any],
+        orders: list[tuple[AccountId, v.Side, int, int, v.SelfTradePrevention]],
+        then: str,
+    ) -> None:
+        self.do(c.UpdateMarket(market=replace(LISTED[market], **changes)))
+        for state in (MarketState.CLOSED, MarketState.OPEN):
+            self.do(c.SetMarketState(market=market, state=state))
+        for account, side, offset, size, prevention in orders:
+            self.do(
+                c.PlaceOrder(
+                    account=account,
+                    market=market,
+                    side=side,
+                    price_ticks=MID[market] + offset,
+                    lots=size * LOTS[market] // 10,
+                    self_trade_prevention=prevention,
+                    auto_borrow=size % 2 == 0,
+                )
+            )
+        if then == "end":
+            self._advance(1)
+        elif then == "restart":
+            self.restart()
 
     @rule()
     def restart(self) -> None:

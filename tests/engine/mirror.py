@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import events as e
 from engine import order_events as oe
-from engine.catalog import Asset, Market
+from engine.catalog import Asset, Market, MarketState, PriceState
 from engine.kinds import OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
 from engine.units import AccountId, OrderId
 from engine.vocabulary import Side
@@ -31,6 +31,9 @@ class Mirror:
         self.assets: dict[str, Asset] = {}
         self.markets: dict[str, Market] = {}
         self.quote_atoms_per_tick: dict[str, int] = {}
+        # What each market accepts, and how far each asset's index can be trusted.
+        self.states: dict[str, e.MarketStateChanged] = {}
+        self.price_states: defaultdict[str, PriceState] = defaultdict(lambda: PriceState.OK)
         self.index_e8: dict[str, int] = {}
         self.mark_e8: dict[str, int] = {}
         self.owners: dict[int, int] = {}
@@ -89,10 +92,20 @@ class Mirror:
     def _listed_market(self, event: e.MarketListed) -> None:
         self.markets[event.market.symbol] = event.market
         self.quote_atoms_per_tick[event.market.symbol] = event.quote_atoms_per_tick
+        self.states[event.market.symbol] = e.MarketStateChanged(
+            market=event.market.symbol, state=MarketState.OPEN
+        )
+
+    def _updated_market(self, event: e.MarketUpdated) -> None:
+        self.markets[event.market.symbol] = event.market
+
+    def _accepts(self, event: e.MarketStateChanged) -> None:
+        self.states[event.market] = event
 
     def _priced(self, event: e.PricesUpdated) -> None:
         self.index_e8.update(event.index_e8)
         self.mark_e8.update(event.mark_e8)
+        self.price_states.update(event.states)
 
     def _opened(self, event: e.AccountOpened) -> None:
         self.owners[event.account] = event.owner
@@ -210,6 +223,8 @@ class Mirror:
 _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.AssetListed: Mirror._listed_asset,
     e.MarketListed: Mirror._listed_market,
+    e.MarketUpdated: Mirror._updated_market,
+    e.MarketStateChanged: Mirror._accepts,
     e.PricesUpdated: Mirror._priced,
     e.AccountOpened: Mirror._opened,
     e.AccountUpdated: Mirror._updated,

@@ -8,7 +8,9 @@
     alice cancels a1
     wait 3600                           seconds
     price SOL 101                       the index, in USD
+    time                                what is due happens
     on SOL_USDC_PERP                    the market of the steps which follow
+    breaker 5 10                        percent in one minute and in five; `auction 10`: seconds
     book                                a table starts: its rows are compared whole
         bid | price | ask
 
@@ -20,10 +22,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
-from engine.catalog import MarketState
+from engine.catalog import BreakerRules, Market, MarketState
 from engine.units import AccountId, OrderId
 from engine.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
 from tests.engine.driver import ALICE, BOB, CAROL, DAVE, Exchange
@@ -101,6 +105,11 @@ class Story:
             label = label or f"#{len(self.labels) + 1}"
             self.orders[label] = self.answer.terms.order_id
             self.labels[self.answer.terms.order_id] = label
+
+    @property
+    def listing(self) -> Market:
+        """The current market's parameters."""
+        return self.exchange.engine.state.markets[self.symbol].market
 
     def lots(self, text: str) -> int:
         """Return a quantity of the current market's base as lots."""
@@ -240,6 +249,20 @@ def _price(story: Story, words: list[str]) -> c.UpdatePrices:
     return c.UpdatePrices(prices_e8={words[0]: int(Decimal(words[1]) * 10**8)})
 
 
+def _time(story: Story, words: list[str]) -> None:
+    story.exchange.advance()
+
+
+def _breaker(story: Story, words: list[str]) -> c.UpdateMarket:
+    short, long = (int(word) * 10**7 for word in words)
+    rules = BreakerRules(short_move_ppb=short, long_move_ppb=long)
+    return c.UpdateMarket(market=replace(story.listing, breaker=rules))
+
+
+def _auction(story: Story, words: list[str]) -> c.UpdateMarket:
+    return c.UpdateMarket(market=replace(story.listing, auction_ms=1_000 * int(words[0])))
+
+
 def _on(story: Story, words: list[str]) -> None:
     story.symbol = words[0]
 
@@ -265,6 +288,9 @@ HOUSE_VERBS: dict[str, Callable[[Story, list[str]], c.AnyCommand | None]] = {
     "price": _price,
     "on": _on,
     "wait": _wait,
+    "time": _time,
+    "breaker": _breaker,
+    "auction": _auction,
     "realize": lambda story, words: c.AutoRealize(market=story.symbol),
     "auto-lend": lambda story, words: c.AutoLend(asset=words[0]),
     "accrue": lambda story, words: c.AccrueInterest(asset=words[0]),
@@ -341,7 +367,13 @@ def _position_rows(story: Story) -> list[dict[str, str]]:
     return rows
 
 
+def _accepts_rows(story: Story) -> list[dict[str, str]]:
+    told = story.exchange.mirror.states[story.symbol]
+    return [{"state": told.state, "reason": told.reason}]
+
+
 TABLES: dict[str, Callable[[Story], list[dict[str, str]]]] = {
+    "accepts": _accepts_rows,
     "book": _book_rows,
     "trades": _trade_rows,
     "money": _money_rows,

@@ -70,7 +70,8 @@ def test_market_state_is_set_for_known_markets() -> None:
     unknown = c.SetMarketState(market="XRP_USDC", state=MarketState.CLOSED)
     assert exchange.refuse(unknown) is Reject.UNKNOWN_MARKET
     changed = exchange.accept(c.SetMarketState(market="SOL_USDC", state=MarketState.CLOSED))
-    assert changed == e.MarketStateChanged(market="SOL_USDC", state=MarketState.CLOSED)
+    closed = MarketState.CLOSED
+    assert changed == e.MarketStateChanged(market="SOL_USDC", state=closed, ordered=closed)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,27 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from engine import deals, matching, orders, pending, resting, snapshot, snapshot_waiting, strategies
+from engine import (
+    clock,
+    cover,
+    deals,
+    market_states,
+    matching,
+    orders,
+    pending,
+    resting,
+    snapshot,
+    snapshot_waiting,
+    strategies,
+)
 from engine import engine as engine_module
 from engine.book import BookSide
+from engine.catalog import OPEN
 from engine.ledger import Ledger
 from engine.pools import Pool
 from engine.positions import Position
 from engine.quotes import Rfq
+from engine.schedule import Work
 from engine.units import RAY
 from tests.engine.machine import ExchangeMachine
 
@@ -168,6 +182,31 @@ def a_refresh_drops_quotes_in_silence(patch: Patch) -> None:
     patch.setattr(Rfq, "refresh", dropping)
 
 
+def a_limit_order_walks_through_every_band(patch: Patch) -> None:
+    patch.setattr(orders, "reach_of", lambda state, listed, order: order.price)
+
+
+def open_interest_has_no_limit(patch: Patch) -> None:
+    patch.setattr(cover, "_limit_refusal", lambda *args, **more: ())
+
+
+def a_breaker_is_never_lifted(patch: Patch) -> None:
+    patch.setitem(clock.RUNNERS, Work.BREAKER, lambda state, number: None)
+
+
+def a_market_forgets_what_its_prices_order(patch: Patch) -> None:
+    patch.setattr(market_states, "ordered_by_prices", lambda state, listed: OPEN)
+
+
+def an_owner_meets_itself_in_an_auction(patch: Patch) -> None:
+    patch.setattr(matching, "own_across", lambda listed, order: [])
+
+
+def a_snapshot_forgets_an_auction(patch: Patch) -> None:
+    dump = snapshot._dump_orders_to_it
+    patch.setattr(snapshot, "_dump_orders_to_it", lambda listed: [*dump(listed)[:-1], 0])
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -188,6 +227,12 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_strategy_that_ends_leaves_its_order,
     makers_are_not_asked_for_margin,
     a_refresh_drops_quotes_in_silence,
+    a_limit_order_walks_through_every_band,
+    open_interest_has_no_limit,
+    a_breaker_is_never_lifted,
+    a_market_forgets_what_its_prices_order,
+    an_owner_meets_itself_in_an_auction,
+    a_snapshot_forgets_an_auction,
 )
 
 

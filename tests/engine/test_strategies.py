@@ -346,9 +346,12 @@ def test_a_closed_market_and_a_price_far_away_skip_the_slice() -> None:
     exchange.accept(c.SetMarketState(market=PERP, state=MarketState.CLOSED))
     assert placed(tick(exchange)) == []
     exchange.accept(c.SetMarketState(market=PERP, state=MarketState.OPEN))
+    # Without offers the price of the book is not known, and the mark is far away.
+    exchange.accept(c.CancelAllOrders(account=BOB))
     exchange.prices(SOL=40 * 10**8)
     assert placed(tick(exchange)) == []
     exchange.prices(SOL=100 * 10**8)
+    exchange.limit(BOB, ASK, 5_000, 10_000, PERP)
     # 72 lots are left for two slices.
     assert placed(tick(exchange)) == [36]
     assert placed(tick(exchange)) == [36]

@@ -1,5 +1,6 @@
 """What the events say is what the tables hold."""
 
+import json
 from typing import Any, cast
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, Transfer, Withdrawal
-from engine.catalog import MarketKind, MarketState, PoolState
+from engine.catalog import MarketKind, MarketState, PoolState, StateReason
 from engine.commands import (
     AcceptQuote,
     AccrueInterest,
@@ -39,6 +40,7 @@ from engine.events import (
     Event,
     MarketListed,
     MarketStateChanged,
+    MarketUpdated,
     PositionChanged,
     PositionClosed,
     PricesUpdated,
@@ -279,12 +281,14 @@ def test_a_market_listed_and_closed_in_one_batch_is_closed() -> None:
     listed = market(SPOT, MarketKind.SPOT)
     events = (
         MarketListed(market=listed, quote_atoms_per_tick=1),
-        MarketStateChanged(market=SPOT, state=MarketState.CLOSED),
+        MarketStateChanged(market=SPOT, state=MarketState.CLOSED, reason=StateReason.PRICES),
+        MarketUpdated(market=msgspec.structs.replace(listed, auction_ms=5)),
         AccountOpened(account=A, owner=A),
     )
     project(rows, events, sequence=1, at_ns=1)
     row = dict(zip(MARKETS.columns, rows.by_key[MARKETS][SPOT], strict=True))
-    assert row["state"] == "Closed"
+    assert (row["state"], row["state_reason"]) == ("Closed", "Prices")
+    assert json.loads(row["spec"])["auction_ms"] == 5
     assert len(rows.by_key) == 2
 
 

@@ -75,6 +75,19 @@ class CollateralView(PublicView):
         return Response(self.Output(listings.collateral_terms(), many=True).data)
 
 
+class MeanMarkPriceBand(serializers.Serializer[Any]):
+    """Takers trade within these multiples of the five-minute mean of the mark or index."""
+
+    maxMultiplier = DecimalText()
+    minMultiplier = DecimalText()
+
+
+class MeanPremiumBand(serializers.Serializer[Any]):
+    """Takers trade within index × (1 + five-minute mean premium ± this)."""
+
+    tolerancePct = DecimalText()
+
+
 class MarketOutput(serializers.Serializer[Any]):
     """A market: what may be ordered in it, and what positions in it require."""
 
@@ -85,13 +98,13 @@ class MarketOutput(serializers.Serializer[Any]):
             maxImpactMultiplier = DecimalText(source="max_impact")
             maxMultiplier = DecimalText(source="max_multiplier")
             maxPrice = DecimalText(source="max_price")
-            maxPriceUpdateMultiplier = DecimalText(**NOTHING)
-            meanMarkPriceBand = serializers.DictField(**NOTHING)
-            meanPremiumBand = serializers.DictField(**NOTHING)
+            maxPriceUpdateMultiplier = DecimalText(source="max_update", allow_null=True)
+            meanMarkPriceBand = MeanMarkPriceBand(source="mean_mark_band", allow_null=True)
+            meanPremiumBand = MeanPremiumBand(source="mean_premium_band", allow_null=True)
             minImpactMultiplier = DecimalText(source="min_impact")
             minMultiplier = DecimalText(source="min_multiplier")
             minPrice = DecimalText(source="tick_size")
-            minPriceUpdateMultiplier = DecimalText(**NOTHING)
+            minPriceUpdateMultiplier = DecimalText(source="min_update", allow_null=True)
             tickSize = DecimalText(source="tick_size")
 
         class Quantity(serializers.Serializer[Any]):
@@ -114,7 +127,7 @@ class MarketOutput(serializers.Serializer[Any]):
     mmfFunction = SqrtFunction(source="mmf", allow_null=True)
     openInterestLimit = DecimalText(source="open_interest_limit", allow_null=True)
     orderBookState = serializers.CharField(source="state")
-    positionLimitWeight = DecimalText(**NOTHING)
+    positionLimitWeight = DecimalText(source="position_limit_weight", allow_null=True)
     quoteSymbol = serializers.CharField(source="quote")
     symbol = serializers.CharField()
     visible = serializers.BooleanField()
