@@ -120,7 +120,8 @@ class PriceRecordAdmin(LargeTableAdmin):
         """Show each asset's sources."""
         return format_html_join(
             "",
-            '<div class="figures mb-3"><strong>{} {}</strong> {} ({}), raw {}{}<table>{}</table></div>',
+            '<div class="figures mb-3"><strong>{} {}</strong> {} ({}), raw {}{}'
+            "<table>{}</table></div>",
             (
                 (
                     symbol,
