@@ -120,7 +120,8 @@ class PriceRecordAdmin(LargeTableAdmin):
         """Show each asset's sources."""
         return format_html_join(
             "",
-            "<h3><strong>{} {}</strong> {} ({}), raw {}{}</h3><table>{}</table>",
+            '<div class="figures mb-3"><strong>{} {}</strong> {} ({}), raw {}{}'
+            "<table>{}</table></div>",
             (
                 (
                     symbol,
