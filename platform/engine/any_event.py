@@ -13,12 +13,15 @@ from engine.events import (
     DepositCredited,
     DustConverted,
     DustSold,
+    FundingPaid,
+    FundingRateSet,
     FundsTransferred,
     IdleLent,
     InsuranceFunded,
     InterestAccrued,
     LedgerPosted,
     LendTermsChanged,
+    MarketFunded,
     MarketListed,
     MarketRealized,
     MarketStateChanged,
@@ -113,6 +116,9 @@ AnyEvent = (
     | IdleLent
     | ProfitRealized
     | PositionInterestPosted
+    | FundingRateSet
+    | FundingPaid
+    | MarketFunded
     | ClearingChanged
     | MarketRealized
     | TimeAdvanced

@@ -155,6 +155,21 @@ class MarkRules(msgspec.Struct, frozen=True, kw_only=True):
     step_ppb: int | None = None
 
 
+class FundingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What holders of a perpetual pay each other by the hour; see engine/funding.py.
+
+    `interest_ppb` and `clamp_ppb` are for eight hours, `cap_ppb` is for one. With less than
+    `samples_min` samples the rate of an hour is 0. `impact_micros` is the size at which prices of
+    the book are looked at; None: what 500 dollars carry at the base of the initial margin fraction.
+    """
+
+    interest_ppb: int = PPB // 10_000
+    clamp_ppb: int = PPB // 2_000
+    cap_ppb: int = PPB * 15 // 1_000
+    samples_min: int = 1_800
+    impact_micros: int | None = None
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """A book. `tick_e8`: the price step in quote × 1e8; `lot_atoms`: the step in base atoms."""
 
@@ -174,6 +189,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     open_interest_limit_lots: int | None = None
     realize: RealizeLimits = RealizeLimits()
     mark: MarkRules = MarkRules()
+    funding: FundingRules = FundingRules()
     # A limit price must lie within these multiples of the reference price (mark, else last).
     max_multiplier_ppb: int = 2 * PPB
     min_multiplier_ppb: int = PPB // 4

@@ -6,7 +6,7 @@ a replay does the same things at the same places.
 
 from collections.abc import Callable
 
-from engine import rfq, strategies, triggers
+from engine import funding, rfq, strategies, triggers
 from engine.answers import Events
 from engine.commands import AdvanceTime
 from engine.events import TimeAdvanced
@@ -21,6 +21,7 @@ RUNNERS: dict[Work, Callable[[State, int], None]] = {
     Work.TRIGGER: triggers.fire,
     Work.STRATEGY: strategies.place_slice,
     Work.RFQ: rfq.end_what_is_over,
+    Work.FUNDING: funding.end_hour,
 }
 
 

@@ -67,7 +67,8 @@ def _market(listed: ListedMarket, record: Record) -> ListedMarket:
         per_tick=listed.quote_atoms_per_tick,
         record=record,
     )
-    copy.state, copy.book, copy.mark = listed.state, listed.book, listed.mark
+    copy.state, copy.book = listed.state, listed.book
+    copy.mark, copy.funding = listed.mark, listed.funding
     if listed.clearing is not None:
         copy.perp_clearing().long_lots = listed.clearing.long_lots
     return copy

@@ -47,9 +47,11 @@ def perp_refusal(
             return ()
         position.add_order(order, -resting)
     else:
+        funded_hour = position.funded_hour
         cost = _suppose(position, listed, order, taken=taken, resting=resting)
         equity, needed = standing(state, account)
         _take_back(position, order, cost=cost, taken=taken, resting=resting)
+        position.funded_hour = funded_hour
         if equity >= needed and not over_limit:
             return ()
     if is_new:
@@ -85,11 +87,15 @@ def _over_limit(listed: ListedMarket, position: Position, order: Order) -> bool:
 def _suppose(
     position: Position, listed: ListedMarket, order: Order, *, taken: Sweep, resting: int
 ) -> int:
-    """Change the position as the order would; return what it pays for what it takes."""
+    """Change the position as the order would; return what it pays for what it takes.
+
+    The funding of past hours is for the lots held until now, and paid before the trade.
+    """
     sign = 1 if order.is_bid else -1
     rate = listed.market.taker_fee_ppm if taken.fee_ppm is None else taken.fee_ppm
     fee = fee_of(taken.quote_atoms, rate)
-    cost = sign * taken.quote_atoms + fee
+    cost = sign * taken.quote_atoms + fee + listed.owed_funding(position)
+    position.funded_hour = listed.perp_funding().closed_hour
     position.lots += sign * taken.lots
     position.move_quote(-cost)
     if resting:

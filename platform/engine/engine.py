@@ -14,6 +14,7 @@ import msgspec
 from engine import (
     clock,
     conversion,
+    funding,
     lending,
     limits,
     listing,
@@ -86,6 +87,7 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.FundInsurance: pooling.fund_insurance,
     c.WriteOffDebt: pooling.write_off_debt,
     c.AutoRealize: settlement.auto_realize,
+    c.PayFunding: funding.pay_funding,
     c.AdvanceTime: clock.advance_time,
 }
 
@@ -238,6 +240,8 @@ def _position_changed(position: Position) -> PositionChanged:
         realized_atoms=position.realized,
         fees_atoms=position.fees,
         interest_atoms=position.interest,
+        funding_atoms=position.funding,
+        funded_hour=position.funded_hour,
         opened_at_ns=position.opened_at_ns,
         closed_lots=position.closed_lots,
         closed_quote_atoms=position.closed_quote,

@@ -1,5 +1,6 @@
 """Handlers of the catalog, of prices and of accounts' settings."""
 
+from engine import funding
 from engine.answers import Events, rejected
 from engine.catalog import Market, MarketKind, quote_atoms_per_tick
 from engine.commands import (
@@ -17,8 +18,8 @@ from engine.events import (
     MarketStateChanged,
 )
 from engine.rejects import Reject
-from engine.state import Account, State
-from engine.units import MAX_ATOMS, PPB, PPM
+from engine.state import Account, State, impact_atoms
+from engine.units import HOUR_NS, MAX_ATOMS, PPB, PPM, SECOND_NS
 
 MAX_DECIMALS = 9
 MAX_LEVERAGE = 100
@@ -68,6 +69,9 @@ def list_market(state: State, command: ListMarket) -> Events:
     if wrong is not None:
         return rejected(Reject.INVALID_PARAMETER, wrong)
     state.list_market(market, per_tick)
+    is_first = sum(listed.is_perp for listed in state.markets.values()) == 1
+    if market.kind is MarketKind.PERP and is_first:
+        funding.enter_next_hour(state)
     return (MarketListed(market=market, quote_atoms_per_tick=per_tick),)
 
 
@@ -94,6 +98,17 @@ def _wrong_perpetual(market: Market, quote_decimals: int) -> str | None:
         return "initial margin must not be below maintenance margin"
     if quote_decimals != SETTLEMENT_DECIMALS:
         return f"a perpetual settles in an asset with {SETTLEMENT_DECIMALS} decimals"
+    return _wrong_funding(market)
+
+
+def _wrong_funding(market: Market) -> str | None:
+    rules = market.funding
+    if not 0 < rules.cap_ppb <= PPB or rules.clamp_ppb < 0 or abs(rules.interest_ppb) > PPB:
+        return "the cap of the funding rate must be above 0 and at most 1, its clamp not below 0"
+    if not 0 <= rules.samples_min <= HOUR_NS // SECOND_NS:
+        return "an hour has at most one sample of the premium for each of its seconds"
+    if impact_atoms(market) <= 0:
+        return "the size at which funding looks at the book must be above zero"
     return None
 
 

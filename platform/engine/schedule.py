@@ -11,6 +11,7 @@ class Work(StrEnum):
     TRIGGER = "Trigger"
     STRATEGY = "Strategy"
     RFQ = "Rfq"
+    FUNDING = "Funding"
 
 
 class Due(NamedTuple):

@@ -12,6 +12,7 @@ import msgspec
 from engine.book import Order
 from engine.catalog import Asset, Market, MarketState, PoolState, PriceState
 from engine.clearing import Clearing, Cycle, Phase
+from engine.funding_rates import FundedHour, Funding
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
 from engine.marks import Mark
@@ -37,6 +38,7 @@ BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_
 POSITION_FIELDS = (
     "lots", "quote", "entry_quote", "realized", "fees", "due", "sample", "interest_ray",
     "interest", "posted_hour", "position_id", "opened_at_ns", "closed_lots", "closed_quote",
+    "funding", "funding_due", "funded_hour",
 )  # fmt: skip
 SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
@@ -51,6 +53,10 @@ _ORDER_FIELDS = (
 _CLEARING_FIELDS = (
     "lend_scaled", "debt_scaled", "settled", "dust", "interest", "rounding_ray", "unposted_ray",
     "losses_scaled", "gains_scaled", "sampled_debt_index", "sampled_lend_index", "long_lots",
+    "funding",
+)  # fmt: skip
+_FUNDING_FIELDS = (
+    "premiums_ppb", "samples", "sampled_s", "told_ppb", "cursor", "passed_hour",
 )  # fmt: skip
 _MARK_FIELDS = ("area", "weight", "started_ns", "sampled_ns")
 _CYCLE_FIELDS = (
@@ -195,6 +201,7 @@ def _dump_market(listed: ListedMarket) -> list[Any]:
         [book.trade_id, book.update_id, book.last_price],
         None if clearing is None else _dump_clearing(clearing),
         None if listed.mark is None else _dump_mark(listed.mark),
+        None if listed.funding is None else _dump_funding(listed.funding),
     ]
 
 
@@ -211,6 +218,21 @@ def _load_mark(mark: Mark, item: list[Any]) -> None:
     _restore(mark, _MARK_FIELDS, values)
     mark.price = Price.restore([(at, int(price)) for at, price in samples])
     mark.recent = deque((at, int(price)) for at, price in recent)
+
+
+def _dump_funding(funding: Funding) -> list[Any]:
+    return [
+        funding.closed_hour,
+        [_value(funding, field) for field in _FUNDING_FIELDS],
+        [(one.hour, one.rate_ppb, _int(one.mark_e8)) for one in funding.unpaid],
+    ]
+
+
+def _load_funding(funding: Funding, item: list[Any]) -> None:
+    closed_hour, values, unpaid = item
+    funding.begin(closed_hour)
+    _restore(funding, _FUNDING_FIELDS, values)
+    funding.owe([FundedHour(hour, rate, int(mark)) for hour, rate, mark in unpaid])
 
 
 def _dump_clearing(clearing: Clearing) -> list[Any]:
@@ -233,7 +255,7 @@ def _dump_cycle(cycle: Cycle) -> list[Any]:
 
 
 def _load_market(state: State, item: list[Any]) -> None:
-    spec, per_tick, market_state, counters, cleared, marked = item
+    spec, per_tick, market_state, counters, cleared, marked, funded = item
     market = msgspec.convert(spec, Market)
     state.list_market(market, per_tick)
     listed = state.markets[market.symbol]
@@ -246,6 +268,7 @@ def _load_market(state: State, item: list[Any]) -> None:
         _restore(clearing, _CLEARING_FIELDS, values)
         clearing.cycle = None if cycle is None else _load_cycle(cycle)
         _load_mark(listed.perp_mark(), marked)
+        _load_funding(listed.perp_funding(), funded)
 
 
 def _load_cycle(item: list[Any]) -> Cycle:

@@ -5,6 +5,7 @@ from collections import deque
 from engine.book import Book, ConditionalOrder, Order
 from engine.catalog import OPEN, Asset, Market, MarketKind
 from engine.clearing import Clearing
+from engine.funding_rates import Funding
 from engine.ledger import Holding, Ledger
 from engine.marks import Mark
 from engine.pools import Pool
@@ -14,11 +15,13 @@ from engine.quotes import Rfq
 from engine.record import Record
 from engine.schedule import Schedule
 from engine.strategy import Strategy
-from engine.units import MAX_ATOMS, PRICE_SCALE, AccountId, OrderId
+from engine.units import HOUR_NS, MAX_ATOMS, MICROS, PPB, PRICE_SCALE, AccountId, OrderId
 from engine.watch import Watch
 
 # Requests for quote and quotes are counted with the orders: no two of them share a number.
 FIRST_ORDER_ID = 1_000_000_001
+# By default impact prices are those of a position which so much margin carries.
+_IMPACT_MICROS = 500 * MICROS
 
 
 class Standing:
@@ -103,7 +106,7 @@ class Account:
 
 
 class ListedMarket:
-    """A market with what is derived from its listing, and what moves: book, clearing, mark."""
+    """A market: what is derived from its listing, and what moves (book, clearing, mark, funding)."""
 
     __slots__ = (
         "band",
@@ -112,6 +115,8 @@ class ListedMarket:
         "book",
         "clearing",
         "flat_imf_micros",
+        "funding",
+        "impact_atoms",
         "is_perp",
         "mark",
         "market",
@@ -136,6 +141,7 @@ class ListedMarket:
         self.book = Book(market.symbol, record)
         self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
         self.mark = Mark() if self.is_perp else None
+        self.funding = Funding() if self.is_perp else None
         self.watch = Watch()
         # lots × lot_atoms × price_e8 // this = quote atoms
         self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
@@ -144,6 +150,8 @@ class ListedMarket:
         self.taker_fee_per_tick = per_tick * market.taker_fee_ppm
         # Up to this notional, size does not raise the initial margin fraction above its base.
         self.flat_imf_micros = market.imf.flat_up_to_micros if market.imf else 0
+        # What is bought and sold, so to say, to see where the book stands.
+        self.impact_atoms = impact_atoms(market)
         # The lowest and highest limit price in ticks, found once for each update of prices;
         # see intake.price_band.
         self.band: tuple[int, int] | None = None
@@ -160,6 +168,25 @@ class ListedMarket:
         """Return lots × price in quote atoms, rounded down (towards minus infinity)."""
         return lots * self.market.lot_atoms * price_e8 // self.notional_divisor
 
+    def funding_atoms(self, lots: int, *, rate_ppb: int, mark_e8: int) -> int:
+        """Return what `lots` pay for an hour in quote atoms, rounded up; negative: what they get."""
+        paid = lots * self.market.lot_atoms * mark_e8 * rate_ppb
+        return -(-paid // (self.notional_divisor * PPB))
+
+    def owed_funding(self, position: Position) -> int:
+        """Return what a position has yet to pay (negative: to get) for hours that are over."""
+        funding = self.perp_funding()
+        if not position.lots or position.funded_hour >= funding.last_hour:
+            return 0
+        return sum(
+            self.funding_atoms(position.lots, rate_ppb=one.rate_ppb, mark_e8=one.mark_e8)
+            for one in funding.since(position.funded_hour)
+        )
+
+    def perp_funding(self) -> Funding:
+        assert self.funding is not None, f"{self.market.symbol} is not a perpetual"
+        return self.funding
+
     def perp_mark(self) -> Mark:
         assert self.mark is not None, f"{self.market.symbol} is not a perpetual"
         return self.mark
@@ -167,6 +194,15 @@ class ListedMarket:
     def perp_clearing(self) -> Clearing:
         assert self.clearing is not None, f"{self.market.symbol} is not a perpetual"
         return self.clearing
+
+
+def impact_atoms(market: Market) -> int:
+    """Return the size at which funding looks at a perpetual's book, in quote atoms."""
+    if market.funding.impact_micros is not None:
+        return market.funding.impact_micros
+    if market.imf is None or not market.imf.base_ppb:
+        return 0
+    return _IMPACT_MICROS * PPB // market.imf.base_ppb
 
 
 class Withdrawal:
@@ -219,7 +255,7 @@ class State:
         self.markets: dict[str, ListedMarket] = {}
         self.pools: dict[str, Pool] = {}
         self.prices: dict[str, Price] = {}
-        # Counts the updates of prices; not part of a snapshot.
+        # Counts the updates of prices, and the hours of funding; not part of a snapshot.
         self.price_version = 0
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
@@ -244,6 +280,8 @@ class State:
         listed = self.markets[market.symbol] = ListedMarket(
             market, base, quote, per_tick=per_tick, record=self.record
         )
+        if listed.funding is not None:
+            listed.funding.begin(self.at_ns // HOUR_NS)
         index_e8 = self.prices[market.base].now_e8
         if listed.mark is not None and index_e8:
             listed.mark.set(index_e8, self.at_ns)

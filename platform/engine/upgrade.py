@@ -7,8 +7,7 @@ version goes on, whatever it decides otherwise than the one before.
 from collections.abc import Callable
 from typing import Any
 
-from engine.pools import HOUR_NS
-from engine.units import MAX_ATOMS
+from engine.units import HOUR_NS, MAX_ATOMS
 
 # How many least rates lenders could choose from when version 2 began.
 _BUCKETS = 8
@@ -107,17 +106,44 @@ def _opened(amounts: list[Any]) -> int:
 
 
 def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 3 as version 4: every index is trusted, and each mark is it."""
+    """Return a snapshot of version 3 as version 4.
+
+    Every index is trusted, and each mark is it. Funding begins with the running hour.
+    """
     samples = {item[0]["symbol"]: item[5] for item in content["assets"]}
+    hour = content["at_ns"] // HOUR_NS
     return {
         **content,
         "version": 4,
         "assets": [[*item, "Ok"] for item in content["assets"]],
         "markets": [
-            [*item, None if item[4] is None else _mark(samples[item[0]["base"]])]
-            for item in content["markets"]
+            _market_from_3(item, samples[item[0]["base"]], hour) for item in content["markets"]
         ],
+        "accounts": [
+            [*account, [[market, [*values, 0, 0, hour]] for market, values in positions]]
+            for *account, positions in content["accounts"]
+        ],
+        "schedule": _with_next_hour(content, hour),
     }
+
+
+def _market_from_3(item: list[Any], samples: list[Any], hour: int) -> list[Any]:
+    spec, per_tick, state, counters, cleared = item
+    if cleared is None:
+        return [*item, None, None]
+    cash, clearing, cycle = cleared
+    funding = [hour, [0] * 6, []]
+    cleared = [cash, [*clearing, 0], cycle]
+    return [spec, per_tick, state, counters, cleared, _mark(samples), funding]
+
+
+def _with_next_hour(content: dict[str, Any], hour: int) -> list[Any]:
+    """Return the schedule with the end of the running hour, if there is a perpetual."""
+    entered, entries = content["schedule"]
+    if all(item[4] is None for item in content["markets"]):
+        return [entered, entries]
+    due = [(hour + 1) * HOUR_NS, entered + 1, "Funding", 0]
+    return [entered + 1, sorted([*map(list, entries), due])]
 
 
 def _mark(samples: list[Any]) -> list[Any]:

@@ -6,10 +6,17 @@ which drifts from what it sums, and an event which does not tell what happened, 
 
 from collections import defaultdict
 
-from engine.invariants import check_clearing, check_rfqs, check_strategies, check_triggers
+from engine.invariants import (
+    check_clearing,
+    check_funding,
+    check_rfqs,
+    check_schedule,
+    check_strategies,
+    check_triggers,
+)
 from engine.margin import MarginType, health, standing
 from engine.state import State
-from engine.units import RAY, div_ceil
+from engine.units import HOUR_NS, RAY, div_ceil
 from engine.vocabulary import Side
 from tests.engine.mirror import Mirror, OpenOrder
 
@@ -27,6 +34,22 @@ def check_all(state: State, mirror: Mirror) -> None:
     kept_margin_is_margin_recomputed(state)
     strategies_are_told(state, mirror)
     requests_and_quotes_are_told(state, mirror)
+    funding_is_paid_once_and_whole(state, mirror)
+
+
+def funding_is_paid_once_and_whole(state: State, mirror: Mirror) -> None:
+    """I7: of an hour that all have paid, Σ payments is dust: less than one atom a position."""
+    check_schedule(state)
+    for (symbol, ends_ns), payments in mirror.funded.items():
+        listed = state.markets[symbol]
+        owing = [
+            position
+            for position in listed.perp_clearing().positions.values()
+            if position.lots and position.funded_hour * HOUR_NS < ends_ns
+        ]
+        dust = -sum(payments.values())
+        if not owing:
+            assert 0 <= dust < len(payments), f"{symbol} {ends_ns}: {dust} of {payments}"
 
 
 def requests_and_quotes_are_told(state: State, mirror: Mirror) -> None:
@@ -98,7 +121,7 @@ def pools_are_exact(mirror: Mirror) -> None:
 
 
 def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
-    """I6: Σ lots = 0; Σ quote + dust + interest = settled; open interest is what longs hold."""
+    """I6: Σ lots = 0; Σ quote + dust + interest + funding = settled; longs are open interest."""
     for symbol, listed in state.markets.items():
         if listed.clearing is None:
             continue
@@ -106,7 +129,7 @@ def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
         assert sum(position.lots for position in positions) == 0, symbol
         cash = mirror.ledger[listed.market.quote, f"clearing:{symbol}"]
         quote = sum(position.quote_atoms for position in positions)
-        claims = listed.clearing.dust + listed.clearing.interest
+        claims = listed.clearing.dust + listed.clearing.interest + listed.clearing.funding
         assert quote + claims == listed.clearing.settled, f"{symbol}: {quote}"
         assert cash == listed.clearing.cash.atoms >= 0 <= listed.clearing.dust
         check_clearing(state, listed, listed.clearing)
@@ -115,6 +138,8 @@ def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
         for position in positions:
             kept = state.accounts[position.account].positions[symbol]
             assert (kept.lots, kept.quote) == (position.lots, position.quote_atoms)
+            assert kept.funding == position.funding_atoms
+        check_funding(listed, [*listed.clearing.positions.values()])
 
 
 def books_are_told_and_uncrossed(state: State, mirror: Mirror) -> None:

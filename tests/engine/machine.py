@@ -4,16 +4,24 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
 from engine import vocabulary as v
-from engine.catalog import LEND_RATES_PPB, MarketState, PoolState
+from engine.catalog import (
+    LEND_RATES_PPB,
+    FundingRules,
+    MarketKind,
+    MarketState,
+    PoolState,
+    PriceState,
+)
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
-from engine.units import MAX_ATOMS, RAY, AccountId, OrderId
-from tests.engine import invariants
+from engine.units import MAX_ATOMS, MICROS, RAY, AccountId, OrderId
+from tests.engine import invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
 SUB = AccountId(2_001)
@@ -28,6 +36,12 @@ UNIT = {"USDC": 10**4, "SOL": 10**7, "BTC": 10**4}
 DEPOSITS = {"USDC": 20_000 * 10**6, "SOL": 200 * 10**9, "BTC": 10**8}
 MID = {SPOT: 10_000, PERP: 10_000, "BTC_USDC": 500_000, "BTC_USDC_PERP": 500_000}
 LOTS = {SPOT: 100, PERP: 100, "BTC_USDC": 200, "BTC_USDC_PERP": 200}
+# One sample makes an hour's rate, at a size that the books have.
+FUNDED = FundingRules(samples_min=1, impact_micros=100 * MICROS)
+LISTED = tuple(
+    replace(market, funding=FUNDED) if market.kind is MarketKind.PERP else market
+    for market in listings.MARKETS
+)
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
 
 
@@ -36,7 +50,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.exchange = Exchange(accounts=(ALICE, BOB, CAROL))
+        self.exchange = Exchange(accounts=(ALICE, BOB, CAROL), markets=LISTED)
         self.exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
         for account in (ALICE, BOB, CAROL):
             for asset, atoms in DEPOSITS.items():
@@ -664,6 +678,31 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert isinstance(answer, e.MarketRealized)
         assert answer.paid_atoms <= answer.due_atoms
         assert answer.collected_atoms <= answer.owed_atoms
+
+    @rule(
+        asset=st.sampled_from(["SOL", "BTC"]),
+        percent=st.integers(min_value=97, max_value=103),
+        state=st.sampled_from([PriceState.OK] * 3 + list(PriceState)),
+        hours=st.sampled_from([1, 1, 1, 2]),
+        waits=st.booleans(),
+    )
+    def let_an_hour_end(
+        self, asset: str, percent: int, state: PriceState, hours: int, waits: bool
+    ) -> None:
+        """Take a sample of the premium; then the clock notices the hour, or whatever comes next."""
+        index_e8 = (100 if asset == "SOL" else 50_000) * percent * 10**6
+        self.exchange.wait(1)
+        self.do(c.UpdatePrices(prices_e8={asset: index_e8}, states={asset: state}))
+        self.exchange.wait(3_600 * hours)
+        if waits:
+            self.do(c.AdvanceTime())
+
+    @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]), most=st.sampled_from([1, 2, 500]))
+    def pay_funding(self, market: str, most: int) -> None:
+        answer = self.do(c.PayFunding(market=market, positions_max=most))
+        assert isinstance(answer, e.MarketFunded)
+        funding = self.exchange.engine.state.markets[market].perp_funding()
+        assert not answer.done or not funding.unpaid
 
     @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
     def market_state(self, market: str, state: MarketState) -> None:
