@@ -40,7 +40,7 @@ def estimate_loan(
     owes = holding.debt_scaled > 0
     return LoanEstimate(
         price=portfolio.liquidation_price(state, account, asset.symbol, falls=not owes),
-        mark=format_decimal(state.prices[asset.symbol].index_e8, portfolio.PRICE_DECIMALS),
+        mark=format_decimal(state.prices[asset.symbol].now_e8, portfolio.PRICE_DECIMALS),
     )
 
 

@@ -134,7 +134,7 @@ def max_borrow(state: State, account: Account, symbol: str) -> int:
     Nothing while it lends that asset: a lend and a debt exclude each other.
     """
     holding, pool = account.holding(symbol), state.pools[symbol]
-    if holding.lend_scaled or not state.prices[symbol].index_e8:
+    if holding.lend_scaled or not state.prices[symbol].now_e8:
         return 0
     low, high = 0, pool.borrowable(state.at_ns)
     while low < high:

@@ -10,10 +10,14 @@ from accounts.assets import SqrtText, assets, ppb_text, sqrt_text
 from accounts.custody import TokenRow, token_rows
 from engine.catalog import Asset, Haircut, MarketState
 from engine.catalog import Market as Listing
+from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket, listed_market
 from trading.models import Market
 
 RFQ = "RFQ"
+FUNDING_INTERVAL_MS = 3_600_000
+# A whole ppb is so many decimals of a basis point.
+BASIS_POINT_DECIMALS = 5
 
 
 class HaircutText(NamedTuple):
@@ -53,6 +57,10 @@ class MarketRow(NamedTuple):
     imf: SqrtText | None
     mmf: SqrtText | None
     open_interest_limit: str | None
+    # In milliseconds, and the bounds of an hour's rate in basis points; None for spot.
+    funding_interval: int | None
+    funding_lowest: str | None
+    funding_highest: str | None
     created_at: datetime
     visible: bool = True
 
@@ -120,8 +128,12 @@ def _listed(row: Market, known: dict[str, Asset]) -> ListedMarket:
 def _market_row(listed: ListedMarket, created_at: datetime) -> MarketRow:
     market = listed.market
     limit = market.open_interest_limit_lots
+    interval = lowest = highest = None
     if not listed.is_perp:
         limit = 0
+    else:
+        interval, cap = FUNDING_INTERVAL_MS, market.funding.cap_ppb
+        lowest, highest = (format_decimal(bound, BASIS_POINT_DECIMALS) for bound in (-cap, cap))
     return MarketRow(
         symbol=market.symbol,
         kind=market.kind.value,
@@ -140,6 +152,9 @@ def _market_row(listed: ListedMarket, created_at: datetime) -> MarketRow:
         imf=sqrt_text(market.imf) if market.imf else None,
         mmf=sqrt_text(market.mmf) if market.mmf else None,
         open_interest_limit=None if limit is None else listed.quantity_text(limit),
+        funding_interval=interval,
+        funding_lowest=lowest,
+        funding_highest=highest,
         created_at=created_at,
     )
 

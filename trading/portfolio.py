@@ -4,12 +4,14 @@ The engine also averages prices over five minutes for initial margin; rows hold 
 only, so a figure here can stand a little better than what the engine demands while prices move.
 """
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from accounts.assets import SqrtText, ppb_text, prices_e8, sqrt_text
 from accounts.models import AccountSettings, Balance
 from accounts.selectors import subaccount_number
 from engine.fees import fee_of
+from engine.funding_rates import FundedHour
 from engine.ledger import NO_TERMS
 from engine.margin import (
     Health,
@@ -27,6 +29,7 @@ from engine.state import ListedMarket as EngineMarket
 from engine.units import PPB, AccountId, div_ceil
 from gateway.decimals import format_decimal, format_ratio
 from lending.selectors import lend_terms, pools
+from trading.funding_models import FundingRate
 from trading.listings import listed_markets
 from trading.models import OPEN_STATUSES, Order, Position
 
@@ -35,6 +38,7 @@ PRICE_DECIMALS = 8
 # A short's liquidation price is looked for up to this multiple of the mark.
 HIGHEST_MULTIPLE = 100
 NO_PRICE = "0"
+HOUR_SECONDS = 3_600
 
 
 class CollateralRow(NamedTuple):
@@ -84,8 +88,7 @@ class PositionRow(NamedTuple):
     imf_function: SqrtText
     mmf_function: SqrtText
     interest: str
-    # Funding is not charged yet.
-    funding: str = "0"
+    funding: str
 
 
 class AccountLimits(NamedTuple):
@@ -112,6 +115,8 @@ def market_state() -> State:
             state.prices[symbol].update(prices[symbol], 0)
     for listed in listed_markets().values():
         state.list_market(listed.market, listed.quote_atoms_per_tick)
+        if listed.is_perp and listed.symbol in prices:
+            state.markets[listed.symbol].perp_mark().set(prices[listed.symbol], 0)
     return state
 
 
@@ -121,6 +126,7 @@ def add_account(state: State, account_id: int) -> Account:
     state.accounts[account.account_id] = account
     for row in Position.objects.filter(account_id=account_id).exclude(lots=0, quote_atoms=0):
         _fill_position(state.position(account, state.markets[row.market]), row)
+    _add_unpaid_hours(state, account)
     _add_orders(state, account)
     return account
 
@@ -210,8 +216,33 @@ def _fill_position(position: EnginePosition, row: Position) -> None:
     position.realized = int(row.realized_atoms)
     position.fees = int(row.fees_atoms)
     position.interest = int(row.interest_atoms)
+    position.funding = int(row.funding_atoms)
+    if row.funded_until is not None:
+        position.funded_hour = int(row.funded_until.timestamp()) // HOUR_SECONDS
     position.closed_lots = row.closed_lots
     position.closed_quote = int(row.closed_quote_atoms)
+
+
+def _add_unpaid_hours(state: State, account: Account) -> None:
+    """Add the hours whose funding some position of the account has yet to pay or get."""
+    held = [position for position in account.positions.values() if position.lots]
+    if not held:
+        return
+    since = min(position.funded_hour for position in held) * HOUR_SECONDS
+    rows = FundingRate.objects.filter(
+        market__in=[position.market for position in held],
+        ends_at__gt=datetime.fromtimestamp(since, UTC),
+        mark_e8__isnull=False,
+    )
+    unpaid: dict[str, list[FundedHour]] = {}
+    for row in rows.exclude(rate_ppb=0).order_by("ends_at"):
+        hour = int(row.ends_at.timestamp()) // HOUR_SECONDS
+        unpaid.setdefault(row.market, []).append(FundedHour(hour, row.rate_ppb, int(row.mark_e8)))
+    for market, hours in unpaid.items():
+        funding = state.markets[market].perp_funding()
+        # The state may hold an account that has more to pay.
+        if len(hours) > len(funding.unpaid):
+            funding.owe(hours)
 
 
 def _add_orders(state: State, account: Account) -> None:
@@ -272,7 +303,7 @@ def _exposure(initial: Health) -> int:
 def _collateral(state: State, account: Account) -> list[CollateralRow]:
     rows = []
     for symbol, holding in account.holdings.items():
-        pool, index = state.pools[symbol], state.prices[symbol].index_e8
+        pool, index = state.pools[symbol], state.prices[symbol].now_e8
         asset, owned = pool.asset, _owned(state, account, symbol)
         if not owned:
             continue
@@ -303,6 +334,9 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
     notional = listed.notional(worst, mark)
     profit = listed.notional(position.lots, mark) - position.entry_quote
     floor_ppb = div_ceil(PPB, account.leverage_limit)
+    # What is due for hours that are over counts, whether it has been paid yet or not.
+    funding = position.funding - listed.owed_funding(position)
+    break_even = position.entry_quote + position.fees - funding
     # The price of one base unit is quote atoms over base atoms, scaled by the two decimals.
     scale = 10**listed.base.decimals
     units = listed.base_atoms(position.lots) * 10**decimals
@@ -314,7 +348,7 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
         net_quantity=format_decimal(listed.base_atoms(position.lots), listed.base.decimals),
         net_cost=format_decimal(position.entry_quote, decimals),
         entry_price=format_ratio(position.entry_quote * scale, units),
-        break_even_price=format_ratio((position.entry_quote + position.fees) * scale, units),
+        break_even_price=format_ratio(break_even * scale, units),
         mark_price=format_decimal(mark, PRICE_DECIMALS),
         liquidation_price=NO_PRICE,
         pnl_realized=format_decimal(position.realized, decimals),
@@ -326,6 +360,7 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
         imf_function=sqrt_text(market.imf),
         mmf_function=sqrt_text(market.mmf),
         interest=format_decimal(position.interest, decimals),
+        funding=format_decimal(funding, decimals),
     )
 
 
@@ -344,10 +379,21 @@ def liquidation_price(state: State, account: Account, asset: str, *, falls: bool
         falls: whether the price is looked for below that of now, or above.
     """
     price = state.prices[asset]
-    mark = price.index_e8
+    mark = price.now_e8
+    # Marks stay as far from the index as they are.
+    basis = {
+        listed.mark.price: listed.mark.price.now_e8 - mark
+        for listed in state.markets.values()
+        if listed.mark is not None and listed.market.base == asset
+    }
+
+    def move(mark_e8: int) -> None:
+        price.now_e8 = mark_e8
+        for one, gap in basis.items():
+            one.now_e8 = max(0, mark_e8 + gap)
 
     def sound(mark_e8: int) -> bool:
-        price.index_e8 = mark_e8
+        move(mark_e8)
         now = health(state, account, MarginType.MAINTENANCE)
         return now.equity >= now.margin
 
@@ -363,7 +409,7 @@ def liquidation_price(state: State, account: Account, asset: str, *, falls: bool
             safe, far = (middle, far) if sound(middle) else (safe, middle)
         return format_decimal(far, PRICE_DECIMALS)
     finally:
-        price.index_e8 = mark
+        move(mark)
 
 
 def _fraction(margin: int, exposure: int, otherwise_ppb: int) -> str:

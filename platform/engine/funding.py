@@ -4,7 +4,7 @@ At each update of prices one sample of the premium is taken. When an hour is ove
 whatever notices first: an update of prices, a trade, the engine's own schedule. From then on every
 position owes rate × mark × lots for that hour, and pays (or gets) it when it is next touched:
 
-    pays = lots × rate × mark, rounded up        so who pays, pays the part of an atom; who gets, not
+    pays = lots × rate × mark, rounded up: who pays bears the part of an atom, who gets goes without
     quote −= pays        clearing.funding += pays
 
 One hour is paid after the other, so that every payment is one of one hour. Σ over the positions of

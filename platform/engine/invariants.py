@@ -172,7 +172,7 @@ def check_funding(listed: ListedMarket, positions: list[Position]) -> int:
     assert all(p.funded_hour <= funding.closed_hour for p in positions), listed.market.symbol
     rest = listed.perp_clearing().funding + sum(listed.owed_funding(p) for p in positions)
     most = len(hours) * max(0, len(positions) - 1)
-    assert 0 <= rest <= most, f"{listed.market.symbol}: {rest} atoms of funding left, {most} at most"
+    assert 0 <= rest <= most, f"{listed.market.symbol}: {rest} of {most} atoms of funding"
     return rest
 
 

@@ -106,7 +106,7 @@ class Account:
 
 
 class ListedMarket:
-    """A market: what is derived from its listing, and what moves (book, clearing, mark, funding)."""
+    """A market with what is derived from its listing, and what moves: book, clearing, mark ..."""
 
     __slots__ = (
         "band",
@@ -169,7 +169,7 @@ class ListedMarket:
         return lots * self.market.lot_atoms * price_e8 // self.notional_divisor
 
     def funding_atoms(self, lots: int, *, rate_ppb: int, mark_e8: int) -> int:
-        """Return what `lots` pay for an hour in quote atoms, rounded up; negative: what they get."""
+        """Return what `lots` pay for an hour in quote atoms, rounded up; negative is got."""
         paid = lots * self.market.lot_atoms * mark_e8 * rate_ppb
         return -(-paid // (self.notional_divisor * PPB))
 

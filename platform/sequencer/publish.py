@@ -11,6 +11,7 @@ from engine.events import (
     AssetListed,
     BalanceChanged,
     BorrowLendMoved,
+    FundingRateSet,
     MarketListed,
     MarketStateChanged,
     PositionChanged,
@@ -47,6 +48,7 @@ _PUBLIC: Final = frozenset(
     {
         AssetListed,
         BookChanged,
+        FundingRateSet,
         MarketListed,
         MarketStateChanged,
         PricesUpdated,
@@ -170,9 +172,7 @@ def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:
         at_ns=state.at_ns,
         assets=tuple(AssetListed(asset=asset) for asset in state.assets.values()),
         markets=tuple(_market_snapshot(engine, listed) for listed in state.markets.values()),
-        index_e8={
-            symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8
-        },
+        index_e8={symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8},
     )
 
 
@@ -188,4 +188,5 @@ def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapsh
         last_trade_id=listed.book.trade_id,
         last_price_ticks=listed.book.last_price,
         mark_e8=mark_e8 or None,
+        funding_ppb=0 if listed.funding is None else listed.funding.told_ppb,
     )

@@ -82,7 +82,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange.limit(ALICE, v.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
         for asset, atoms in DEPOSITS.items():
             exchange.accept(c.Borrow(account=BOB, asset=asset, amount_atoms=atoms // 50))
-        # An hour later no index is 1 any more, and rounding shows.
+        # An hour later no index is 1 any more, rounding shows, and funding is owed for it.
+        exchange.accept(c.UpdatePrices(prices_e8=listings.INDEX_E8))
         exchange.wait(3_600)
         for asset in DEPOSITS:
             exchange.accept(c.AccrueInterest(asset=asset))

@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -248,7 +249,7 @@ def test_hours_that_nobody_saw_are_told_and_cost_nothing() -> None:
     exchange.advance()
     assert exchange.rates == [12_500, 0, 0, 0]
     ends = [one.ends_ns for one in exchange.told(e.FundingRateSet)]
-    assert [after - before for before, after in zip(ends, ends[1:], strict=False)] == [HOUR_NS] * 3
+    assert [after - before for before, after in pairwise(ends)] == [HOUR_NS] * 3
     assert all(end % HOUR_NS == 0 for end in ends)
 
 
@@ -480,7 +481,7 @@ def test_portions_visit_everybody_once() -> None:
     exchange = Funded()
     exchange.trade(CAROL, DAVE, 7, 100)
     exchange.hour()
-    answers = []
+    answers: list[e.MarketFunded] = []
     while not answers or not answers[-1].done:
         answers.append(exchange.accept(c.PayFunding(market=PERP.symbol, positions_max=2)))
     assert [one.positions for one in answers] == [2, 2, 1]
@@ -544,5 +545,3 @@ def test_settled_positions_of_all_modes_stay_exact() -> None:
         exchange.accept(c.PayFunding(market=PERP.symbol))
         assert any(one.rate_ppb for one in exchange.told(e.FundingRateSet))
         assert exchange.told(e.FundingPaid)
-
-

@@ -1,20 +1,33 @@
 """Do the invariants have teeth? Each known bug, planted, must be found by the state machine."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from engine import deals, matching, orders, pending, resting, snapshot, snapshot_waiting, strategies
+from engine import (
+    deals,
+    funding,
+    matching,
+    orders,
+    pending,
+    resting,
+    snapshot,
+    snapshot_waiting,
+    strategies,
+    trades,
+)
 from engine import engine as engine_module
 from engine.book import BookSide
 from engine.ledger import Ledger
 from engine.pools import Pool
 from engine.positions import Position
 from engine.quotes import Rfq
-from engine.units import RAY
+from engine.state import ListedMarket
+from engine.units import PPB, RAY
 from tests.engine.machine import ExchangeMachine
 
 SEARCH = settings(
@@ -168,6 +181,39 @@ def a_refresh_drops_quotes_in_silence(patch: Patch) -> None:
     patch.setattr(Rfq, "refresh", dropping)
 
 
+def funding_is_rounded_for_who_gets_it(patch: Patch) -> None:
+    def rounded_down(self: ListedMarket, lots: int, *, rate_ppb: int, mark_e8: int) -> int:
+        paid = lots * self.market.lot_atoms * mark_e8 * rate_ppb
+        return paid // (self.notional_divisor * PPB)
+
+    patch.setattr(ListedMarket, "funding_atoms", rounded_down)
+
+
+def a_trade_forgets_the_funding_before_it(patch: Patch) -> None:
+    forgetful = SimpleNamespace(close_hours=funding.close_hours, pay=lambda *args: None)
+    patch.setattr(trades, "funding", forgetful)
+
+
+def margin_forgets_what_is_owed(patch: Patch) -> None:
+    patch.setattr(ListedMarket, "owed_funding", lambda *args: 0)
+
+
+def margin_does_not_notice_the_end_of_an_hour(patch: Patch) -> None:
+    close_hours = funding.close_hours
+
+    def quiet(state: Any, listed: Any) -> None:
+        version = state.price_version
+        close_hours(state, listed)
+        state.price_version = version
+
+    patch.setattr(funding, "close_hours", quiet)
+
+
+def a_snapshot_forgets_who_has_paid(patch: Patch) -> None:
+    fields = tuple(name for name in snapshot.POSITION_FIELDS if name != "funded_hour")
+    patch.setattr(snapshot, "POSITION_FIELDS", fields)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -188,6 +234,11 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_strategy_that_ends_leaves_its_order,
     makers_are_not_asked_for_margin,
     a_refresh_drops_quotes_in_silence,
+    funding_is_rounded_for_who_gets_it,
+    a_trade_forgets_the_funding_before_it,
+    margin_forgets_what_is_owed,
+    margin_does_not_notice_the_end_of_an_hour,
+    a_snapshot_forgets_who_has_paid,
 )
 
 
