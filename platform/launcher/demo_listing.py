@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from engine.catalog import Asset, Fraction, Haircut, Market, MarketKind, RateCurve
+from engine.catalog import Asset, Fraction, FundingRules, Haircut, Market, MarketKind, RateCurve
 from engine.units import PPB, PRICE_SCALE
 
 PERCENT = PPB // 100
@@ -74,9 +74,14 @@ ASSETS: Final = (
 )
 
 
-def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: int | Fraction) -> Market:
+_Term = int | Fraction | FundingRules
+# Of markets whose books are deep; others have the 1.5 % that stand in the rules.
+_FUNDING_OF_MAJORS = FundingRules(cap_ppb=PERCENT)
+
+
+def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: _Term) -> Market:
     base, quote, *perp = symbol.split("_")
-    terms: dict[str, int | Fraction] = (
+    terms: dict[str, _Term] = (
         {"maker_fee_ppm": 200, "taker_fee_ppm": 500}
         if perp
         else {"maker_fee_ppm": 800, "taker_fee_ppm": 1_000}
@@ -115,6 +120,7 @@ MARKETS: Final = (
         imf=Fraction(2 * PERCENT, 50 * MILLIONTH),
         mmf=Fraction(PERCENT * 5 // 4, 30 * MILLIONTH),
         open_interest_limit_lots=8_000 * 100_000,
+        funding=_FUNDING_OF_MAJORS,
     ),
     _market(
         "ETH_USDC_PERP",
@@ -122,6 +128,7 @@ MARKETS: Final = (
         imf=Fraction(2 * PERCENT, 93_500),
         mmf=Fraction(PERCENT * 5 // 4, 56_100),
         open_interest_limit_lots=64_000 * 10_000,
+        funding=_FUNDING_OF_MAJORS,
     ),
     _market(
         "SOL_USDC_PERP",
@@ -129,5 +136,6 @@ MARKETS: Final = (
         imf=Fraction(2 * PERCENT, 60 * MILLIONTH),
         mmf=Fraction(PERCENT * 27 // 20, 36 * MILLIONTH),
         open_interest_limit_lots=4_000_000 * 100,
+        funding=_FUNDING_OF_MAJORS,
     ),
 )

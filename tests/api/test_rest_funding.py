@@ -1,10 +1,18 @@
 """Funding over REST: rates, payments, positions; on an engine whose clock we move."""
 
+from base64 import b64encode
+from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import pytest
+from backpack_exchange_sdk import AuthenticationClient, PublicClient
+from bpx.account import Account
+from bpx.public import Public
 from django.test import Client
 from msgspec.structs import replace
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
 
 from engine.catalog import FundingRules
 from engine.commands import AutoRealize, CancelAllOrders, ListMarket, PayFunding, UpdatePrices
@@ -13,13 +21,14 @@ from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from tests.engine.listings import SOL_PERP
-from trading import portfolio
+from trading import portfolio, screens
 from trading.catalog import refresh
 from trading.models import Clearing, FundingPayment, FundingRate, Position
 
 PERP = "QUICK_USDC_PERP"
 # One sample makes a rate; the book is looked at for 100 dollars.
 RULES = FundingRules(samples_min=1, impact_micros=100 * 10**6, cap_ppb=10_000_000)
+HOUSE = "http://testserver"
 HISTORY = ("/wapi/v1/history/funding", "fundingHistoryQueryAll")
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +117,10 @@ def test_a_payment_stands_in_the_history_with_its_hour_and_rate(
     assert first["intervalEndTimestamp"] == hours[2]
     assert bob.get(*HISTORY, ("symbol", "SOL_USDC_PERP")).json() == []
     assert FundingPayment.objects.count() == 4
+    shown = screens.funding_rows(bob.account)
+    assert [(row["size"], row["rate"], row["quantity"]) for row in shown] == [
+        ("-2", "0.0000125", "0.0025")
+    ] * 2
     cleared = Clearing.objects.get(market=PERP)
     assert cleared.funding == 0
 
@@ -148,3 +161,50 @@ def test_positions_show_funding_before_and_after_it_is_paid(
     (closed,) = alice.get("/wapi/v1/history/position", "positionHistoryQueryAll").json()
     assert (closed["state"], closed["fundingQuantity"]) == ("Closed", "-0.0025")
     assert Position.objects.get(account_id=alice.id).lots == 0
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have whoever uses `requests` reach this process's Django: its clock is ours to move."""
+
+    def send(adapter: HTTPAdapter, request: PreparedRequest, **options: Any) -> Response:
+        assert request.method is not None and request.path_url
+        answer = Client().generic(
+            request.method,
+            request.path_url,
+            request.body or b"",
+            headers={name: str(value) for name, value in request.headers.items()},
+        )
+        told = Response()
+        told.status_code, told.raw = answer.status_code, BytesIO(answer.content)
+        told.headers.update(dict(answer.headers))
+        return told
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_unmodified_clients_read_what_was_paid(
+    traders: tuple[Trader, Trader], live_engine: InlineEngine
+) -> None:
+    alice, bob = traders
+    sample(bob, bid=10_400, ask=10_410)
+    end_hour(live_engine)
+    accepted(PayFunding(market=PERP))
+    secret = b64encode(bytes(alice.signer)).decode()
+    sdk = AuthenticationClient(alice.key.public_key, secret, base_url=f"{HOUSE}/")
+    told: list[Any] = [
+        (sdk.get_funding_payments(symbol=PERP), PublicClient(f"{HOUSE}/"), "SDK"),
+        (Account(alice.key.public_key, secret).get_funding_payments(symbol=PERP), Public(), "bpx"),
+    ]
+    for payments, public, name in told:
+        # 200 dollars × 0.49375 %, of a mark that is at most 5 % above the index.
+        (paid,) = payments
+        assert (paid["fundingRate"], paid["symbol"]) == ("0.0049375", PERP), name
+        running, ended, *_ = public.get_funding_interval_rates(PERP)
+        assert ended["fundingRate"] == paid["fundingRate"]
+        assert ended["intervalEndTimestamp"] == paid["intervalEndTimestamp"]
+        assert running["intervalEndTimestamp"] > ended["intervalEndTimestamp"]
+        row = FundingRate.objects.get(market=PERP, rate_ppb=4_937_500)
+        assert row.mark_e8 is not None
+        assert Decimal(paid["quantity"]) == -Decimal(row.mark_e8) * 2 * Decimal("0.0049375") / 10**8
