@@ -37,6 +37,13 @@ SEEN = (
     "MarketRealized .*unpaid",
     "MarketRealized advanced.*",
     *("PositionInterestPosted earned", "PositionInterestPosted charged"),
+    *(
+        "FundingRateSet at a rate",
+        "FundingRateSet at nothing",
+        "FundingPaid got",
+        "FundingPaid paid",
+    ),
+    *("FundingPayment paid", "FundingPayment collected", "MarketFunded"),
     *("DebtWrittenOff.* reserve.*", "DebtWrittenOff.* insurance.*", "DebtWrittenOff.* lenders"),
     *("DustSold", "LendRedeem DustConversion"),
     *(f"Lend AutoLend {bucket}" for bucket in range(8)),
