@@ -19,6 +19,7 @@ from trading import admin_rfqs, admin_risk  # noqa: F401 -- register their table
 from trading.admin_columns import fee, price, quantity, quote
 from trading.admin_prices import halt_price, release_price
 from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCandle, PricePoint
+from trading.funding_models import FundingPayment, FundingRate
 from trading.models import (
     Asset,
     Clearing,
@@ -297,6 +298,28 @@ class PositionInterestAdmin(LargeTableAdmin):
     search_fields = ("=id", "=account_id", "=position_id", "=sequence")
 
 
+@admin.register(FundingRate)
+class FundingRateAdmin(LargeTableAdmin):
+    """The rate of each hour of each perpetual; the running one as it stands."""
+
+    list_display = ("id", "ends_at", "market", "rate_ppb", "premium_ppb", "samples", "mark_e8")
+    list_filter = ("market",)
+
+
+@admin.register(FundingPayment)
+class FundingPaymentAdmin(LargeTableAdmin):
+    """What each position got and paid as funding, by the hour."""
+
+    list_display = (
+        *("id", "ends_at", "account_id", "market", "position_id"),
+        quantity("lots", "quantity"),
+        quote("amount_atoms", "amount"),
+        "rate_ppb",
+    )
+    list_filter = ("market",)
+    search_fields = ("=id", "=account_id", "=position_id", "=sequence")
+
+
 @admin.register(StatementClose)
 class StatementCloseAdmin(LargeTableAdmin):
     """Months whose statements are final."""
@@ -317,5 +340,6 @@ class ClearingAdmin(ReadOnlyAdmin):
         quote("settled", "settled"),
         quote("dust", "fees owed in positions"),
         quote("interest", "interest kept"),
+        quote("funding", "funding on its way"),
     )
     search_fields = ("=market",)

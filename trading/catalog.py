@@ -23,6 +23,7 @@ from trading.models import Market as MarketRow
 from trading.refusals import Refused, refusal
 
 PRICE_DECIMALS = 8
+RATE_DECIMALS = 9
 # What the wire to the engine can carry; every listed limit lies far below.
 MAX_INTEGER = 2**63 - 1
 RFQ_SUFFIX = "_RFQ"
@@ -94,6 +95,10 @@ class ListedMarket(msgspec.Struct, frozen=True, kw_only=True):
     def mark_text(self, price_e8: int) -> str:
         """Return an index or mark price (× 1e8) without trailing zeros."""
         return format_decimal(price_e8, PRICE_DECIMALS)
+
+    def rate_text(self, rate_ppb: int) -> str:
+        """Return a funding rate as a fraction of the position, for one hour."""
+        return format_decimal(rate_ppb, RATE_DECIMALS)
 
     def parse_price(self, text: str) -> int:
         """Return a price in ticks. Raises Refused unless it is a positive multiple of the tick."""

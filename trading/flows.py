@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from accounts.models import Balance, Deposit, Transfer, Withdrawal
+from engine.kinds import RealizeKind
 from engine.units import RAY
 from lending.models import (
     BorrowLendMovement,
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     PROCEEDS = "Received for sales"
     FEE = "Trading fees"
     REALIZED = "Realized profit and loss"
+    FUNDING = "Funding"
     LEND_INTEREST = "Interest earned on lends"
     BORROW_INTEREST = "Interest paid on loans"
     DUST_SOLD = "Dust sold"
@@ -144,7 +146,8 @@ _OUTSIDE = " UNION ALL ".join(
             FROM {_table(Transfer)} WHERE {_span("at", "source_id")}""",
         _fills(Fill, "fill", "'order ' || f.order_id || ' trade ' || f.trade_id"),
         _fills(RfqFill, "rfq_fill", "'request ' || f.rfq_id || ' quote ' || f.quote_id"),
-        f"""SELECT at, '{Kind.REALIZED}', asset, amount_atoms, market, position_id, source
+        f"""SELECT at, CASE source WHEN '{RealizeKind.FUNDING}' THEN '{Kind.FUNDING}'
+                ELSE '{Kind.REALIZED}' END, asset, amount_atoms, market, position_id, source
             FROM {_table(Settlement)} AS s WHERE {_long_span("settlement", "s")}""",
         _plain(DustConversion, Kind.DUST_SOLD, "-amount", "dust"),
         f"""SELECT at, '{Kind.DUST_RECEIVED}', received_asset, received, '', 0, 'dust ' || id

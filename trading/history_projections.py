@@ -18,7 +18,7 @@ CLOSED_POSITIONS = Table(
     (
         *("position_id", "account_id", "market", "lots"),
         *("entry_quote_atoms", "closed_quote_atoms", "realized_atoms", "fees_atoms"),
-        *("opened_at", "closed_at", "interest_atoms"),
+        *("opened_at", "closed_at", "funding_atoms", "interest_atoms"),
     ),
     key=("position_id",),
 )
@@ -42,7 +42,8 @@ def position_closed(rows: Rows, event: events.PositionClosed, sequence: int, at_
     names = (event.position_id, event.account, event.market, event.lots)
     amounts = (event.entry_quote_atoms, event.closed_quote_atoms, event.realized_atoms)
     times = (event.opened_at_ns, event.closed_at_ns)
-    row = (*names, *amounts, event.fees_atoms, *times, event.interest_atoms)
+    earned = (event.funding_atoms, event.interest_atoms)
+    row = (*names, *amounts, event.fees_atoms, *times, *earned)
     rows.put(CLOSED_POSITIONS, event.position_id, row)
 
 

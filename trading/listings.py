@@ -11,10 +11,14 @@ from accounts.custody import TokenRow, token_rows
 from engine.catalog import Asset, Haircut, MarketKind, MarketState
 from engine.catalog import Market as Listing
 from engine.units import PPB
+from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket, listed_market
 from trading.models import Market
 
 RFQ = "RFQ"
+FUNDING_INTERVAL_MS = 3_600_000
+# A whole ppb is so many decimals of a basis point.
+BASIS_POINT_DECIMALS = 5
 
 
 class HaircutText(NamedTuple):
@@ -60,6 +64,10 @@ class MarketRow(NamedTuple):
     open_interest_limit: str | None
     # How much of the account's position limit one position here may take; None: it has none.
     position_limit_weight: str | None
+    # In milliseconds, and the bounds of an hour's rate in basis points; None for spot.
+    funding_interval: int | None
+    funding_lowest: str | None
+    funding_highest: str | None
     created_at: datetime
     visible: bool = True
 
@@ -127,8 +135,12 @@ def _listed(row: Market, known: dict[str, Asset]) -> ListedMarket:
 def _market_row(listed: ListedMarket, created_at: datetime) -> MarketRow:
     market = listed.market
     limit = market.open_interest_limit_lots
+    interval = lowest = highest = None
     if not listed.is_perp:
         limit = 0
+    else:
+        interval, cap = FUNDING_INTERVAL_MS, market.funding.cap_ppb
+        lowest, highest = (format_decimal(bound, BASIS_POINT_DECIMALS) for bound in (-cap, cap))
     return MarketRow(
         symbol=market.symbol,
         kind=market.kind.value,
@@ -152,6 +164,9 @@ def _market_row(listed: ListedMarket, created_at: datetime) -> MarketRow:
         mmf=sqrt_text(market.mmf) if market.mmf else None,
         open_interest_limit=None if limit is None else listed.quantity_text(limit),
         position_limit_weight="1" if listed.is_perp else None,
+        funding_interval=interval,
+        funding_lowest=lowest,
+        funding_highest=highest,
         created_at=created_at,
     )
 

@@ -5,8 +5,9 @@ Other processes have none; what must be right everywhere is read from PostgreSQL
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from engine.events import PricesUpdated
 from engine.order_events import BookChanged, TradeExecuted
 from gateway.feed import MarketSnapshot
 from trading.catalog import ListedMarket
@@ -97,6 +98,8 @@ class LiveMarket:
         self._ended: Candle | None = None
         self._ended_by = (0, 0)
         self.mark_e8: int | None = None
+        # What the running hour of funding comes to if it goes on so.
+        self.funding_ppb = 0
 
     def load(
         self,
@@ -234,15 +237,15 @@ class LiveMarkets:
         self.price_seconds: defaultdict[str, PriceSeconds] = defaultdict(PriceSeconds)
         self.connected = False
 
-    def take_prices(
-        self, *, index_e8: Mapping[str, int], mark_e8: Mapping[str, int], at_ns: int
-    ) -> None:
-        """Take new index prices by asset and marks by perpetual market."""
-        self.index_e8.update(index_e8)
-        for symbol, price_e8 in mark_e8.items():
+    def take_prices(self, prices: PricesUpdated, *, at_ns: int) -> None:
+        """Take new index prices by asset, and marks and funding rates by perpetual market."""
+        self.index_e8.update(prices.index_e8)
+        for symbol, price_e8 in prices.mark_e8.items():
             self.markets[symbol].mark_e8 = price_e8
+        for symbol, rate_ppb in prices.funding_ppb.items():
+            self.markets[symbol].funding_ppb = rate_ppb
         at = at_ns // _SECOND_NS
-        for symbol, price_e8 in (*index_e8.items(), *mark_e8.items()):
+        for symbol, price_e8 in (*prices.index_e8.items(), *prices.mark_e8.items()):
             self.price_seconds[symbol].add(price_e8, at)
 
 

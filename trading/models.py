@@ -21,6 +21,7 @@ from trading.candle_models import (  # noqa: F401
     PriceCandle,
     PricePoint,
 )
+from trading.funding_models import FundingPayment, FundingRate  # noqa: F401
 from trading.price_models import PriceHalt, PriceRecord  # noqa: F401
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
 from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment  # noqa: F401
@@ -261,7 +262,8 @@ class Position(models.Model):
 
     unrealized = lots × mark + quote_atoms; `entry_quote_atoms` is the cost at the trader's prices.
     A position that is opened anew, or turns to the other side, gets a new `position_id`; realized
-    profit, fees, interest and what was closed (without a sign) count since then.
+    profit, fees, interest, funding (negative: paid) and what was closed (without a sign) count
+    since then. Funding is paid for the hours up to `funded_until`.
     """
 
     account_id = models.BigIntegerField()
@@ -273,6 +275,8 @@ class Position(models.Model):
     realized_atoms = atoms_field()
     fees_atoms = atoms_field()
     interest_atoms = atoms_field(default=0)
+    funding_atoms = atoms_field(default=0)
+    funded_until = models.DateTimeField(null=True)
     closed_lots = models.BigIntegerField(default=0)
     closed_quote_atoms = atoms_field(default=0)
     opened_at = models.DateTimeField()
@@ -308,6 +312,7 @@ class ClosedPosition(models.Model):
     realized_atoms = atoms_field()
     fees_atoms = atoms_field()
     interest_atoms = atoms_field()
+    funding_atoms = atoms_field(default=0)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField()
 
@@ -400,7 +405,8 @@ class Clearing(models.Model):
     """What stands behind all positions of a perpetual market, after its last settlement.
 
     Lend and debt are scaled by the indexes of the quote asset's pool; the lend is in bucket 0. Only
-    `dust` changes between settlements, with fees that a trader had no cash for (docs/ledger.md).
+    `dust` and `funding` change between settlements, with fees that a trader had no cash for and
+    with funding that some have paid and others not yet got (docs/ledger.md).
     """
 
     market = models.TextField(primary_key=True)
@@ -410,6 +416,7 @@ class Clearing(models.Model):
     settled = atoms_field()
     dust = atoms_field()
     interest = atoms_field()
+    funding = atoms_field(default=0)
 
     def __str__(self) -> str:
         return f"clearing of {self.market}"

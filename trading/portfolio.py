@@ -4,12 +4,14 @@ The engine also averages prices over five minutes for initial margin; rows hold 
 only, so a figure here can stand a little better than what the engine demands while prices move.
 """
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from accounts.assets import SqrtText, ppb_text, prices_e8, sqrt_text
 from accounts.models import AccountSettings, Balance
 from accounts.selectors import subaccount_number
 from engine.fees import fee_of
+from engine.funding_rates import FundedHour
 from engine.ledger import NO_TERMS
 from engine.margin import (
     Health,
@@ -22,12 +24,12 @@ from engine.margin import (
     weight_ppb,
 )
 from engine.positions import Position as EnginePosition
-from engine.prices import Price
 from engine.state import Account, State
 from engine.state import ListedMarket as EngineMarket
 from engine.units import PPB, AccountId, div_ceil
 from gateway.decimals import format_decimal, format_ratio
 from lending.selectors import lend_terms, pools
+from trading.funding_models import FundingRate
 from trading.listings import listed_markets
 from trading.models import OPEN_STATUSES, Order, Position
 
@@ -36,6 +38,7 @@ PRICE_DECIMALS = 8
 # A short's liquidation price is looked for up to this multiple of the mark.
 HIGHEST_MULTIPLE = 100
 NO_PRICE = "0"
+HOUR_SECONDS = 3_600
 
 
 class CollateralRow(NamedTuple):
@@ -85,8 +88,7 @@ class PositionRow(NamedTuple):
     imf_function: SqrtText
     mmf_function: SqrtText
     interest: str
-    # Funding is not charged yet.
-    funding: str = "0"
+    funding: str
 
 
 class AccountLimits(NamedTuple):
@@ -113,10 +115,8 @@ def market_state() -> State:
             state.prices[symbol].update(prices[symbol], 0)
     for listed in listed_markets().values():
         state.list_market(listed.market, listed.quote_atoms_per_tick)
-        if listed.is_perp and listed.market.symbol in prices:
-            mark = state.markets[listed.market.symbol].perp_mark()
-            mark.price = Price()
-            mark.price.update(prices[listed.market.symbol], 0)
+        if listed.is_perp and listed.symbol in prices:
+            state.markets[listed.symbol].perp_mark().set(prices[listed.symbol], 0)
     return state
 
 
@@ -126,6 +126,7 @@ def add_account(state: State, account_id: int) -> Account:
     state.accounts[account.account_id] = account
     for row in Position.objects.filter(account_id=account_id).exclude(lots=0, quote_atoms=0):
         _fill_position(state.position(account, state.markets[row.market]), row)
+    _add_unpaid_hours(state, account)
     _add_orders(state, account)
     return account
 
@@ -217,8 +218,33 @@ def _fill_position(position: EnginePosition, row: Position) -> None:
     position.realized = int(row.realized_atoms)
     position.fees = int(row.fees_atoms)
     position.interest = int(row.interest_atoms)
+    position.funding = int(row.funding_atoms)
+    if row.funded_until is not None:
+        position.funded_hour = int(row.funded_until.timestamp()) // HOUR_SECONDS
     position.closed_lots = row.closed_lots
     position.closed_quote = int(row.closed_quote_atoms)
+
+
+def _add_unpaid_hours(state: State, account: Account) -> None:
+    """Add the hours whose funding some position of the account has yet to pay or get."""
+    held = [position for position in account.positions.values() if position.lots]
+    if not held:
+        return
+    since = min(position.funded_hour for position in held) * HOUR_SECONDS
+    rows = FundingRate.objects.filter(
+        market__in=[position.market for position in held],
+        ends_at__gt=datetime.fromtimestamp(since, UTC),
+        mark_e8__isnull=False,
+    )
+    unpaid: dict[str, list[FundedHour]] = {}
+    for row in rows.exclude(rate_ppb=0).order_by("ends_at"):
+        hour = int(row.ends_at.timestamp()) // HOUR_SECONDS
+        unpaid.setdefault(row.market, []).append(FundedHour(hour, row.rate_ppb, int(row.mark_e8)))
+    for market, hours in unpaid.items():
+        funding = state.markets[market].perp_funding()
+        # The state may hold an account that has more to pay.
+        if len(hours) > len(funding.unpaid):
+            funding.owe(hours)
 
 
 def _add_orders(state: State, account: Account) -> None:
@@ -310,6 +336,9 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
     notional = listed.notional(worst, mark)
     profit = listed.notional(position.lots, mark) - position.entry_quote
     floor_ppb = div_ceil(PPB, account.leverage_limit)
+    # What is due for hours that are over counts, whether it has been paid yet or not.
+    funding = position.funding - listed.owed_funding(position)
+    break_even = position.entry_quote + position.fees - funding
     # The price of one base unit is quote atoms over base atoms, scaled by the two decimals.
     scale = 10**listed.base.decimals
     units = listed.base_atoms(position.lots) * 10**decimals
@@ -321,7 +350,7 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
         net_quantity=format_decimal(listed.base_atoms(position.lots), listed.base.decimals),
         net_cost=format_decimal(position.entry_quote, decimals),
         entry_price=format_ratio(position.entry_quote * scale, units),
-        break_even_price=format_ratio((position.entry_quote + position.fees) * scale, units),
+        break_even_price=format_ratio(break_even * scale, units),
         mark_price=format_decimal(mark, PRICE_DECIMALS),
         liquidation_price=NO_PRICE,
         pnl_realized=format_decimal(position.realized, decimals),
@@ -333,6 +362,7 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
         imf_function=sqrt_text(market.imf),
         mmf_function=sqrt_text(market.mmf),
         interest=format_decimal(position.interest, decimals),
+        funding=format_decimal(funding, decimals),
     )
 
 

@@ -42,10 +42,10 @@ class HistoryRow(NamedTuple):
     leverage: str | None
     opened_at: datetime
     closed_at: datetime | None
-    # Nothing is liquidated and no funding is exchanged yet.
+    funding: str
+    # Nothing is liquidated yet.
     liquidated: str = "0"
     liquidation_fees: str = "0"
-    funding: str = "0"
 
 
 def position_history(
@@ -118,6 +118,7 @@ def _closed_row(row: ClosedPosition, listed: ListedMarket, mark_e8: int) -> Hist
         realized=listed.quote_text(int(row.realized_atoms)),
         unrealized="0",
         interest=listed.quote_text(int(row.interest_atoms)),
+        funding=listed.quote_text(int(row.funding_atoms)),
         fees=listed.quote_text(int(row.fees_atoms)),
         closed_volume=listed.quantity_text(lots),
         imf=ppb_text(imf.base_ppb),
@@ -151,6 +152,7 @@ def _open_rows(
             realized=now.pnl_realized,
             unrealized=now.pnl_unrealized,
             interest=now.interest,
+            funding=now.funding,
             fees=listed.quote_text(int(stored.fees_atoms)),
             closed_volume=listed.quantity_text(stored.closed_lots),
             imf=now.imf,

@@ -3,9 +3,14 @@
 import msgspec
 
 from engine import events, order_events
-from engine.units import SECOND_NS
+from engine.units import HOUR_NS, SECOND_NS
 from gateway.tables import Handlers, Rows, Table
-from trading import history_projections, rfq_projections, risk_projections
+from trading import (
+    funding_projections,
+    history_projections,
+    rfq_projections,
+    risk_projections,
+)
 from trading.candle_models import Candle, PricePoint
 from trading.models import (
     Asset,
@@ -85,8 +90,9 @@ POSITIONS = Table(
             "realized_atoms",
             "fees_atoms",
             "interest_atoms",
+            "funding_atoms",
         ),
-        *("opened_at", "updated_at", "closed_lots", "closed_quote_atoms"),
+        *("funded_until", "opened_at", "updated_at", "closed_lots", "closed_quote_atoms"),
     ),
     key=("account_id", "market"),
 )
@@ -107,7 +113,7 @@ POSITION_INTEREST = Table(
 )
 CLEARINGS = Table(
     Clearing,
-    ("market", "cash", "lend_scaled", "debt_scaled", "settled", "dust", "interest"),
+    ("market", "cash", "lend_scaled", "debt_scaled", "settled", "dust", "interest", "funding"),
     key=("market",),
 )
 
@@ -198,6 +204,8 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
             event.realized_atoms,
             event.fees_atoms,
             event.interest_atoms,
+            event.funding_atoms,
+            event.funded_hour * HOUR_NS,
             event.opened_at_ns,
             at_ns,
             event.closed_lots,
@@ -209,8 +217,9 @@ def position_changed(rows: Rows, event: events.PositionChanged, sequence: int, a
 
 
 def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns: int) -> None:
-    """Set the latest index and mark prices, and take them into their minutes' candles."""
+    """Set the latest prices and predicted rates, and take prices into their minutes' candles."""
     history_projections.count_prices(rows, event, at_ns)
+    funding_projections.take_predicted(rows, event, at_ns)
     for symbol, price in event.index_e8.items():
         rows.put(PRICES, symbol, (symbol, PricePoint.Kind.INDEX, price, at_ns))
     for symbol, price in event.mark_e8.items():
@@ -244,6 +253,7 @@ def clearing_changed(rows: Rows, event: events.ClearingChanged, sequence: int, a
             event.settled_atoms,
             event.dust_atoms,
             event.interest_atoms,
+            event.funding_atoms,
         ),
     )
 
@@ -264,4 +274,5 @@ HANDLERS: Handlers = {
     events.ClearingChanged: clearing_changed,
     **rfq_projections.HANDLERS,
     **risk_projections.HANDLERS,
+    **funding_projections.HANDLERS,
 }

@@ -18,7 +18,8 @@ from gateway.decimals import format_decimal
 from lending.models import BorrowLendMovement, InterestPayment
 from lending.selectors import pools
 from trading import portfolio
-from trading.catalog import Catalog, ListedMarket
+from trading.catalog import Catalog, ListedMarket, market_named
+from trading.funding_models import FundingPayment
 from trading.selectors import OrderRow, Wanted, fill_history, open_orders, order_history
 from trading.strategies import running_strategies
 
@@ -125,6 +126,7 @@ def _position_row(position: portfolio.PositionRow) -> Row:
         "pnlUnrealized": position.pnl_unrealized,
         "pnlRealized": position.pnl_realized,
         "interest": position.interest,
+        "funding": position.funding,
     }
 
 
@@ -246,6 +248,23 @@ def borrow_lend_rows(account: Account) -> list[Row]:
         }
         for row in rows[:HISTORY_ROWS]
     ]
+
+
+def funding_rows(account: Account) -> list[Row]:
+    """Return the account's last funding: what each position got (positive) or paid for an hour."""
+    rows = FundingPayment.objects.filter(account_id=account.pk).order_by("-id")
+    return [_funding_row(row, market_named(row.market)) for row in rows[:HISTORY_ROWS]]
+
+
+def _funding_row(row: FundingPayment, listed: ListedMarket) -> Row:
+    return {
+        "symbol": row.market,
+        "position": str(row.position_id),
+        "size": listed.quantity_text(row.lots),
+        "rate": listed.rate_text(row.rate_ppb),
+        "quantity": listed.quote_text(int(row.amount_atoms)),
+        "timestamp": row.ends_at.isoformat(),
+    }
 
 
 def interest_rows(account: Account) -> list[Row]:

@@ -6,8 +6,8 @@ from celery import shared_task
 
 from accounts.jobs import job_run
 from engine.catalog import MarketKind
-from engine.commands import AutoRealize
-from engine.events import Event, MarketRealized
+from engine.commands import AutoRealize, PayFunding
+from engine.events import Event, MarketFunded, MarketRealized
 from gateway.period import submit_each
 from trading import candles, closing, price_records
 from trading.models import Market
@@ -27,6 +27,20 @@ def auto_realize(every_seconds: int) -> None:
     with job_run("auto-realize") as run:
         run.took(
             submit_each("auto-realize", commands, every_seconds=every_seconds, unfinished=_goes_on)
+        )
+
+
+@shared_task
+def pay_funding(every_seconds: int) -> None:
+    """Have positions that nothing has touched since the hour pay its funding, part by part."""
+    markets = Market.objects.filter(kind=MarketKind.PERP).order_by("symbol")
+    commands = {
+        market.symbol: PayFunding(market=market.symbol, positions_max=POSITIONS_AT_ONCE)
+        for market in markets
+    }
+    with job_run("pay-funding") as run:
+        run.took(
+            submit_each("pay-funding", commands, every_seconds=every_seconds, unfinished=_goes_on)
         )
 
 
@@ -55,4 +69,4 @@ def close_statements() -> None:
 
 
 def _goes_on(answer: Event) -> bool:
-    return isinstance(answer, MarketRealized) and not answer.done
+    return isinstance(answer, MarketFunded | MarketRealized) and not answer.done

@@ -26,6 +26,7 @@ urlpatterns = [
     path("trade/cancel-all", views.cancel_all, name="cancel_all"),
     path("trade/cancel-strategy", views.cancel_strategy, name="cancel_strategy"),
     path("trade/borrow-lends", views.borrow_lends, name="borrow_lends"),
+    path("trade/funding", views.funding, name="funding"),
     path("trade/interest", views.interest, name="interest"),
     re_path(r"^trade/(?P<symbol>[A-Z0-9_]{1,60})$", views.trade, name="market"),
     path("prices", price_views.every, name="prices"),

@@ -55,7 +55,10 @@ TABLES: tuple[dict[str, Any], ...] = (
     {
         "name": "positions",
         "label": "Positions",
-        "headings": ("Market", "Size", "Entry", "Mark", "Unrealized", "Realized", "Interest"),
+        "headings": (
+            *("Market", "Size", "Entry", "Mark"),
+            *("Unrealized", "Realized", "Interest", "Funding"),
+        ),
         "empty": "No open position.",
     },
     {
@@ -105,6 +108,12 @@ TABLES: tuple[dict[str, Any], ...] = (
         "empty": "Nothing lent or borrowed yet.",
     },
     {
+        "name": "funding",
+        "label": "Funding",
+        "headings": ("Time (UTC)", "Market", "Size", "Rate", "Amount"),
+        "empty": "No funding yet: it is exchanged at the end of each hour.",
+    },
+    {
         "name": "interest",
         "label": "Interest",
         "headings": ("Hour (UTC)", "Asset", "From", "Amount", "Rate a year"),
@@ -135,6 +144,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
             "history": reverse("trading:history"),
             "fills": reverse("trading:fills"),
             "borrowLends": reverse("trading:borrow_lends"),
+            "funding": reverse("trading:funding"),
             "interest": reverse("trading:interest"),
             "cancel": reverse("trading:cancel"),
             "cancelAll": reverse("trading:cancel_all"),
@@ -199,6 +209,7 @@ account = _read(screens.account_rows)
 history = _read(screens.history_rows)
 fills = _read(screens.fill_rows)
 borrow_lends = _read(screens.borrow_lend_rows)
+funding = _read(screens.funding_rows)
 interest = _read(screens.interest_rows)
 
 

@@ -29,6 +29,9 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Often enough that a profit can be spent, or lent, while it is still news; markets with few
     # positions cost one command each.
     "auto-realize": _every(10, "trading.tasks.auto_realize", expires=10),
+    # Whoever trades or is settled pays at once; this finds, within minutes, who was not touched
+    # since the hour. Late or twice, it changes no amount.
+    "pay-funding": _every(300, "trading.tasks.pay_funding", expires=300),
     # Money that comes in is lent at once; this finds what was idle when somebody turned Auto Lend
     # on, and what a full pool did not take.
     "auto-lend": _every(60, "lending.tasks.auto_lend", expires=60),

@@ -14,6 +14,7 @@ from engine.catalog import Asset
 from engine.events import (
     AssetListed,
     Event,
+    FundingRateSet,
     MarketListed,
     MarketStateChanged,
     MarketUpdated,
@@ -81,7 +82,7 @@ class MarketKeeper:
         for one in snapshot.markets:
             market = markets[one.listed.market.symbol]
             market.book.replace(one, snapshot.at_ns)
-            market.mark_e8 = one.mark_e8
+            market.mark_e8, market.funding_ppb = one.mark_e8, one.funding_ppb
         await _load(list(markets.values()), int(time.time()))
         self.live.markets = markets
         self.live.index_e8 = dict(snapshot.index_e8)
@@ -110,7 +111,10 @@ class MarketKeeper:
 
     def _other(self, event: Event, at_ns: int) -> None:
         if isinstance(event, PricesUpdated):
-            self.live.take_prices(index_e8=event.index_e8, mark_e8=event.mark_e8, at_ns=at_ns)
+            self.live.take_prices(event, at_ns=at_ns)
+        elif isinstance(event, FundingRateSet):
+            # The next hour begins; its first samples come with the next prices.
+            self.live.markets[event.market].funding_ppb = 0
         elif isinstance(event, AssetListed):
             self._list(assets=[*catalog().assets.values(), event.asset], extra=None)
         elif isinstance(event, MarketListed):

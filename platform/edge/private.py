@@ -153,7 +153,7 @@ def position_fields(event: PositionChanged, market: LiveMarket, at_ns: int) -> d
     return {
         "e": _position_event(event, at_ns),
         "s": event.market,
-        "b": _price(listed, event.entry_quote_atoms + event.fees_atoms, event.lots),
+        "b": _price(listed, _break_even_atoms(event), event.lots),
         "B": _price(listed, event.entry_quote_atoms, event.lots),
         "f": _fraction(listed.market.imf, notional),
         "M": listed.mark_text(mark_e8),
@@ -203,6 +203,11 @@ def _value_atoms(listed: ListedMarket, *, lots: int, mark_e8: int) -> int:
     base_atoms = lots * listed.market.lot_atoms
     numerator = base_atoms * mark_e8 * 10**listed.quote.decimals
     return div_floor(numerator, PRICE_SCALE * 10**listed.base.decimals)
+
+
+def _break_even_atoms(event: PositionChanged) -> int:
+    """Return for how much a position must be closed to have cost nothing."""
+    return event.entry_quote_atoms + event.fees_atoms - event.funding_atoms
 
 
 def _price(listed: ListedMarket, quote_atoms: int, lots: int) -> str:

@@ -198,8 +198,7 @@ class Streams:
                 "E": now,
                 "s": listed.symbol,
                 "p": listed.mark_text(market.mark_e8),
-                # No funding is exchanged yet.
-                "f": "0",
+                "f": listed.rate_text(market.funding_ppb),
                 "i": None if index is None else listed.mark_text(index),
                 "n": next_funding_ms(now // 1_000),
                 "T": now,

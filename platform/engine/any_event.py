@@ -14,12 +14,15 @@ from engine.events import (
     DepositCredited,
     DustConverted,
     DustSold,
+    FundingPaid,
+    FundingRateSet,
     FundsTransferred,
     IdleLent,
     InsuranceFunded,
     InterestAccrued,
     LedgerPosted,
     LendTermsChanged,
+    MarketFunded,
     MarketListed,
     MarketRealized,
     MarketStateChanged,
@@ -126,6 +129,9 @@ AnyEvent = (
     | IdleLent
     | ProfitRealized
     | PositionInterestPosted
+    | FundingRateSet
+    | FundingPaid
+    | MarketFunded
     | ClearingChanged
     | MarketRealized
     | MarginStatusChanged

@@ -194,6 +194,21 @@ class BreakerRules(msgspec.Struct, frozen=True, kw_only=True):
     post_only_ms: int = 300_000
 
 
+class FundingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What holders of a perpetual pay each other by the hour; see engine/funding.py.
+
+    `interest_ppb` and `clamp_ppb` are for eight hours, `cap_ppb` is for one. With less than
+    `samples_min` samples the rate of an hour is 0. `impact_micros` is the size at which prices of
+    the book are looked at; None: what 500 dollars carry at the base of the initial margin fraction.
+    """
+
+    interest_ppb: int = PPB // 10_000
+    clamp_ppb: int = PPB // 2_000
+    cap_ppb: int = PPB * 15 // 1_000
+    samples_min: int = 1_800
+    impact_micros: int | None = None
+
+
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """A book. `tick_e8`: the price step in quote × 1e8; `lot_atoms`: the step in base atoms."""
 
@@ -216,6 +231,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     position_limit_micros: int | None = None
     realize: RealizeLimits = RealizeLimits()
     mark: MarkRules = MarkRules()
+    funding: FundingRules = FundingRules()
     # A limit price must lie within these multiples of the active price; see engine/bands.py.
     max_multiplier_ppb: int = 2 * PPB
     min_multiplier_ppb: int = PPB // 4
@@ -245,3 +261,16 @@ def quote_atoms_per_tick(market: Market, base: Asset, quote: Asset) -> int | Non
     numerator = market.tick_e8 * market.lot_atoms * 10**quote.decimals
     whole, rest = divmod(numerator, PRICE_SCALE * 10**base.decimals)
     return whole if whole > 0 and rest == 0 else None
+
+
+# By default impact prices are those of a position which so much margin carries.
+_IMPACT_MICROS = 500 * MICROS
+
+
+def impact_atoms(market: Market) -> int:
+    """Return the size at which funding looks at a perpetual's book, in quote atoms."""
+    if market.funding.impact_micros is not None:
+        return market.funding.impact_micros
+    if market.imf is None or not market.imf.base_ppb:
+        return 0
+    return _IMPACT_MICROS * PPB // market.imf.base_ppb

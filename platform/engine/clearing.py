@@ -1,8 +1,8 @@
 """What stands behind all positions of a perpetual market, and the settlement under way there.
 
-        Σ lots == 0        Σ quote + dust + interest == settled
+        Σ lots == 0        Σ quote + dust + interest + funding == settled
 
-so at any mark Σ unrealized profit == settled − dust − interest.
+so at any mark Σ unrealized profit == settled − dust − interest, less atoms lost by rounding.
 """
 
 from enum import IntEnum
@@ -61,10 +61,11 @@ class Cycle:
 class Clearing:
     """The counterpart of all positions of a market, and what it holds for them.
 
-        Σ quote + dust + interest == settled
+        Σ quote + dust + interest + funding == settled
 
     settled: what positions have paid in, less what was paid out to them. dust: fees that are owed
     in positions. interest: what positions were charged on losses, less what others got on profits.
+    funding: what positions have paid of it, less what others got; see funding.py.
     Behind `settled` stand the cash, the lend and, against it, the debt to the quote asset's pool.
     `rounding_ray` is what moving these has lost to the pool's reserve or won from it.
     """
@@ -74,6 +75,7 @@ class Clearing:
         "cycle",
         "debt_scaled",
         "dust",
+        "funding",
         "gains_scaled",
         "insured_dust",
         "interest",
@@ -98,6 +100,7 @@ class Clearing:
         # The part of dust which is the insurance fund's, not the house's fees.
         self.insured_dust = 0
         self.interest = 0
+        self.funding = 0
         self.rounding_ray = 0
         # Σ samples of losses and of gains, and the pool's indexes when they were taken.
         self.losses_scaled = 0

@@ -10,6 +10,7 @@ from engine import (
     auctions,
     breakers,
     danger,
+    funding,
     liquidation,
     price_states,
     rfq,
@@ -35,6 +36,7 @@ RUNNERS: dict[Work, Callable[[State, int], None]] = {
     Work.BREAKER: breakers.release,
     Work.AUCTION: auctions.end_auction,
     Work.PRICE_AGE: price_states.grow_old,
+    Work.FUNDING: funding.end_hour,
 }
 
 

@@ -383,6 +383,16 @@ class SetBackstop(Command, frozen=True, kw_only=True):
     hour_micros: int
 
 
+class PayFunding(Command, frozen=True, kw_only=True):
+    """Have positions of `market` pay the funding of past hours, as far as nothing else did.
+
+    One command goes through at most `positions_max` positions, as AutoRealize does.
+    """
+
+    market: str
+    positions_max: int = 150
+
+
 class AdvanceTime(Command, frozen=True, kw_only=True):
     """Do what the engine's own schedule has for the time of this command."""
 
@@ -423,5 +433,6 @@ AnyCommand = (
     | AccrueInterest
     | AutoRealize
     | SetBackstop
+    | PayFunding
     | AdvanceTime
 )

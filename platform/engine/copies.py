@@ -67,7 +67,8 @@ def _market(listed: ListedMarket, record: Record) -> ListedMarket:
         per_tick=listed.quote_atoms_per_tick,
         record=record,
     )
-    copy.state, copy.book, copy.mark = listed.state, listed.book, listed.mark
+    copy.state, copy.book = listed.state, listed.book
+    copy.mark, copy.funding = listed.mark, listed.funding
     copy.auction_ns, copy.breaker = listed.auction_ns, listed.breaker
     copy.is_limited = listed.is_limited
     if listed.clearing is not None:

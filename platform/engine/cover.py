@@ -67,9 +67,11 @@ def _margin_refusal(
         position.add_order(order, -resting)
     else:
         listed = state.markets[position.market]
+        funded_hour = position.funded_hour
         cost = _suppose(position, listed, order, taken=taken, resting=resting)
         equity, needed = standing(state, account)
         _take_back(position, order, cost=cost, taken=taken, resting=resting)
+        position.funded_hour = funded_hour
         if equity >= needed:
             return ()
     return rejected(
@@ -134,11 +136,15 @@ def position_limit_micros(account: Account, listed: ListedMarket) -> int | None:
 def _suppose(
     position: Position, listed: ListedMarket, order: Order, *, taken: Sweep, resting: int
 ) -> int:
-    """Change the position as the order would; return what it pays for what it takes."""
+    """Change the position as the order would; return what it pays for what it takes.
+
+    The funding of past hours is for the lots held until now, and paid before the trade.
+    """
     sign = 1 if order.is_bid else -1
     rate = listed.market.taker_fee_ppm if taken.fee_ppm is None else taken.fee_ppm
     fee = fee_of(taken.quote_atoms, rate)
-    cost = sign * taken.quote_atoms + fee
+    cost = sign * taken.quote_atoms + fee + listed.owed_funding(position)
+    position.funded_hour = listed.perp_funding().closed_hour
     position.lots += sign * taken.lots
     position.move_quote(-cost)
     if resting:

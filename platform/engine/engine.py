@@ -14,6 +14,7 @@ import msgspec
 from engine import (
     clock,
     conversion,
+    funding,
     lending,
     limits,
     liquidation,
@@ -90,6 +91,7 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.WriteOffDebt: pooling.write_off_debt,
     c.AutoRealize: settlement.auto_realize,
     c.SetBackstop: liquidation.set_backstop,
+    c.PayFunding: funding.pay_funding,
     c.AdvanceTime: clock.advance_time,
 }
 
@@ -269,6 +271,8 @@ def _position_changed(position: Position) -> PositionChanged:
         realized_atoms=position.realized,
         fees_atoms=position.fees,
         interest_atoms=position.interest,
+        funding_atoms=position.funding,
+        funded_hour=position.funded_hour,
         opened_at_ns=position.opened_at_ns,
         closed_lots=position.closed_lots,
         closed_quote_atoms=position.closed_quote,

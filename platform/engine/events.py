@@ -77,12 +77,14 @@ class AuctionEnded(Event, frozen=True, kw_only=True):
 class PricesUpdated(Event, frozen=True, kw_only=True):
     """Index by asset and mark by perp market, each in USD × 1e8 for one whole unit.
 
-    `states` of assets are told when they change.
+    `states` of assets, and what the funding rates of the running hour come to if it goes on so, are
+    told when they change.
     """
 
     index_e8: dict[str, int]
     mark_e8: dict[str, int]
     states: dict[str, PriceState] = {}
+    funding_ppb: dict[str, int] = {}
 
 
 class AccountOpened(Event, frozen=True, kw_only=True):
@@ -178,7 +180,8 @@ class PositionChanged(Event, frozen=True, kw_only=True):
 
     `entry_quote_atoms` is the cost of what is open at the trader's own entry prices (signed as
     lots); settlement does not change it. `realized_atoms`, `interest_atoms` on what was not
-    realized, and what was closed (without a sign) count since the position was opened.
+    realized, `funding_atoms` (negative: paid), and what was closed (without a sign) count since the
+    position was opened. Of its funding it has paid the hours up to `funded_hour`.
     """
 
     account: AccountId
@@ -191,6 +194,8 @@ class PositionChanged(Event, frozen=True, kw_only=True):
     fees_atoms: int
     interest_atoms: int
     opened_at_ns: int
+    funding_atoms: int = 0
+    funded_hour: int = 0
     closed_lots: int = 0
     closed_quote_atoms: int = 0
 
@@ -214,6 +219,7 @@ class PositionClosed(Event, frozen=True, kw_only=True):
     interest_atoms: int
     opened_at_ns: int
     closed_at_ns: int
+    funding_atoms: int = 0
 
 
 class PoolChanged(Event, frozen=True, kw_only=True):
@@ -333,6 +339,41 @@ class PositionInterestPosted(Event, frozen=True, kw_only=True):
     hour_ns: int
 
 
+class FundingRateSet(Event, frozen=True, kw_only=True):
+    """What holders of a perpetual pay for the hour that has ended: rate × mark × size.
+
+    A positive rate is paid by longs to shorts. `premium_ppb` is the mean of so many samples.
+    """
+
+    market: str
+    ends_ns: int
+    rate_ppb: int
+    premium_ppb: int
+    mark_e8: int
+    samples: int
+
+
+class FundingPaid(Event, frozen=True, kw_only=True):
+    """What a position has got (positive) or paid for one hour, put into its quote."""
+
+    account: AccountId
+    market: str
+    asset: str
+    position_id: int
+    ends_ns: int
+    rate_ppb: int
+    lots: int
+    amount_atoms: int
+
+
+class MarketFunded(Event, frozen=True, kw_only=True):
+    """The answer to PayFunding: how many positions it went through."""
+
+    market: str
+    positions: int
+    done: bool = True
+
+
 class ClearingChanged(Event, frozen=True, kw_only=True):
     """What stands behind all positions of a market, after (docs/ledger.md)."""
 
@@ -343,6 +384,7 @@ class ClearingChanged(Event, frozen=True, kw_only=True):
     settled_atoms: int
     dust_atoms: int
     interest_atoms: int
+    funding_atoms: int = 0
 
 
 class MarketRealized(Event, frozen=True, kw_only=True):

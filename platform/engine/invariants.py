@@ -11,6 +11,7 @@ from engine.catalog import OPEN, PriceState
 from engine.clearing import Clearing
 from engine.ledger import NOT_OPEN
 from engine.margin import MarginType, health, standing, unrealized
+from engine.positions import Position
 from engine.quotes import MAX_QUOTES, MAX_RFQS
 from engine.resting import paying_asset, reserve_of
 from engine.schedule import Work
@@ -29,6 +30,16 @@ def check(state: State) -> None:
         check_account(state, account)
     check_rfqs(state)
     check_price_ages(state)
+    check_schedule(state)
+
+
+def check_schedule(state: State) -> None:
+    """The engine wakes up by the end of the running hour, if it has a perpetual."""
+    ends = [due.at_ns for due in state.schedule.live() if due.work is Work.FUNDING]
+    perps = [one.funding for one in state.markets.values() if one.funding is not None]
+    assert len(ends) == bool(perps), f"ends of hours: {ends}"
+    for funding in perps:
+        assert ends[0] <= funding.ends_ns, f"an hour ends at {ends[0]}, not {funding.ends_ns}"
 
 
 def check_triggers(state: State) -> None:
@@ -139,7 +150,7 @@ def check_markets(state: State) -> None:
         clearing = listed.clearing
         positions = list(clearing.positions.values())
         assert sum(p.lots for p in positions) == 0, f"{symbol} is not zero-sum in lots"
-        claims = clearing.dust + clearing.interest - clearing.settled
+        claims = clearing.dust + clearing.interest + clearing.funding - clearing.settled
         quote = sum(p.quote for p in positions) + claims
         assert quote == 0, f"{symbol} is off by {quote} in quote"
         assert clearing.long_lots == sum(max(p.lots, 0) for p in positions), symbol
@@ -147,7 +158,8 @@ def check_markets(state: State) -> None:
         mark = state.mark_e8(listed)
         total = sum(unrealized(p, listed, mark) for p in positions)
         owed = clearing.settled - clearing.dust - clearing.interest
-        # Each position's profit is rounded down by less than one atom.
+        # Each position's profit is rounded down by less than one atom, its funding up.
+        owed -= check_funding(listed, positions)
         assert owed - len(positions) <= total <= owed, f"{symbol} profit {total} of {owed}"
 
 
@@ -205,6 +217,19 @@ def check_price_ages(state: State) -> None:
         assert price.is_watched == (number in due), f"nobody looks at the age of {symbol}"
         limited = state.assets[symbol].stale_ms is not None and price.now_e8
         assert not limited or price.is_watched or price.state is not PriceState.OK, symbol
+
+
+def check_funding(listed: ListedMarket, positions: list[Position]) -> int:
+    """I7: all payments of an hour together are what rounding left; return that for all hours."""
+    funding = listed.perp_funding()
+    hours = [one.hour for one in funding.unpaid]
+    assert hours == sorted(set(hours)), f"{listed.market.symbol} hours {hours}"
+    assert funding.last_hour == (hours[-1] if hours else 0), f"{listed.market.symbol} last hour"
+    assert all(p.funded_hour <= funding.closed_hour for p in positions), listed.market.symbol
+    rest = listed.perp_clearing().funding + sum(listed.owed_funding(p) for p in positions)
+    most = len(hours) * max(0, len(positions) - 1)
+    assert 0 <= rest <= most, f"{listed.market.symbol}: {rest} of {most} atoms of funding"
+    return rest
 
 
 def check_clearing(state: State, listed: ListedMarket, clearing: Clearing) -> None:

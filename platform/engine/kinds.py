@@ -58,6 +58,8 @@ class RealizeKind(StrEnum):
     """Why profit was realized; spelled as on the wire."""
 
     AUTO = "RealizePnl"
+    # The part of what is realized that the position has got or paid as funding.
+    FUNDING = "FundingPayment"
     # Although the account realizes only when a position is reduced: by the size of the profit
     # beside the account's equity, of what was advanced to winners, of the pool's utilization.
     CULLED_ACCOUNT = "CulledRealizePnlAccountThreshold"

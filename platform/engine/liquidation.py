@@ -10,7 +10,7 @@
 While a price that the account hangs on is not trusted, it waits.
 """
 
-from engine import funds, insolvency, liquidation_sales, takeover
+from engine import funding, funds, insolvency, liquidation_sales, takeover
 from engine.answers import Events, rejected
 from engine.commands import SetBackstop
 from engine.events import Event
@@ -73,6 +73,8 @@ def step(state: State, number: int) -> None:
     if case is None:
         return
     funds.accrue_account(state, account)
+    for position in account.positions.values():
+        funding.pay(state, state.markets[position.market], position)
     pay_debts(state, account)
     if not _ended(state, account, case):
         trusted, _ = trust_of(state, maintenance(state, account))

@@ -1,8 +1,8 @@
 """Handlers of the catalog and of accounts' settings."""
 
-from engine import market_states
+from engine import funding, market_states
 from engine.answers import Events, rejected
-from engine.catalog import quote_atoms_per_tick
+from engine.catalog import MarketKind, quote_atoms_per_tick
 from engine.commands import (
     ListAsset,
     ListMarket,
@@ -71,6 +71,9 @@ def list_market(state: State, command: ListMarket) -> Events:
         return rejected(Reject.INVALID_PARAMETER, wrong)
     state.list_market(market, per_tick)
     market_states.settle(state, state.markets[market.symbol])
+    is_first = sum(listed.is_perp for listed in state.markets.values()) == 1
+    if market.kind is MarketKind.PERP and is_first:
+        funding.enter_next_hour(state)
     return (MarketListed(market=market, quote_atoms_per_tick=per_tick),)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from engine.catalog import PriceState
 from engine.guards import NO_BOUND, Bounds
 from engine.ledger import Holding
-from engine.margin import collateral_micros, fraction_ppb, value_ceil, value_floor
+from engine.margin import collateral_micros, fraction_ppb, unrealized, value_ceil, value_floor
 from engine.positions import Position
 from engine.state import Account, State
 from engine.units import PPB, PPM, SECOND_NS, div_ceil
@@ -114,7 +114,7 @@ def _position_risk(state: State, position: Position, *, recent: bool) -> Risk:
     mark_e8 = mark.median_e8() if recent else mark.price.now_e8
     fraction = market.mmf
     assert fraction is not None, f"{market.symbol} has no margin fraction"
-    profit = listed.notional(position.lots, mark_e8) + position.quote
+    profit = unrealized(position, listed, mark_e8)
     notional = -listed.notional(-abs(position.lots), mark_e8)
     margin = div_ceil(notional * fraction_ppb(fraction, notional), PPB) if notional else 0
     grows = margin * _GROWTH_PER_MILLE // 1_000 + 1
@@ -205,5 +205,5 @@ def real_equity(state: State, account: Account) -> int:
         total += value - owed
     for position in account.positions.values():
         listed = state.markets[position.market]
-        total += listed.notional(position.lots, listed.perp_mark().price.now_e8) + position.quote
+        total += unrealized(position, listed, state.mark_e8(listed))
     return total

@@ -85,8 +85,9 @@ def collateral_micros(asset: Asset, amount_atoms: int, price_e8: int) -> int:
 
 
 def unrealized(position: Position, listed: ListedMarket, price_e8: int) -> int:
-    """Return lots × price + quote in quote atoms, rounded down."""
-    return listed.notional(position.lots, price_e8) + position.quote
+    """Return lots × price + quote in quote atoms, rounded down, less funding it has yet to pay."""
+    worth = listed.notional(position.lots, price_e8) + position.quote
+    return worth - listed.owed_funding(position)
 
 
 # What one holding or position adds to an account's health, in micros: value of assets, value of
@@ -215,6 +216,8 @@ def _initial_position_part(state: State, account: Account, position: Position) -
     equity, needed = position.quote, 0
     if lots:
         equity += lots * market.lot_atoms * mark_e8 // listed.notional_divisor
+        if position.funded_hour < listed.perp_funding().last_hour:
+            equity -= listed.owed_funding(position)
     worst = position.worst_lots()
     if worst:
         # Rounded up: the floor of the negative.

@@ -4,8 +4,8 @@ A band that is much wider to one side than to the other is taken for a slip of t
 0.09 beside a maximum of 1.1 was meant to be 0.9.
 """
 
-from engine.catalog import Band, BreakerRules, Market, MarketKind
-from engine.units import MAX_ATOMS, PPB
+from engine.catalog import Band, BreakerRules, Market, MarketKind, impact_atoms
+from engine.units import HOUR_NS, MAX_ATOMS, PPB, SECOND_NS
 
 MAX_TAKER_DELAY_MS = 1_000
 MAX_AUCTION_MS = 3_600_000
@@ -109,4 +109,15 @@ def _wrong_perpetual(market: Market, quote_decimals: int) -> str | None:
         return "initial margin must not be below maintenance margin"
     if quote_decimals != SETTLEMENT_DECIMALS:
         return f"a perpetual settles in an asset with {SETTLEMENT_DECIMALS} decimals"
+    return _wrong_funding(market)
+
+
+def _wrong_funding(market: Market) -> str | None:
+    rules = market.funding
+    if not 0 < rules.cap_ppb <= PPB or rules.clamp_ppb < 0 or abs(rules.interest_ppb) > PPB:
+        return "the cap of the funding rate must be above 0 and at most 1, its clamp not below 0"
+    if not 0 <= rules.samples_min <= HOUR_NS // SECOND_NS:
+        return "an hour has at most one sample of the premium for each of its seconds"
+    if impact_atoms(market) <= 0:
+        return "the size at which funding looks at the book must be above zero"
     return None

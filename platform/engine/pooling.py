@@ -8,10 +8,10 @@ from engine.events import DebtWrittenOff, InsuranceFunded, InterestAccrued, Pool
 from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.margin import value_floor
-from engine.pools import HOUR_NS, Pool
+from engine.pools import Pool
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import MAX_ATOMS, PPM, RAY, div_ceil
+from engine.units import HOUR_NS, MAX_ATOMS, PPM, RAY, div_ceil
 
 # What always stays in the reserve, so that it can give back what others lost to it by rounding.
 RESERVE_KEPT_ATOMS = 1_000

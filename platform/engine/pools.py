@@ -22,9 +22,8 @@ from engine.interest import RAY_PER_PPB, Base, Share, borrow_rate, growth, lend_
 from engine.kinds import BucketLends
 from engine.ledger import LedgerAccount
 from engine.record import Record
-from engine.units import MAX_ATOMS, PPB, RAY, SECOND_NS, div_ceil
+from engine.units import HOUR_NS, MAX_ATOMS, PPB, RAY, SECOND_NS, div_ceil
 
-HOUR_NS = 3600 * SECOND_NS
 THROTTLE_STEP_NS = 60 * SECOND_NS
 
 

@@ -4,7 +4,7 @@
     unrealized profit at mark:   lots × mark + quote
 
 Per market Σ lots = 0, and the quotes mirror what the market's clearing account has settled.
-Settlement moves quote against it; lots and the entry price shown stay.
+Settlement and funding move quote against it; lots and the entry price shown stay.
 
 A position also keeps the sums of the account's open orders, so that margin never rescans orders.
 """
@@ -56,6 +56,9 @@ class Position:
         "due",
         "entry_quote",
         "fees",
+        "funded_hour",
+        "funding",
+        "funding_due",
         "interest",
         "interest_ray",
         "lots",
@@ -89,8 +92,13 @@ class Position:
         # What has been closed since the position was opened, and what for; both without a sign.
         self.closed_lots = 0
         self.closed_quote = 0
-        # What reducing the position has realized, until it is settled.
+        # What reducing the position and funding have realized, until it is settled.
         self.due = 0
+        # What it has got of funding (negative: paid) since it was opened, and the part of it that
+        # is not settled; the last hour of which it has paid or got its funding.
+        self.funding = 0
+        self.funding_due = 0
+        self.funded_hour = 0
         # The profit (scaled as a lend) or loss (negative, scaled as a debt) that bears interest
         # until the market's next cycle; the interest not yet posted, in atoms × ray; what was
         # posted since the position was opened; the hour of the last posting.
@@ -170,6 +178,13 @@ class Position:
         self.stale[self] = None
         self.quote += amount_atoms
 
+    def fund(self, amount_atoms: int) -> None:
+        """Take funding of `amount_atoms` into the quote; negative pays. It is realized at once."""
+        self.move_quote(amount_atoms)
+        self.funding += amount_atoms
+        self.funding_due += amount_atoms
+        self.due += amount_atoms
+
     def _open(self, position_id: int, at_ns: int, cost: int) -> None:
         self.position_id = position_id
         self.opened_at_ns = at_ns
@@ -177,5 +192,6 @@ class Position:
         self.realized = 0
         self.fees = 0
         self.interest = 0
+        self.funding = 0
         self.closed_lots = 0
         self.closed_quote = 0

@@ -9,7 +9,7 @@ A sample is bounded before it is averaged, not after: one absurd quote in a youn
 move it for minutes. While an index is stale or halted the mark stands still.
 """
 
-from engine import breakers, danger, pending, price_states
+from engine import breakers, danger, funding, pending, price_states
 from engine.answers import Events, rejected
 from engine.bands import active_ticks
 from engine.book import BookSide
@@ -30,13 +30,15 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
     refusal = _wrong_prices(state, command)
     if refusal:
         return refusal
+    funding.close_hours_of_all(state)
     for symbol, price_e8 in command.prices_e8.items():
         state.prices[symbol].update(price_e8, state.at_ns)
         price_states.watch_age(state, symbol)
     changed = price_states.take_states(state, command.prices_e8, command.states)
     state.price_version += 1
     price_states.settle_markets(state, changed)
-    marks = {}
+    marks: dict[str, int] = {}
+    predicted: dict[str, int] = {}
     for symbol, listed in state.markets.items():
         base = listed.market.base
         if listed.mark is not None and base in command.prices_e8:
@@ -46,11 +48,17 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
                 mark = _next_mark(listed, index, state.at_ns, outside_e8=outside)
                 listed.mark.set(mark, state.at_ns)
             marks[symbol] = listed.mark.price.now_e8
+            funding.take_sample(state, listed, command.prices_e8[base])
+            funding.tell_predicted(listed, predicted)
         if base in command.prices_e8 and state.prices[base].state in _TRUSTED:
             breakers.watch(state, listed)
         pending.note_index(state, listed)
     danger.look(state)
-    return (PricesUpdated(index_e8=command.prices_e8, mark_e8=marks, states=changed),)
+    return (
+        PricesUpdated(
+            index_e8=command.prices_e8, mark_e8=marks, states=changed, funding_ppb=predicted
+        ),
+    )
 
 
 def _wrong_prices(state: State, command: UpdatePrices) -> Events:

@@ -8,10 +8,10 @@ losses have paid for it; the rest is the house's, and is never below zero.
 
 from engine.clearing import Clearing
 from engine.events import PositionInterestPosted
-from engine.pools import HOUR_NS, Pool
+from engine.pools import Pool
 from engine.positions import Position
 from engine.state import ListedMarket, State
-from engine.units import RAY, div_ceil
+from engine.units import HOUR_NS, RAY, div_ceil
 
 
 def pay_interest(clearing: Clearing, pool: Pool) -> None:

@@ -194,6 +194,7 @@ def tell(state: State, listed: ListedMarket) -> None:
             settled_atoms=clearing.settled,
             dust_atoms=clearing.dust,
             interest_atoms=clearing.interest,
+            funding_atoms=clearing.funding,
         )
     )
 

@@ -18,6 +18,7 @@ class Work(StrEnum):
     BREAKER = "Breaker"
     AUCTION = "Auction"
     PRICE_AGE = "PriceAge"
+    FUNDING = "Funding"
 
 
 class Due(NamedTuple):

@@ -13,7 +13,7 @@ what losers have paid is advanced by the pool against the losses that stay open,
 it (docs/risk.md, Settlement).
 """
 
-from engine import conversion, funds, realizing
+from engine import conversion, funding, funds, realizing
 from engine.answers import Events, rejected
 from engine.catalog import Asset
 from engine.clearing import Clearing, Cycle, Phase
@@ -22,13 +22,13 @@ from engine.events import MarketRealized, ProfitRealized
 from engine.kinds import RealizeKind
 from engine.loans import limit_room
 from engine.margin import MarginType, health, unrealized
-from engine.pools import HOUR_NS, Pool
+from engine.pools import Pool
 from engine.positions import Position
 from engine.price_states import settlement_refusal
 from engine.profit_interest import pay_interest, post_interest, sample
 from engine.rejects import Reject
 from engine.state import Account, ListedMarket, State
-from engine.units import PPB, PRICE_SCALE, RAY, AccountId
+from engine.units import HOUR_NS, PPB, PRICE_SCALE, RAY, AccountId
 
 # Amounts below a cent, or below 0.01 % of the position, wait: it keeps writes bounded.
 MIN_ATOMS = 10_000
@@ -112,6 +112,7 @@ def _collect_from_losers(state: State, listed: ListedMarket, cycle: Cycle, most:
     waiting = sorted(number for number in clearing.positions if number > cycle.cursor)
     for account_id in waiting[:most]:
         account, position = state.accounts[account_id], clearing.positions[account_id]
+        funding.pay(state, listed, position)
         post_interest(state, listed, position, hour=cycle.started_ns // HOUR_NS)
         amount, kind = _to_realize(state, listed, cycle, account, position)
         if amount < 0:
@@ -201,10 +202,15 @@ def _loan_room(state: State, account: Account, listed: ListedMarket, amount: int
 def _realized(
     state: State, listed: ListedMarket, position: Position, amount: int, kind: RealizeKind
 ) -> None:
-    """Move what was paid (positive) or collected (negative) out of the position's quote."""
+    """Move what was paid (positive) or collected (negative) out of the position's quote.
+
+    The part of it that is funding is told as such.
+    """
     if not amount:
         return
     position.move_quote(-amount)
+    funded = _funding_part(position, amount)
+    position.funding_due -= funded
     auto = state.accounts[position.account_id].auto_realize_pnl
     if kind is RealizeKind.AUTO and position.lots and not auto:
         position.due -= amount
@@ -215,16 +221,26 @@ def _realized(
         left = unrealized(position, listed, cycle.mark_e8)
         position.due = max(min(position.due, max(left, 0)), min(left, 0))
     state.record.positions[position] = None
-    state.record.events.append(
-        ProfitRealized(
-            account=position.account_id,
-            market=position.market,
-            asset=listed.market.quote,
-            position_id=position.position_id,
-            amount_atoms=amount,
-            kind=kind,
-        )
-    )
+    for part, why in ((funded, RealizeKind.FUNDING), (amount - funded, kind)):
+        if part:
+            state.record.events.append(
+                ProfitRealized(
+                    account=position.account_id,
+                    market=position.market,
+                    asset=listed.market.quote,
+                    position_id=position.position_id,
+                    amount_atoms=part,
+                    kind=why,
+                )
+            )
+
+
+def _funding_part(position: Position, amount: int) -> int:
+    """Return how much of what is realized is funding: all there is, but of one sign no more."""
+    due = position.funding_due
+    if (due > 0) != (amount > 0):
+        return due
+    return min(due, amount) if amount > 0 else max(due, amount)
 
 
 # -- SAMPLE --------------------------------------------------------------------------------------
@@ -294,6 +310,7 @@ def _pay_winners(state: State, listed: ListedMarket, cycle: Cycle, most: int) ->
     for account_id in waiting[:most]:
         cycle.cursor = account_id
         account, position = state.accounts[account_id], clearing.positions[account_id]
+        funding.pay(state, listed, position)
         # Trades since the samples may have changed what it is due.
         now_due, kind = _to_realize(state, listed, cycle, account, position)
         share = min(cycle.due[account_id] * cycle.fund // cycle.due_atoms, now_due)

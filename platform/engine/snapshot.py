@@ -13,6 +13,7 @@ from engine import market_states
 from engine.book import Order
 from engine.catalog import Asset, Market, MarketState, PoolState, PriceState, StateReason
 from engine.clearing import Clearing, Cycle, Phase
+from engine.funding_rates import FundedHour, Funding
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
 from engine.marks import Mark
@@ -39,6 +40,7 @@ BUCKET_FIELDS = ("scaled", "used", "index", "anchor_index", "lent_ray", "active_
 POSITION_FIELDS = (
     "lots", "quote", "entry_quote", "realized", "fees", "due", "sample", "interest_ray",
     "interest", "posted_hour", "position_id", "opened_at_ns", "closed_lots", "closed_quote",
+    "funding", "funding_due", "funded_hour",
 )  # fmt: skip
 SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
@@ -53,7 +55,10 @@ _ORDER_FIELDS = (
 _CLEARING_FIELDS = (
     "lend_scaled", "debt_scaled", "settled", "dust", "interest", "rounding_ray", "unposted_ray",
     "losses_scaled", "gains_scaled", "sampled_debt_index", "sampled_lend_index", "long_lots",
-    "insured_dust",
+    "insured_dust", "funding",
+)  # fmt: skip
+_FUNDING_FIELDS = (
+    "premiums_ppb", "samples", "sampled_s", "told_ppb", "cursor", "passed_hour",
 )  # fmt: skip
 _MARK_FIELDS = ("area", "weight", "started_ns", "sampled_ns")
 _CYCLE_FIELDS = (
@@ -201,6 +206,7 @@ def _dump_market(listed: ListedMarket) -> list[Any]:
         None if clearing is None else _dump_clearing(clearing),
         None if listed.mark is None else _dump_mark(listed.mark),
         _dump_orders_to_it(listed),
+        None if listed.funding is None else _dump_funding(listed.funding),
     ]
 
 
@@ -238,6 +244,21 @@ def _load_mark(mark: Mark, item: list[Any]) -> None:
     mark.recent = deque((at, int(price)) for at, price in recent)
 
 
+def _dump_funding(funding: Funding) -> list[Any]:
+    return [
+        funding.closed_hour,
+        [_value(funding, field) for field in _FUNDING_FIELDS],
+        [(one.hour, one.rate_ppb, _int(one.mark_e8)) for one in funding.unpaid],
+    ]
+
+
+def _load_funding(funding: Funding, item: list[Any]) -> None:
+    closed_hour, values, unpaid = item
+    funding.begin(closed_hour)
+    _restore(funding, _FUNDING_FIELDS, values)
+    funding.owe([FundedHour(hour, rate, int(mark)) for hour, rate, mark in unpaid])
+
+
 def _dump_clearing(clearing: Clearing) -> list[Any]:
     return [
         _int(clearing.cash.atoms),
@@ -258,7 +279,7 @@ def _dump_cycle(cycle: Cycle) -> list[Any]:
 
 
 def _load_market(state: State, item: list[Any]) -> None:
-    spec, per_tick, (market_state, reason), counters, cleared, marked, orders = item
+    spec, per_tick, (market_state, reason), counters, cleared, marked, orders, funded = item
     market = msgspec.convert(spec, Market)
     state.list_market(market, per_tick)
     listed = state.markets[market.symbol]
@@ -272,6 +293,7 @@ def _load_market(state: State, item: list[Any]) -> None:
         _restore(clearing, _CLEARING_FIELDS, values)
         clearing.cycle = None if cycle is None else _load_cycle(cycle)
         _load_mark(listed.perp_mark(), marked)
+        _load_funding(listed.perp_funding(), funded)
 
 
 def _load_cycle(item: list[Any]) -> Cycle:

@@ -3,8 +3,17 @@
 from collections import deque
 
 from engine.book import Book, ConditionalOrder, Order
-from engine.catalog import OPEN, Asset, Market, MarketKind, MarketState, StateReason
+from engine.catalog import (
+    OPEN,
+    Asset,
+    Market,
+    MarketKind,
+    MarketState,
+    StateReason,
+    impact_atoms,
+)
 from engine.clearing import Clearing
+from engine.funding_rates import Funding
 from engine.guards import Bounds, Guards
 from engine.kinds import MarginStatus
 from engine.ledger import Holding, Ledger
@@ -16,7 +25,15 @@ from engine.quotes import Rfq
 from engine.record import Record
 from engine.schedule import Schedule
 from engine.strategy import Strategy
-from engine.units import MAX_ATOMS, PRICE_SCALE, SECOND_NS, AccountId, OrderId
+from engine.units import (
+    HOUR_NS,
+    MAX_ATOMS,
+    PPB,
+    PRICE_SCALE,
+    SECOND_NS,
+    AccountId,
+    OrderId,
+)
 from engine.watch import Watch
 
 # Requests for quote and quotes are counted with the orders: no two of them share a number.
@@ -128,7 +145,7 @@ class Breaker:
 
 
 class ListedMarket:
-    """A market with what is derived from its listing, and what moves: book, clearing, mark."""
+    """A market with what is derived from its listing, and what moves: book, clearing, mark ..."""
 
     __slots__ = (
         "auction_ns",
@@ -139,7 +156,9 @@ class ListedMarket:
         "breaker",
         "clearing",
         "flat_imf_micros",
+        "funding",
         "halted",
+        "impact_atoms",
         "is_limited",
         "is_perp",
         "mark",
@@ -186,6 +205,7 @@ class ListedMarket:
         self.book = Book(market.symbol, record)
         self.clearing = Clearing(market.symbol, market.quote, record) if self.is_perp else None
         self.mark = Mark() if self.is_perp else None
+        self.funding = Funding() if self.is_perp else None
         self.watch = Watch()
         # lots × lot_atoms × price_e8 // this = quote atoms
         self.notional_divisor = int(10**base.decimals * PRICE_SCALE // 10**quote.decimals)
@@ -201,6 +221,8 @@ class ListedMarket:
         self.flat_imf_micros = market.imf.flat_up_to_micros if market.imf else 0
         # Whether more may not be opened in it: by a limit of its own, or for its prices.
         self.is_limited = self.has_limits
+        # What is bought and sold, so to say, to see where the book stands.
+        self.impact_atoms = impact_atoms(market)
         self.forget_bands()
 
     @property
@@ -229,6 +251,25 @@ class ListedMarket:
     def notional(self, lots: int, price_e8: int) -> int:
         """Return lots × price in quote atoms, rounded down (towards minus infinity)."""
         return lots * self.market.lot_atoms * price_e8 // self.notional_divisor
+
+    def funding_atoms(self, lots: int, *, rate_ppb: int, mark_e8: int) -> int:
+        """Return what `lots` pay for an hour in quote atoms, rounded up; negative is got."""
+        paid = lots * self.market.lot_atoms * mark_e8 * rate_ppb
+        return -(-paid // (self.notional_divisor * PPB))
+
+    def owed_funding(self, position: Position) -> int:
+        """Return what a position has yet to pay (negative: to get) for hours that are over."""
+        funding = self.perp_funding()
+        if not position.lots or position.funded_hour >= funding.last_hour:
+            return 0
+        return sum(
+            self.funding_atoms(position.lots, rate_ppb=one.rate_ppb, mark_e8=one.mark_e8)
+            for one in funding.since(position.funded_hour)
+        )
+
+    def perp_funding(self) -> Funding:
+        assert self.funding is not None, f"{self.market.symbol} is not a perpetual"
+        return self.funding
 
     def perp_mark(self) -> Mark:
         assert self.mark is not None, f"{self.market.symbol} is not a perpetual"
@@ -337,7 +378,7 @@ class State:
         self.markets: dict[str, ListedMarket] = {}
         self.pools: dict[str, Pool] = {}
         self.prices: dict[str, Price] = {}
-        # Counts the updates of prices; not part of a snapshot.
+        # Counts the updates of prices, and the hours of funding; not part of a snapshot.
         self.price_version = 0
         self.accounts: dict[AccountId, Account] = {}
         self.orders: dict[OrderId, Order] = {}
@@ -371,6 +412,8 @@ class State:
             record=self.record,
             number=len(self.markets),
         )
+        if listed.funding is not None:
+            listed.funding.begin(self.at_ns // HOUR_NS)
         index_e8 = self.prices[market.base].now_e8
         if listed.is_perp:
             self.backstops[market.symbol] = {}

@@ -1,6 +1,6 @@
 """What one trade does to the money and positions of its two sides, and the fee of each."""
 
-from engine import funds
+from engine import funding, funds
 from engine.book import Order
 from engine.catalog import POOL_OPEN
 from engine.events import PositionClosed
@@ -105,11 +105,15 @@ def settle_perp(
     """Move the two positions by the same lots and quote, and charge each side's fee.
 
     A trade that turns a position closes it with one part, fee and all, and opens a new one with
-    the other: quote atoms are a whole number a lot.
+    the other: quote atoms are a whole number a lot. Both first pay the funding of past hours.
     """
-    clearing = listed.perp_clearing()
+    clearing, rates = listed.perp_clearing(), listed.perp_funding()
+    if state.at_ns >= rates.ends_ns:
+        funding.close_hours(state, listed)
     for party, signed in ((buyer, lots), (seller, -lots)):
         position = state.position(party.account, listed)
+        if position.funded_hour != rates.closed_hour:
+            funding.pay(state, listed, position)
         if party.rests:
             position.add_order(party.order, -lots)
         before = position.lots
@@ -152,6 +156,7 @@ def _tell_closed(state: State, position: Position, *, is_long: bool) -> None:
             realized_atoms=position.realized,
             fees_atoms=position.fees,
             interest_atoms=position.interest,
+            funding_atoms=position.funding,
             opened_at_ns=position.opened_at_ns,
             closed_at_ns=state.at_ns,
         )

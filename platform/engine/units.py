@@ -23,6 +23,7 @@ PPB = 10**9
 PPM = 10**6
 PRICE_SCALE = 10**8
 SECOND_NS = 10**9
+HOUR_NS = 3_600 * SECOND_NS
 YEAR_NS = 31_536_000 * SECOND_NS
 
 MICROS = 10**6
@@ -45,6 +46,15 @@ def div_ceil(numerator: int, denominator: int) -> int:
     (4, -3)
     """
     return -(-numerator // denominator)
+
+
+def div_to_zero(numerator: int, denominator: int) -> int:
+    """Divide by a positive number, rounding towards zero.
+
+    >>> div_to_zero(7, 2), div_to_zero(-7, 2)
+    (3, -3)
+    """
+    return numerator // denominator if numerator >= 0 else -(-numerator // denominator)
 
 
 def sqrt_ceil(value: int) -> int:

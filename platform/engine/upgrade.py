@@ -7,8 +7,7 @@ version goes on, whatever it decides otherwise than the one before.
 from collections.abc import Callable
 from typing import Any
 
-from engine.pools import HOUR_NS
-from engine.units import MAX_ATOMS
+from engine.units import HOUR_NS, MAX_ATOMS
 
 # How many least rates lenders could choose from when version 2 began.
 _BUCKETS = 8
@@ -109,19 +108,21 @@ def _opened(amounts: list[Any]) -> int:
 def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
     """Return a snapshot of version 3 as version 4.
 
-    Every index is trusted, and each mark is it. Staff alone have said what a market accepts; no
-    account has a position limit of its own, and everybody is looked at once.
+    Every index is trusted, and each mark is it. Funding begins with the running hour. Staff alone
+    have said what a market accepts; no account has a position limit of its own, and everybody is
+    looked at once.
     """
     samples = {item[0]["symbol"]: item[5] for item in content["assets"]}
+    hour = content["at_ns"] // HOUR_NS
     return {
         **content,
         "version": 4,
         "assets": [[*item, "Ok"] for item in content["assets"]],
-        "markets": [_market_from_3(item, samples) for item in content["markets"]],
-        "accounts": [
-            [account_id, owner, [*settings, MAX_ATOMS], *rest]
-            for account_id, owner, settings, *rest in content["accounts"]
+        "markets": [
+            _market_from_3(item, samples[item[0]["base"]], hour) for item in content["markets"]
         ],
+        "accounts": [_account_from_3(item, hour) for item in content["accounts"]],
+        "schedule": _with_next_hour(content, hour),
         "watched": [],
         "looks": [[], [item[0] for item in content["accounts"]], [], False],
         "liquidations": [],
@@ -129,14 +130,34 @@ def upgrade_from_3(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _market_from_3(item: list[Any], samples: dict[str, list[Any]]) -> list[Any]:
+def _account_from_3(item: list[Any], hour: int) -> list[Any]:
+    account_id, owner, settings, holdings, positions = item
+    return [
+        *(account_id, owner),
+        [*settings, MAX_ATOMS],
+        holdings,
+        [[market, [*values, 0, 0, hour]] for market, values in positions],
+    ]
+
+
+def _market_from_3(item: list[Any], samples: list[Any], hour: int) -> list[Any]:
     spec, per_tick, ordered, counters, cleared = item
-    mark = None
+    mark = funding = None
     if cleared is not None:
         cash, clearing, cycle = cleared
-        cleared, mark = [cash, [*clearing, 0], cycle], _mark(samples[spec["base"]])
+        cleared, mark = [cash, [*clearing, 0, 0], cycle], _mark(samples)
+        funding = [hour, [0] * 6, []]
     orders = [ordered, ["Open", 0, 0], False, 0]
-    return [spec, per_tick, [ordered, "Staff"], counters, cleared, mark, orders]
+    return [spec, per_tick, [ordered, "Staff"], counters, cleared, mark, orders, funding]
+
+
+def _with_next_hour(content: dict[str, Any], hour: int) -> list[Any]:
+    """Return the schedule with the end of the running hour, if there is a perpetual."""
+    entered, entries = content["schedule"]
+    if all(item[4] is None for item in content["markets"]):
+        return [entered, entries]
+    due = [(hour + 1) * HOUR_NS, entered + 1, "Funding", 0]
+    return [entered + 1, sorted([*map(list, entries), due])]
 
 
 def _mark(samples: list[Any]) -> list[Any]:

@@ -75,7 +75,10 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="x"):
 
 
 class MarketSnapshot(msgspec.Struct, frozen=True):
-    """A market as it stands: its book (price_ticks, lots), best first, and its last prices."""
+    """A market as it stands: its book (price_ticks, lots), best first, and its last prices.
+
+    `funding_ppb` is the rate that its running hour comes to if it goes on so.
+    """
 
     listed: MarketListed
     state: MarketState
@@ -85,6 +88,7 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
     last_trade_id: int
     last_price_ticks: int | None
     mark_e8: int | None
+    funding_ppb: int = 0
 
 
 class FeedSnapshot(msgspec.Struct, frozen=True, tag=True):

@@ -7,6 +7,7 @@ from engine.catalog import (
     Band,
     BreakerRules,
     Fraction,
+    FundingRules,
     Haircut,
     Market,
     MarketKind,
@@ -91,9 +92,14 @@ ASSETS: Final = (
 )
 
 
-def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: int | Fraction) -> Market:
+_Term = int | Fraction | FundingRules
+# Of markets whose books are deep; others have the 1.5 % that stand in the rules.
+_FUNDING_OF_MAJORS = FundingRules(cap_ppb=PERCENT)
+
+
+def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: _Term) -> Market:
     base, quote, *perp = symbol.split("_")
-    terms: dict[str, int | Fraction | None] = (
+    terms: dict[str, _Term | None] = (
         {"maker_fee_ppm": 200, "taker_fee_ppm": 500, "premium_tolerance_ppb": 5 * PERCENT}
         if perp
         else {"maker_fee_ppm": 800, "taker_fee_ppm": 1_000}
@@ -135,6 +141,7 @@ MARKETS: Final = (
         imf=Fraction(2 * PERCENT, 50 * MILLIONTH),
         mmf=Fraction(PERCENT * 5 // 4, 30 * MILLIONTH),
         open_interest_limit_lots=8_000 * 100_000,
+        funding=_FUNDING_OF_MAJORS,
     ),
     _market(
         "ETH_USDC_PERP",
@@ -142,6 +149,7 @@ MARKETS: Final = (
         imf=Fraction(2 * PERCENT, 93_500),
         mmf=Fraction(PERCENT * 5 // 4, 56_100),
         open_interest_limit_lots=64_000 * 10_000,
+        funding=_FUNDING_OF_MAJORS,
     ),
     _market(
         "SOL_USDC_PERP",
@@ -149,5 +157,6 @@ MARKETS: Final = (
         imf=Fraction(2 * PERCENT, 60 * MILLIONTH),
         mmf=Fraction(PERCENT * 27 // 20, 36 * MILLIONTH),
         open_interest_limit_lots=4_000_000 * 100,
+        funding=_FUNDING_OF_MAJORS,
     ),
 )

@@ -11,6 +11,7 @@ from engine.events import (
     AssetListed,
     BalanceChanged,
     BorrowLendMoved,
+    FundingRateSet,
     MarketListed,
     MarketStateChanged,
     MarketUpdated,
@@ -48,6 +49,7 @@ _PUBLIC: Final = frozenset(
     {
         AssetListed,
         BookChanged,
+        FundingRateSet,
         MarketListed,
         MarketStateChanged,
         MarketUpdated,
@@ -188,4 +190,5 @@ def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapsh
         last_trade_id=listed.book.trade_id,
         last_price_ticks=listed.book.last_price,
         mark_e8=mark_e8 or None,
+        funding_ppb=0 if listed.funding is None else listed.funding.told_ppb,
     )

@@ -238,7 +238,7 @@ def _live_quotes(state: State) -> Facts:
 def _open_positions(connection: Connection) -> Facts:
     sql = (
         "SELECT account_id, market, position_id, lots, quote_atoms, entry_quote_atoms, "
-        "interest_atoms, closed_lots, closed_quote_atoms "
+        "interest_atoms, funding_atoms, closed_lots, closed_quote_atoms "
         f"FROM {_name(Position)} WHERE lots <> 0 OR quote_atoms <> 0"
     )
     return {(row[0], row[1]): _whole(row[2:]) for row in _rows(connection, sql)}
@@ -252,6 +252,7 @@ def _live_positions(state: State) -> Facts:
             position.quote,
             position.entry_quote,
             position.interest,
+            position.funding,
             position.closed_lots,
             position.closed_quote,
         )
@@ -296,7 +297,7 @@ def _live_lends(state: State) -> Facts:
 
 
 def _clearings(connection: Connection) -> Facts:
-    # Without dust, which trades change between the settlements that tell it.
+    # Without dust and funding, which trades change between the settlements that tell it.
     columns = "cash, lend_scaled, debt_scaled, settled, interest"
     sql = f"SELECT market, {columns} FROM {_name(Clearing)}"
     return {row[0]: whole for row in _rows(connection, sql) if any(whole := _whole(row[1:]))}

@@ -32,6 +32,7 @@ from engine.commands import (
 )
 from engine.engine import Engine
 from engine.events import CommandRejected
+from engine.schedule import Work
 from engine.units import AccountId
 from gateway.feed import FeedBatch, FeedItem
 from gateway.transport import Outcome
@@ -145,8 +146,8 @@ class Front:
         return Outcome(sequence, at_ns, events[0])  # type: ignore[arg-type]
 
     def advance(self) -> None:
-        """Do what the engine wants to do by itself, as the sequencer does."""
-        while self.engine.due_ns is not None:
+        """Do what the engine wants to do by itself before the hour ends, as the sequencer does."""
+        while any(due.work is not Work.FUNDING for due in self.engine.state.schedule.live()):
             self.command(AdvanceTime())
 
     def accepted(self, command: Command) -> Outcome:

@@ -41,8 +41,7 @@ from engine.commands import (
 )
 from engine.events import CommandRejected
 from engine.order_events import QuoteSubmitted, RfqSubmitted
-from engine.pools import HOUR_NS
-from engine.units import AccountId
+from engine.units import HOUR_NS, AccountId
 from engine.vocabulary import Side
 from gateway.client import submit
 from gateway.explained import Explanation

@@ -28,8 +28,7 @@ from engine.commands import (
     UpdateAccount,
     UpdatePrices,
 )
-from engine.pools import HOUR_NS
-from engine.units import MAX_ATOMS, SECOND_NS
+from engine.units import HOUR_NS, MAX_ATOMS, SECOND_NS
 from engine.vocabulary import Side
 from lending.models import DebtWriteOff, InterestPayment, LendTerms, Pool, PoolRate
 from sequencer.dashboard import ledger_proof

@@ -53,6 +53,18 @@ def test_the_book_moves_by_itself_and_is_never_crossed(open_page: OpenPage) -> N
     assert max(map(Decimal, bids)) < min(map(Decimal, asks))
 
 
+def test_a_perpetual_shows_its_funding_rate_and_when_it_is_due(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/trade/BTC_USDC_PERP")
+    expect(page.locator("#ticker [data-funding]")).to_have_text(re.compile(r"^\u2212?\d\.?\d*%$"))
+    expect(page.locator("#ticker [data-countdown]")).to_have_text(re.compile(r"^[0-5]\d:[0-5]\d$"))
+    page.get_by_role("tab", name="Funding").click()
+    expect(page.locator("#table-funding thead")).to_contain_text("Rate")
+    page.goto("/trade/BTC_USDC")
+    expect(page.locator("#ticker [data-last]")).to_have_text(re.compile(r"\d"))
+    expect(page.locator("#ticker [data-funding]")).to_have_count(0)
+
+
 def test_the_market_list_is_searched_and_filtered(open_page: OpenPage) -> None:
     page = open_page()
     page.goto("/")

@@ -8,6 +8,7 @@ from engine import order_events as oe
 from engine.catalog import Asset, Market
 from engine.engine import Engine
 from engine.rejects import Reject
+from engine.schedule import Work
 from engine.units import RAY, SECOND_NS, AccountId, OrderId, div_ceil
 from engine.vocabulary import OrderType, Side
 from tests.engine import listings
@@ -85,6 +86,11 @@ class Exchange:
         while self.engine.due_ns is not None and self.engine.due_ns <= self.at_ns:
             events += self.apply(c.AdvanceTime())[1:]
         return events
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the engine has nothing to do by itself before the hour ends."""
+        return all(due.work is Work.FUNDING for due in self.engine.state.schedule.live())
 
     def deposit(self, account: AccountId, asset: str, atoms: int) -> None:
         """Credit money from outside."""

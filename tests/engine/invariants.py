@@ -11,9 +11,11 @@ from engine.catalog import MarketState, PriceState, StateReason
 from engine.invariants import (
     check_bands,
     check_clearing,
+    check_funding,
     check_market_state,
     check_owners_apart,
     check_rfqs,
+    check_schedule,
     check_strategies,
     check_triggers,
 )
@@ -21,7 +23,7 @@ from engine.maintenance import maintenance
 from engine.margin import MarginType, health, standing
 from engine.market_states import SHUT, is_crossed, until_ns
 from engine.state import State
-from engine.units import RAY, div_ceil
+from engine.units import HOUR_NS, RAY, div_ceil
 from engine.vocabulary import Side
 from tests.engine.mirror import Mirror, OpenOrder
 
@@ -40,6 +42,22 @@ def check_all(state: State, mirror: Mirror) -> None:
     strategies_are_told(state, mirror)
     requests_and_quotes_are_told(state, mirror)
     market_states_are_told(state, mirror)
+    funding_is_paid_once_and_whole(state, mirror)
+
+
+def funding_is_paid_once_and_whole(state: State, mirror: Mirror) -> None:
+    """I7: of an hour that all have paid, Σ payments is dust: less than one atom a position."""
+    check_schedule(state)
+    for (symbol, ends_ns), payments in mirror.funded.items():
+        listed = state.markets[symbol]
+        owing = [
+            position
+            for position in listed.perp_clearing().positions.values()
+            if position.lots and position.funded_hour * HOUR_NS < ends_ns
+        ]
+        dust = -sum(payments.values())
+        if not owing:
+            assert 0 <= dust < len(payments), f"{symbol} {ends_ns}: {dust} of {payments}"
 
 
 def requests_and_quotes_are_told(state: State, mirror: Mirror) -> None:
@@ -129,7 +147,7 @@ def pools_are_exact(mirror: Mirror) -> None:
 
 
 def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
-    """I6: Σ lots = 0; Σ quote + dust + interest = settled; open interest is what longs hold."""
+    """I6: Σ lots = 0; Σ quote + dust + interest + funding = settled; longs are open interest."""
     for symbol, listed in state.markets.items():
         if listed.clearing is None:
             continue
@@ -137,7 +155,7 @@ def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
         assert sum(position.lots for position in positions) == 0, symbol
         cash = mirror.ledger[listed.market.quote, f"clearing:{symbol}"]
         quote = sum(position.quote_atoms for position in positions)
-        claims = listed.clearing.dust + listed.clearing.interest
+        claims = listed.clearing.dust + listed.clearing.interest + listed.clearing.funding
         assert quote + claims == listed.clearing.settled, f"{symbol}: {quote}"
         assert cash == listed.clearing.cash.atoms >= 0 <= listed.clearing.dust
         check_clearing(state, listed, listed.clearing)
@@ -146,6 +164,8 @@ def perpetuals_are_zero_sum(state: State, mirror: Mirror) -> None:
         for position in positions:
             kept = state.accounts[position.account].positions[symbol]
             assert (kept.lots, kept.quote) == (position.lots, position.quote_atoms)
+            assert kept.funding == position.funding_atoms
+        check_funding(listed, [*listed.clearing.positions.values()])
 
 
 def books_are_told_and_uncrossed(state: State, mirror: Mirror) -> None:

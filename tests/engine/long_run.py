@@ -15,7 +15,7 @@ from engine import events as e
 from engine import order_events as oe
 from engine import vocabulary as v
 from engine.book import ConditionalOrder, Order
-from engine.catalog import LEND_RATES_PPB, PoolState, RealizeLimits
+from engine.catalog import LEND_RATES_PPB, FundingRules, PoolState, RealizeLimits
 from engine.engine import Engine
 from engine.invariants import check
 from engine.kinds import BorrowLendKind
@@ -41,6 +41,8 @@ LOTS = {"SOL": 100, "BTC": 100_000}
 SIZES = {"SOL": 1_000, "BTC": 2_000}
 # So little may be advanced that the limit is met.
 LIMITS = RealizeLimits(advance_limit_atoms=300 * 10**6)
+# Prices come seldom: one sample makes a rate.
+FUNDED = FundingRules(samples_min=1, impact_micros=500 * 10**6)
 # A pool that fills up.
 SOL_LIMIT = 300 * 10**9
 # So often is the engine restarted from a snapshot.
@@ -69,7 +71,7 @@ class LongRun:
             self.do(c.ListAsset(asset=replace(listed, limits=limits)))
         self.do(c.UpdatePrices(prices_e8=self.price))
         for market in listings.MARKETS:
-            self.do(c.ListMarket(market=replace(market, realize=LIMITS)))
+            self.do(c.ListMarket(market=replace(market, realize=LIMITS, funding=FUNDED)))
         for number, trader in enumerate(TRADERS):
             self.do(c.OpenAccount(account=trader, owner=trader))
             self.do(c.UpdateAccount(account=trader, auto_lend=number % 2 == 0))
@@ -230,6 +232,8 @@ class LongRun:
         return c.UpdatePrices(prices_e8=dict(self.price))
 
     def _accrue(self) -> c.Command:
+        if self.engine.state.sequence % 3 == 0:
+            return c.PayFunding(market=self.random.choice(PERPS), positions_max=3)
         kind = self.random.choice((c.AccrueInterest, c.AutoLend))
         return kind(asset=self._asset())
 
@@ -366,6 +370,10 @@ def _kind(event: e.Event) -> str:
         case e.BorrowLendMoved():
             place = f" {event.bucket}" if event.kind is BorrowLendKind.LEND else ""
             return f"{event.kind.value} {event.source.value}{place}"
+        case e.FundingPaid():
+            return f"{name} {'got' if event.amount_atoms > 0 else 'paid'}"
+        case e.FundingRateSet():
+            return f"{name} {'at a rate' if event.rate_ppb else 'at nothing'}"
         case e.PositionInterestPosted():
             return f"{name} {'earned' if event.amount_atoms > 0 else 'charged'}"
         case e.MarketRealized():

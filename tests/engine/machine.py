@@ -15,6 +15,8 @@ from engine.catalog import (
     LEND_RATES_PPB,
     Band,
     BreakerRules,
+    FundingRules,
+    MarketKind,
     MarketState,
     PoolState,
     PriceState,
@@ -22,7 +24,7 @@ from engine.catalog import (
 from engine.engine import Engine
 from engine.rejects import Reject
 from engine.snapshot import digest, dump_state, load_state
-from engine.units import MAX_ATOMS, RAY, AccountId, OrderId
+from engine.units import MAX_ATOMS, MICROS, RAY, AccountId, OrderId
 from tests.engine import invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
@@ -38,7 +40,12 @@ UNIT = {"USDC": 10**4, "SOL": 10**7, "BTC": 10**4}
 DEPOSITS = {"USDC": 20_000 * 10**6, "SOL": 200 * 10**9, "BTC": 10**8}
 MID = {SPOT: 10_000, PERP: 10_000, "BTC_USDC": 500_000, "BTC_USDC_PERP": 500_000}
 LOTS = {SPOT: 100, PERP: 100, "BTC_USDC": 200, "BTC_USDC_PERP": 200}
-LISTED = {market.symbol: market for market in listings.MARKETS}
+# One sample makes an hour's rate, at a size that the books have.
+FUNDED = FundingRules(samples_min=1, impact_micros=100 * MICROS)
+LISTED = {
+    market.symbol: replace(market, funding=FUNDED) if market.kind is MarketKind.PERP else market
+    for market in listings.MARKETS
+}
 AUCTION: dict[str, Any] = {"auction_ms": 1_000}
 # What of a market's parameters is changed, from those it was listed with.
 OF_ALL: tuple[dict[str, Any], ...] = (
@@ -67,7 +74,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.exchange = Exchange(accounts=(ALICE, BOB, CAROL))
+        self.exchange = Exchange(accounts=(ALICE, BOB, CAROL), markets=tuple(LISTED.values()))
         self.exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
         for account in (ALICE, BOB, CAROL):
             for asset, atoms in DEPOSITS.items():
@@ -99,7 +106,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         exchange.limit(ALICE, v.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
         for asset, atoms in DEPOSITS.items():
             exchange.accept(c.Borrow(account=BOB, asset=asset, amount_atoms=atoms // 50))
-        # An hour later no index is 1 any more, and rounding shows.
+        # An hour later no index is 1 any more, rounding shows, and funding is owed for it.
+        exchange.accept(c.UpdatePrices(prices_e8=listings.INDEX_E8))
         exchange.wait(3_600)
         for asset in DEPOSITS:
             exchange.accept(c.AccrueInterest(asset=asset))
@@ -760,6 +768,31 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert isinstance(answer, e.MarketRealized)
         assert answer.paid_atoms <= answer.due_atoms
         assert answer.collected_atoms <= answer.owed_atoms
+
+    @rule(
+        asset=st.sampled_from(["SOL", "BTC"]),
+        percent=st.integers(min_value=97, max_value=103),
+        state=st.sampled_from([PriceState.OK] * 3 + list(PriceState)),
+        hours=st.sampled_from([1, 1, 1, 2]),
+        waits=st.booleans(),
+    )
+    def let_an_hour_end(
+        self, asset: str, percent: int, state: PriceState, hours: int, waits: bool
+    ) -> None:
+        """Take a sample of the premium; then the clock notices the hour, or whatever comes next."""
+        index_e8 = (100 if asset == "SOL" else 50_000) * percent * 10**6
+        self.exchange.wait(1)
+        self.do(c.UpdatePrices(prices_e8={asset: index_e8}, states={asset: state}))
+        self.exchange.wait(3_600 * hours)
+        if waits:
+            self.do(c.AdvanceTime())
+
+    @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]), most=st.sampled_from([1, 2, 500]))
+    def pay_funding(self, market: str, most: int) -> None:
+        answer = self.do(c.PayFunding(market=market, positions_max=most))
+        assert isinstance(answer, e.MarketFunded)
+        funding = self.exchange.engine.state.markets[market].perp_funding()
+        assert not answer.done or not funding.unpaid
 
     @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
     def market_state(self, market: str, state: MarketState) -> None:

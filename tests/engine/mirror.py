@@ -3,9 +3,11 @@
 It is written without looking at the engine's state, so that comparing the two proves both.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from engine import events as e
@@ -53,6 +55,9 @@ class Mirror:
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
         self.insured: defaultdict[str, int] = defaultdict(int)
         self.clearings: dict[str, e.ClearingChanged] = {}
+        self.rates: dict[tuple[str, int], e.FundingRateSet] = {}
+        # By market and end of the hour: what each position has got, by account and its number.
+        self.funded: defaultdict[tuple[str, int], dict[tuple[int, int], int]] = defaultdict(dict)
         self.strategies: dict[OrderId, oe.StrategyChanged | oe.StrategyCreated] = {}
         # Executed (lots, quote atoms) of each strategy: the sum of its orders' fills.
         self.filled_for: defaultdict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
@@ -136,6 +141,22 @@ class Mirror:
 
     def _cleared(self, event: e.ClearingChanged) -> None:
         self.clearings[event.market] = event
+
+    def _rate_set(self, event: e.FundingRateSet) -> None:
+        assert (event.market, event.ends_ns) not in self.rates, event
+        self.rates[event.market, event.ends_ns] = event
+
+    def _funded(self, event: e.FundingPaid) -> None:
+        """An hour is paid once, at its rate, by what was held: rounded up for who pays."""
+        payments, who = self.funded[event.market, event.ends_ns], (event.account, event.position_id)
+        assert who not in payments, f"paid twice: {event}"
+        rate, market = self.rates[event.market, event.ends_ns], self.markets[event.market]
+        assert event.rate_ppb == rate.rate_ppb != 0, event
+        assert event.lots == self.positions[event.account, event.market].lots, event
+        base = Fraction(event.lots * market.lot_atoms, 10 ** self.assets[market.base].decimals)
+        paid = base * Fraction(rate.rate_ppb, 10**9) * Fraction(rate.mark_e8, 100)
+        assert event.amount_atoms == math.floor(-paid), event
+        payments[who] = event.amount_atoms
 
     def _withdrawal_settled(self, event: e.WithdrawalSettled) -> None:
         if not event.returned:
@@ -236,6 +257,8 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.WithdrawalSettled: Mirror._withdrawal_settled,
     e.InsuranceFunded: Mirror._insured,
     e.ClearingChanged: Mirror._cleared,
+    e.FundingRateSet: Mirror._rate_set,
+    e.FundingPaid: Mirror._funded,
     oe.OrderPlaced: Mirror._placed,
     oe.TriggerPlaced: Mirror._waits,
     oe.OrderTriggered: Mirror._triggered,

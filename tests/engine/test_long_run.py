@@ -37,6 +37,13 @@ SEEN = (
     "MarketRealized .*unpaid",
     "MarketRealized advanced.*",
     *("PositionInterestPosted earned", "PositionInterestPosted charged"),
+    *(
+        "FundingRateSet at a rate",
+        "FundingRateSet at nothing",
+        "FundingPaid got",
+        "FundingPaid paid",
+    ),
+    *("FundingPayment paid", "FundingPayment collected", "MarketFunded"),
     *("DebtWrittenOff.* reserve.*", "DebtWrittenOff.* insurance.*", "DebtWrittenOff.* lenders"),
     *("LiquidationEnded Recovered", "LiquidationEnded Bankrupt", "LiquidationFeeCharged"),
     *("OrderPlaced LiquidatePositionOnBook", "OrderPlaced LiquidatePositionOnBackstop"),

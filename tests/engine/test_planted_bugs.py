@@ -1,6 +1,7 @@
 """Do the invariants have teeth? Each known bug, planted, must be found by the state machine."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from engine import (
     clock,
     cover,
     deals,
+    funding,
     market_states,
     matching,
     orders,
@@ -19,6 +21,7 @@ from engine import (
     snapshot,
     snapshot_waiting,
     strategies,
+    trades,
 )
 from engine import engine as engine_module
 from engine.book import BookSide
@@ -28,7 +31,8 @@ from engine.pools import Pool
 from engine.positions import Position
 from engine.quotes import Rfq
 from engine.schedule import Work
-from engine.units import RAY
+from engine.state import ListedMarket
+from engine.units import PPB, RAY
 from tests.engine.machine import ExchangeMachine
 
 SEARCH = settings(
@@ -207,6 +211,39 @@ def a_snapshot_forgets_an_auction(patch: Patch) -> None:
     patch.setattr(snapshot, "_dump_orders_to_it", lambda listed: [*dump(listed)[:-1], 0])
 
 
+def funding_is_rounded_for_who_gets_it(patch: Patch) -> None:
+    def rounded_down(self: ListedMarket, lots: int, *, rate_ppb: int, mark_e8: int) -> int:
+        paid = lots * self.market.lot_atoms * mark_e8 * rate_ppb
+        return paid // (self.notional_divisor * PPB)
+
+    patch.setattr(ListedMarket, "funding_atoms", rounded_down)
+
+
+def a_trade_forgets_the_funding_before_it(patch: Patch) -> None:
+    forgetful = SimpleNamespace(close_hours=funding.close_hours, pay=lambda *args: None)
+    patch.setattr(trades, "funding", forgetful)
+
+
+def margin_forgets_what_is_owed(patch: Patch) -> None:
+    patch.setattr(ListedMarket, "owed_funding", lambda *args: 0)
+
+
+def margin_does_not_notice_the_end_of_an_hour(patch: Patch) -> None:
+    close_hours = funding.close_hours
+
+    def quiet(state: Any, listed: Any) -> None:
+        version = state.price_version
+        close_hours(state, listed)
+        state.price_version = version
+
+    patch.setattr(funding, "close_hours", quiet)
+
+
+def a_snapshot_forgets_who_has_paid(patch: Patch) -> None:
+    fields = tuple(name for name in snapshot.POSITION_FIELDS if name != "funded_hour")
+    patch.setattr(snapshot, "POSITION_FIELDS", fields)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -233,6 +270,11 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_market_forgets_what_its_prices_order,
     an_owner_meets_itself_in_an_auction,
     a_snapshot_forgets_an_auction,
+    funding_is_rounded_for_who_gets_it,
+    a_trade_forgets_the_funding_before_it,
+    margin_forgets_what_is_owed,
+    margin_does_not_notice_the_end_of_an_hour,
+    a_snapshot_forgets_who_has_paid,
 )
 
 

@@ -382,7 +382,7 @@ def test_a_request_lives_for_a_minute_and_takes_quotes_for_less(exchange: Exchan
     events = exchange.advance()
     assert only(events, oe.RfqExpired).reason is None
     assert only(events, oe.QuoteCancelled).reason is QuoteEnd.EXPIRED
-    assert exchange.engine.due_ns is None
+    assert exchange.is_idle
 
 
 def test_a_refresh_extends_the_request_but_no_quote(exchange: Exchange) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from engine import commands as c
 from engine.engine import Engine
-from engine.events import CommandRejected
+from engine.events import CommandRejected, Event, FundingPaid, FundingRateSet
 from engine.invariants import check
+from engine.schedule import Work
 from engine.snapshot import VERSION, SnapshotError, digest, dump_state, load_state
-from engine.units import MAX_ATOMS, SECOND_NS
+from engine.units import HOUR_NS, MAX_ATOMS, SECOND_NS
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
 DATA = Path(__file__).parent / "data"
@@ -65,6 +66,36 @@ def test_a_snapshot_of_the_first_version_goes_on() -> None:
         )
         assert not isinstance(events[0], CommandRejected), events[0]
         check(state)
+
+
+def test_a_snapshot_of_the_third_version_begins_to_fund() -> None:
+    """Alice is long against Bob, and a request for quote waits. It was written by that version."""
+    data = zlib.decompress(base64.b64decode((DATA / "snapshot-3.txt").read_text()))
+    engine = Engine(load_state(data))
+    state = engine.state
+    check(state)
+    assert digest(load_state(dump_state(state))) == digest(state)
+    works = {due.work for due in state.schedule.live()}
+    assert works == {Work.RFQ, Work.FUNDING}
+    ends_ns = (state.at_ns // HOUR_NS + 1) * HOUR_NS
+    told: list[Event] = []
+    seconds = [state.at_ns + number * SECOND_NS for number in range(1, 1_801)]
+    sampled = c.UpdatePrices(prices_e8={"SOL": 100 * 10**8})
+    for at_ns, command in (
+        *((at_ns, sampled) for at_ns in seconds if at_ns < ends_ns),
+        (ends_ns, c.AdvanceTime()),
+        (ends_ns, c.PayFunding(market="SOL_USDC_PERP")),
+    ):
+        sequence = state.sequence + 1
+        told += engine.apply(
+            sequence=sequence, at_ns=at_ns, command_id=f"after:{sequence}", command=command
+        )
+    check(state)
+    (rate,) = [one for one in told if isinstance(one, FundingRateSet) and one.samples]
+    assert (rate.market, rate.ends_ns, rate.rate_ppb) == ("SOL_USDC_PERP", ends_ns, 12_500)
+    paid = {one.account: one.amount_atoms for one in told if isinstance(one, FundingPaid)}
+    # 1,000 dollars × 0.00125 %.
+    assert paid == {ALICE: -12_500, BOB: 12_500}
 
 
 def test_a_snapshot_of_a_later_version_is_refused_in_one_sentence() -> None:

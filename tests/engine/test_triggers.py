@@ -507,7 +507,7 @@ def test_a_price_in_a_shut_market_makes_no_work() -> None:
     exchange.accept(c.SetMarketState(market=PERP, state=MarketState.CLOSED))
     exchange.wait(1)
     exchange.prices(SOL=89 * 10**8)
-    assert exchange.engine.due_ns is None
+    assert exchange.is_idle
     exchange.accept(c.SetMarketState(market=PERP, state=MarketState.OPEN))
     assert only(move(exchange, 88), oe.OrderTriggered)
 
@@ -520,7 +520,7 @@ def test_a_burst_is_done_in_portions() -> None:
     exchange.wait(1)
     exchange.prices(SOL=90 * 10**8)
     counts = []
-    while exchange.engine.due_ns is not None:
+    while not exchange.is_idle:
         counts.append(exchange.accept(c.AdvanceTime()).done)
     assert counts == [50, 50, 20]
     assert exchange.at_ns % SECOND_NS == 0

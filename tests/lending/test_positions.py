@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.api.paging import Page
 from engine.commands import Borrow, Lend, Redeem, Repay, SetLendTerms
-from engine.pools import HOUR_NS
 from engine.snapshot import dump_state, load_state
+from engine.units import HOUR_NS
 from engine.vocabulary import Side
 from lending import history
 from lending.models import BorrowLendMovement, BorrowLendPosition

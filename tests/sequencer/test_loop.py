@@ -165,7 +165,7 @@ def test_what_is_due_is_done_after_the_command_that_met_it_and_again_after_a_res
         again = _sequencer(Engine(load_state(saved)))
         await asyncio.sleep(0.01)
         assert again.applied == applied + 1
-        assert again.engine.due_ns is None
+        assert again.engine.due_ns == again.engine.state.markets[PERP].perp_funding().ends_ns
 
     asyncio.run(run())
 

@@ -46,8 +46,7 @@ from engine.events import (
     PricesUpdated,
 )
 from engine.order_events import QuoteSubmitted, RfqFilled, RfqSubmitted
-from engine.pools import HOUR_NS
-from engine.units import SECOND_NS, AccountId
+from engine.units import HOUR_NS, SECOND_NS, AccountId
 from engine.vocabulary import ExecutionMode, Side
 from gateway.client import submit
 from gateway.tables import Rows

@@ -40,7 +40,13 @@ from sequencer.models import JournalEntry
 from sequencer.tasks import find_orphans, write_snapshot, write_snapshot_under_load
 from trading import tasks
 from trading.models import Position, Settlement
-from trading.tasks import auto_realize, close_statements, forget_prices, make_hours
+from trading.tasks import (
+    auto_realize,
+    close_statements,
+    forget_prices,
+    make_hours,
+    pay_funding,
+)
 
 pytestmark = pytest.mark.django_db
 ALICE, BOB, CAROL = AccountId(11), AccountId(12), AccountId(13)
@@ -88,7 +94,7 @@ def test_every_job_of_the_table_names_a_task_that_exists_and_expires() -> None:
 
 def test_a_job_may_not_wait_longer_than_the_period_it_stamps() -> None:
     stamped = {name: job for name, job in BEAT_SCHEDULE.items() if "kwargs" in job}
-    assert set(stamped) == {"auto-realize", "auto-lend", "accrue-interest"}
+    assert set(stamped) == {"auto-realize", "pay-funding", "auto-lend", "accrue-interest"}
     for job in stamped.values():
         rhythm = int(job["schedule"].total_seconds())
         assert job["kwargs"] == {"every_seconds": rhythm}
@@ -273,6 +279,7 @@ def test_every_job_writes_down_how_it_went(
     monkeypatch.setattr(sequencer_services, "write_snapshot", lambda: 7)
     runs: dict[str, Any] = {
         "auto-realize": lambda: auto_realize(10),
+        "pay-funding": lambda: pay_funding(300),
         "auto-lend": lambda: auto_lend(60),
         "accrue-interest": lambda: accrue_interest(60),
         "write-interest-lines": write_interest_lines,
@@ -312,7 +319,7 @@ def test_a_job_that_raises_is_written_down_and_goes_on_raising(
 
 def test_a_round_in_which_the_engine_refused_says_so(live_engine: Any) -> None:
     demo.list_everything()
-    live_engine.engine.state.prices["BTC"].index_e8 = 0
+    live_engine.engine.state.markets["BTC_USDC_PERP"].perp_mark().price.now_e8 = 0
     auto_realize(10)
     run = JobRun.objects.get()
     assert run.outcome == "partly"

@@ -6,14 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine import commands as c
 from engine import vocabulary as v
-from engine.catalog import PoolState, PriceState
+from engine.catalog import FundingRules, PoolState, PriceState
 from engine.events import CommandRejected, MarketRealized
 from engine.units import AccountId
 from gateway.client import submit
 from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
+from trading.candle_models import PricePoint
 
 START = datetime(2026, 6, 30, 20, 20, tzinfo=UTC)
 # Ann realizes and lends, Ben lets his profit run, Cem and Dia lend on their own terms, Eve owes,
@@ -74,7 +76,8 @@ def open_house() -> None:
     for asset in ASSETS:
         do(c.ListAsset(asset=asset))
     for market in MARKETS:
-        do(c.ListMarket(market=market))
+        rules = FundingRules(samples_min=1, impact_micros=100 * USDC)
+        do(c.ListMarket(market=replace(market, funding=rules) if market.imf else market))
     price(100)
     do(c.FundInsurance(asset="USDC", amount_atoms=400 * USDC))
     for account in EVERYBODY:
@@ -115,12 +118,23 @@ def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
     for hour in range(hours):
         if hour in acts:
             acts[hour]()
+        _show_the_premium()
         for _ in range(2):
             clock.pass_minutes(13)
             assert settle(positions_max=2) > 1
             clock.pass_minutes(17)
             accrue()
             often()
+
+
+def _show_the_premium() -> None:
+    """Have the perpetual quoted while a price comes in: the hour gets a funding rate."""
+    sol_e8 = int(PricePoint.objects.get(symbol="SOL").price_e8)
+    for side, percent in ((v.Side.BID, 99), (v.Side.ASK, 101)):
+        ticks = sol_e8 * percent // 10**8
+        do(c.PlaceOrder(account=EVE, market=PERP, side=side, price_ticks=ticks, lots=200))
+    do(c.UpdatePrices(prices_e8={"SOL": sol_e8}))
+    do(c.CancelAllOrders(account=EVE, market=PERP))
 
 
 def accrue() -> None:

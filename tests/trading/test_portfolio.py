@@ -56,11 +56,11 @@ def test_at_the_liquidation_price_maintenance_is_just_missed(
     whole, _, cents = row.liquidation_price.partition(".")
     price_e8 = int(whole) * 10**8 + int(cents.ljust(8, "0") or 0)
     state, account = portfolio.load(bob.id)
-    mark, index = state.markets["SOL_USDC_PERP"].perp_mark().price, state.prices["SOL"]
+    index, mark = state.prices["SOL"], state.markets["SOL_USDC_PERP"].perp_mark().price
     step = 1 if side is Side.BID else -1
 
     def sound(mark_e8: int) -> bool:
-        mark.now_e8 = index.now_e8 = mark_e8
+        index.now_e8 = mark.now_e8 = mark_e8
         now = health(state, account, MarginType.MAINTENANCE)
         return now.equity >= now.margin
 

@@ -27,6 +27,7 @@ from tests.trading import months as story
 from tests.trading.months import ANN, BEN, DIA, EVE, EVERYBODY, FAY, GUS, Clock
 from trading.closing import close_months
 from trading.flows import Flow, Kind, held_at
+from trading.funding_models import FundingPayment
 from trading.models import Fill, StatementClose
 from trading.statement_csv import HEADINGS, csv_lines
 from trading.statements import StatementWrong, month_start, statement
@@ -141,8 +142,20 @@ def test_fees_and_realized_profit_of_all_accounts_are_what_the_house_and_clearin
         assert paid + sums[symbol, Kind.BOUGHT] + sums[symbol, Kind.SOLD] == 0, symbol
     clearing = live_engine.engine.state.markets[story.PERP].perp_clearing()
     # Fees that were owed in positions leave clearing for the house once they are collected.
-    assert sums["USDC", Kind.REALIZED] == -(clearing.settled + from_clearing)
+    realized = sums["USDC", Kind.REALIZED] + sums["USDC", Kind.FUNDING]
+    assert realized == -(clearing.settled + from_clearing)
     assert from_clearing
+
+
+def test_funding_is_a_movement_of_its_own(clock: Clock, live_engine: InlineEngine) -> None:
+    """What Ann's balance has lost to funding is what her position paid, as far as it is settled."""
+    story.live(clock, write_closed_hours)
+    told = sum(amounts(ANN, month)["USDC", Kind.FUNDING] for month in (JUNE, JULY))
+    position = live_engine.engine.state.accounts[ANN].positions[story.PERP]
+    payments = FundingPayment.objects.filter(account_id=ANN)
+    paid = sum(int(row.amount_atoms) for row in payments)
+    assert payments.count() > 20
+    assert paid == position.funding == told + position.funding_due < 0
 
 
 def test_a_trade_its_fee_and_a_fee_that_is_owed_are_told_apart(clock: Clock) -> None:

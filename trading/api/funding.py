@@ -1,7 +1,4 @@
-"""Funding: the rates of perpetual markets, and what an account paid. Paged.
-
-No funding is exchanged yet: the pages are empty.
-"""
+"""Funding: the rates of perpetual markets, and what an account got and paid. Paged."""
 
 from typing import Any, ClassVar
 
@@ -12,20 +9,25 @@ from rest_framework.response import Response
 
 from accounts.api.errors import invalid_request
 from accounts.api.fields import DecimalText, UtcText
-from accounts.api.paging import SIZE_DEFAULT, Listed, PageInput, SortedPageInput, page_of, paged
+from accounts.api.paging import SIZE_DEFAULT, PageInput, SortedPageInput, page_of, paged
 from accounts.api.views import (
     PublicView,
     SignedView,
+    access_from,
+    require_subaccount,
     validated,
 )
-from trading.api.unlisted import empty_page
+from trading.funding_history import funding_payments, funding_rates
 from trading.listings import listed_markets
 
 RATES_MAX = 10_000
 
 
 class FundingRatesView(PublicView):
-    """Return the funding rates of a market by interval, newest first."""
+    """Return the funding rates of a market by interval, newest first.
+
+    The first is that of the running hour: what it comes to if it goes on so.
+    """
 
     class Input(PageInput):
         limit = serializers.IntegerField(min_value=1, max_value=RATES_MAX, default=SIZE_DEFAULT)
@@ -43,7 +45,8 @@ class FundingRatesView(PublicView):
         query = validated(self.Input, request)
         if query["symbol"] not in listed_markets():
             raise invalid_request("Invalid market symbol")
-        return paged(Listed([], 0), page=page_of(query), output=self.Output)
+        page = page_of(query)
+        return paged(funding_rates(query["symbol"], page=page), page=page, output=self.Output)
 
 
 class FundingHistoryView(SignedView):
@@ -67,4 +70,10 @@ class FundingHistoryView(SignedView):
         operation_id="getFundingPayments", parameters=[Input], responses=Output(many=True)
     )
     def get(self, request: Request) -> Response:
-        return empty_page(request, form=self.Input, output=self.Output)
+        access, query = access_from(request), validated(self.Input, request)
+        require_subaccount(access, query.get("subaccountId"))
+        page = page_of(query)
+        rows = funding_payments(
+            access.account, user=access.user, page=page, symbol=query.get("symbol")
+        )
+        return paged(rows, page=page, output=self.Output)

@@ -210,8 +210,8 @@ def mark_fields(market: LiveMarket, *, now_ms: int) -> dict[str, object] | None:
     if mark is None:
         return None
     return {
-        # No funding is exchanged yet: the rate of a perpetual is zero, and a spot market has none.
-        "fundingRate": "0" if listed.is_perp else None,
+        # What the running hour comes to if it goes on so.
+        "fundingRate": listed.rate_text(market.funding_ppb) if listed.is_perp else None,
         "indexPrice": None if index is None else listed.mark_text(index),
         "markPrice": listed.mark_text(mark),
         "nextFundingTimestamp": next_funding_ms(now_ms) if listed.is_perp else None,

@@ -118,10 +118,11 @@ class MarketOutput(serializers.Serializer[Any]):
     baseSymbol = serializers.CharField(source="base")
     createdAt = UtcText(source="created_at", timespec="microseconds")
     filters = Filters(source="*")
-    # Funding is not charged yet.
-    fundingInterval = serializers.IntegerField(**NOTHING)
-    fundingRateLowerBound = DecimalText(**NOTHING)
-    fundingRateUpperBound = DecimalText(**NOTHING)
+    fundingInterval = serializers.IntegerField(
+        source="funding_interval", allow_null=True, help_text="Milliseconds; null for spot"
+    )
+    fundingRateLowerBound = DecimalText(source="funding_lowest", allow_null=True)
+    fundingRateUpperBound = DecimalText(source="funding_highest", allow_null=True)
     imfFunction = SqrtFunction(source="imf", allow_null=True)
     marketType = serializers.ChoiceField(source="kind", choices=MARKET_KINDS)
     mmfFunction = SqrtFunction(source="mmf", allow_null=True)

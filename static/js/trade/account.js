@@ -1,7 +1,7 @@
 /** What the signed-in account holds and has open: polled gently, and at once after each own act. */
 
 import { conditionWords, statusWords, typeWords } from "./conditions.js";
-import { cut, group, parse, tone } from "./decimal.js";
+import { cut, group, parse, percent, tone } from "./decimal.js";
 import { make, setText, stamp } from "./dom.js";
 import { get, post } from "./http.js";
 
@@ -68,6 +68,7 @@ const TABLES = {
       signed(row.pnlUnrealized, 2),
       signed(row.pnlRealized, 2),
       signed(row.interest, null),
+      signed(row.funding, null),
     ],
   },
   orders: {
@@ -126,6 +127,16 @@ const TABLES = {
   borrowLends: {
     key: (row) => `${row.timestamp}${row.symbol}${row.kind}${row.quantity}`,
     cells: (row) => [stamp(row.timestamp), row.symbol, MOVED[row.kind] ?? row.kind, number(row.quantity), WHY[row.source] ?? row.source],
+  },
+  funding: {
+    key: (row) => `${row.timestamp}${row.symbol}${row.position}`,
+    cells: (row) => [
+      stamp(row.timestamp),
+      make("a", { href: `/trade/${row.symbol}` }, row.symbol),
+      signed(row.size, null),
+      `${percent(row.rate)}%`,
+      signed(row.quantity, null),
+    ],
   },
   interest: {
     key: (row) => `${row.timestamp}${row.symbol}${row.kind}${row.market}`,

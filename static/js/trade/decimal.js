@@ -43,6 +43,11 @@ export function cut(text, places) {
   return places ? `${whole}.${fraction.slice(0, places).padEnd(places, "0")}` : whole;
 }
 
+/** A fraction of up to nine decimals in percent, exactly: percent("0.0000125") is "0.00125". */
+export function percent(text) {
+  return group(trim(format(parse(text, 9), 7)));
+}
+
 /** Change from `first` to `last` in percent with two decimals and a sign, or null without a base. */
 export function percentChange(first, last) {
   if (first === null || last === null || first <= 0n) return null;

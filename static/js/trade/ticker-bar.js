@@ -1,12 +1,15 @@
 /** The bar above the chart: last, mark and index price, the 24-hour figures, the connection. */
 
-import { cut, format, group, parse, short, tone } from "./decimal.js";
+import { cut, format, group, parse, percent, short, tone } from "./decimal.js";
 import { setText } from "./dom.js";
 import { get } from "./http.js";
 
 const MARK_POLL_MS = 3000;
 const STALE_MS = 5000;
+const HOUR_MS = 3600000;
 const STATES = { connecting: "Connecting\u2026", live: "Live", lost: "Reconnecting\u2026" };
+
+const two = (number) => String(number).padStart(2, "0");
 
 export class TickerBar {
   /** `onMark()` is called when mark and index are read anew. */
@@ -22,7 +25,10 @@ export class TickerBar {
     stream.onState((state) => this.#state(state));
     stream.onOpen(() => this.#marks());
     setInterval(() => this.#marks(), MARK_POLL_MS);
-    setInterval(() => this.#staleness(), 1000);
+    setInterval(() => {
+      this.#staleness();
+      this.#countdown();
+    }, 1000);
   }
 
   /** Show the last price, coloured by the direction it moved in. */
@@ -52,10 +58,24 @@ export class TickerBar {
     if (!rows.length) return;
     const show = (value) => (value === null ? "\u2013" : group(cut(value, this.priced.priceDecimals)));
     setText(this.#cell("index"), show(rows[0].indexPrice));
-    if (this.market.kind === "PERP") setText(this.#cell("mark"), show(rows[0].markPrice));
+    if (this.market.kind === "PERP") {
+      setText(this.#cell("mark"), show(rows[0].markPrice));
+      setText(this.#cell("funding"), `${percent(rows[0].fundingRate)}%`);
+      this.#cell("funding").className = tone(rows[0].fundingRate);
+      this.fundedAt = rows[0].nextFundingTimestamp;
+      this.#countdown();
+    }
     this.prices.IndexPrice = rows[0].indexPrice;
     this.prices.MarkPrice = rows[0].markPrice;
     this.onMark();
+  }
+
+  // The hour that is over is followed by the next, also before its prices are read.
+  #countdown() {
+    if (this.fundedAt === undefined) return;
+    while (this.fundedAt <= Date.now()) this.fundedAt += HOUR_MS;
+    const seconds = Math.ceil((this.fundedAt - Date.now()) / 1000);
+    setText(this.#cell("countdown"), `${two(Math.floor(seconds / 60))}:${two(seconds % 60)}`);
   }
 
   #state(state) {

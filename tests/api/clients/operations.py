@@ -85,7 +85,7 @@ OPERATIONS: dict[str, Check] = {
     "GET /api/v1/klines (Mark)": same("/api/v1/klines", priceType="Mark", **_CANDLES),
     "GET /api/v1/markPrices": same("/api/v1/markPrices", symbol=PERP),
     "GET /api/v1/openInterest": same("/api/v1/openInterest", symbol=PERP),
-    "GET /api/v1/fundingRates": same("/api/v1/fundingRates", filled=False, symbol=PERP),
+    "GET /api/v1/fundingRates": same("/api/v1/fundingRates", symbol=PERP),
     "GET /api/v1/trades": same("/api/v1/trades", symbol=SPOT, limit=5),
     "GET /api/v1/trades/history": same("/api/v1/trades/history", symbol=SPOT, limit=5, offset=2),
     "GET /api/v1/prediction": same("/api/v1/prediction", filled=False),
