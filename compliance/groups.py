@@ -44,6 +44,8 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("trading", "market", "set_market_state"),
         ("lending", "pool", "set_pool_state"),
         ("accounts", "accountsettings", "set_borrow_limit"),
+        ("hedging", "desk", "set_desk"),
+        ("hedging", "desk", "run_desk"),
     ],
     "treasury": [
         _READ,
@@ -55,6 +57,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("accounts", "depositaddress", "import_addresses"),
         ("accounts", "tokenterms", "set_token_terms"),
         ("accounts", "exchangewallet", "list_wallets"),
+        ("hedging", "desk", "insure_profit"),
     ],
     "compliance": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL, *_DECIDE],
     "auditor": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL],

@@ -42,6 +42,13 @@ ADDRESS_BOOK_HOURS = env.int("ADDRESS_BOOK_HOURS", default=0 if DEMO else 24)
 FEED = env.str("FEED", default="walk" if DEMO else "ccxt")
 # The same seed walks the same way again.
 FEED_SEED = env.str("FEED_SEED", default="satchel")
+# The venues which desks may hedge at: a JSON file, as its keys are secrets (docs/runbook.md).
+HEDGE_VENUES_FILE = env.str("HEDGE_VENUES_FILE", default=str(BASE_DIR / "var" / "venues.json"))
+# After so long, an order which the venue does not know has not reached it: longer than a request
+# to a venue may take, and longer than the venue takes one for valid.
+HEDGE_RESEND_SECONDS = env.float("HEDGE_RESEND_SECONDS", default=30.0)
+# For how long more than a desk's limit may be open before staff are told.
+HEDGE_ALARM_SECONDS = env.float("HEDGE_ALARM_SECONDS", default=30.0)
 
 INSTALLED_APPS = [
     "unfold",
@@ -67,6 +74,7 @@ INSTALLED_APPS = [
     "sequencer",
     "prices",
     "bots",
+    "hedging",
     "launcher",
 ]
 

@@ -1,0 +1,185 @@
+"""What staff do about desks. The console asks for the reason, and records it before any of this."""
+
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from compliance.services import Refusal
+from engine.units import MAX_ATOMS
+from gateway.decimals import DecimalError, parse_decimal
+from hedging import alarms, inventory
+from hedging.ccxt_venue import NoSuchVenue
+from hedging.figures import figures_of
+from hedging.models import Desk, HedgeOrder, InsuredProfit
+from hedging.profit import Trade
+from hedging.record import DeskRecord, book_trade, holding_of
+from hedging.services import desk_lock, venue_of
+from hedging.venue import VenueAway
+from trading.catalog import market_named
+
+PLACE = ("account_id", "venue", "venue_symbol", "paper")
+TERMS = ("limit_usd", "slippage_ppm", "max_order")
+
+
+class Profit(NamedTuple):
+    """An amount of a quote asset, in atoms and in whole units."""
+
+    asset: str
+    atoms: int
+    amount: Decimal
+
+
+@transaction.atomic
+def set_desk(wanted: Desk) -> Desk:
+    """Store the desk of a market, paused, or change the terms of the one it has.
+
+    Raises Refusal where its venue or account would change under an order or a hedge.
+    """
+    taken = Desk.objects.filter(account_id=wanted.account_id).exclude(market=wanted.market)
+    if taken.exists():
+        raise Refusal(
+            "ACCOUNT_TAKEN", "This account belongs to another desk: choose one of its own."
+        )
+    desk = Desk.objects.select_for_update().filter(market=wanted.market).first()
+    if desk is None:
+        wanted.state = Desk.State.PAUSED
+        wanted.save(force_insert=True)
+        return wanted
+    if any(getattr(desk, name) != getattr(wanted, name) for name in PLACE):
+        _require_free(desk)
+        desk.position, desk.looked_at, desk.disagrees_since = Decimal(0), None, None
+    for name in (*PLACE, *TERMS):
+        setattr(desk, name, getattr(wanted, name))
+    desk.save()
+    return desk
+
+
+def _require_free(desk: Desk) -> None:
+    if desk.state == Desk.State.RUNNING:
+        raise Refusal("DESK_RUNNING", "Pause the desk before its account or venue is changed.")
+    if HedgeOrder.objects.filter(desk=desk, status=HedgeOrder.Status.OPEN).exists():
+        raise Refusal("ORDER_OPEN", "An order is not settled yet: reconcile the desk first.")
+    if not desk.paper and holding_of(desk).position:
+        message = "The desk holds a hedge at its venue: close it there and take that over first."
+        raise Refusal("HEDGE_OPEN", message)
+
+
+def pause(desk: Desk) -> None:
+    """Send nothing until the desk is resumed; what was sent is still followed up."""
+    _change_state(desk, Desk.State.PAUSED)
+
+
+def resume(desk: Desk) -> None:
+    """Let a desk go on. Raises Refusal for one that is stopped and still unexplained."""
+    if desk.state == Desk.State.STOPPED:
+        _require_explained(desk)
+    _change_state(desk, Desk.State.RUNNING)
+    alarms.end(desk, *(reason.value for reason in alarms.STOPPED))
+
+
+def take_over(desk: Desk, quantity: str, record_id: int) -> Decimal:
+    """Take into our books what the venue holds beyond our fills, at the mark; return how much.
+
+    Args:
+        quantity: what the venue holds, as staff have seen it there: it must be so.
+        record_id: of the act in the trail.
+
+    Raises Refusal.
+    """
+    with desk_lock(desk) as held:
+        position, mark = _position(desk, held), inventory.mark_of(desk.market)
+        if mark is None:
+            raise Refusal("NO_MARK", "There is no mark to book it at: wait for prices.")
+        if position != _number(quantity):
+            raise Refusal("OTHER_POSITION", f"The venue holds {position:f}, not {quantity}.")
+        with transaction.atomic():
+            desk = Desk.objects.select_for_update().get(pk=desk.pk)
+            difference = position - holding_of(desk).position
+            if not difference:
+                raise Refusal("NOTHING_TO_TAKE_OVER", "Our fills explain what the venue holds.")
+            book_trade(
+                desk,
+                Trade(difference > 0, abs(difference), mark.price),
+                trade_id=f"audit:{record_id}",
+                at=timezone.now(),
+                fee_asset="",
+                fee=Decimal(0),
+                slippage=Decimal(0),
+            )
+            Desk.objects.filter(pk=desk.pk).update(position=position, disagrees_since=None)
+    return difference
+
+
+def _require_explained(desk: Desk) -> None:
+    with desk_lock(desk) as held:
+        position, explained = _position(desk, held), holding_of(desk).position
+        if position != explained:
+            message = (
+                f"The venue holds {position:f} and our fills come to {explained:f}: put it right "
+                "at the venue, or take its position over."
+            )
+            raise Refusal("STILL_UNEXPLAINED", message)
+        if venue_of(desk).open_orders() and not DeskRecord(desk).open_attempt():
+            raise Refusal("STILL_UNEXPLAINED", "An order which is none of ours rests there.")
+        Desk.objects.filter(pk=desk.pk).update(disagrees_since=None)
+
+
+def _position(desk: Desk, held: bool) -> Decimal:
+    """Ask the venue what it holds, for staff. Raises Refusal."""
+    if not held:
+        raise Refusal("DESK_BUSY", "Another process is looking at this desk: try again.")
+    try:
+        return venue_of(desk).position()
+    except (NoSuchVenue, VenueAway) as error:
+        raise Refusal("VENUE_AWAY", f"The venue does not answer: {error}") from error
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise Refusal("INVALID_QUANTITY", f"{text} is no number.")
+    return number
+
+
+def _change_state(desk: Desk, state: Desk.State) -> None:
+    Desk.objects.filter(pk=desk.pk).update(state=state, reason="")
+
+
+@transaction.atomic
+def reserve_profit(desk: Desk, amount: str, record_id: int) -> Profit:
+    """Note that realized profit goes into the insurance, before it does. Raises Refusal.
+
+    Args:
+        record_id: of the act in the trail.
+    """
+    desk = Desk.objects.select_for_update().get(pk=desk.pk)
+    quote = market_named(desk.market).quote
+    try:
+        atoms = parse_decimal(amount, quote.decimals)
+    except DecimalError as error:
+        raise Refusal("INVALID_AMOUNT", f"{amount} is no amount of {quote.symbol}.") from error
+    if not 0 < atoms <= MAX_ATOMS:
+        raise Refusal("INVALID_AMOUNT", f"{amount} is no amount of {quote.symbol}.")
+    profit = Profit(quote.symbol, atoms, Decimal(atoms).scaleb(-quote.decimals))
+    insurable = figures_of(desk).insurable
+    if profit.amount > insurable:
+        message = f"At most {insurable:f} is realized and not insured yet: write less."
+        raise Refusal("NO_SUCH_PROFIT", message)
+    InsuredProfit.objects.create(
+        desk=desk,
+        record_id=record_id,
+        asset=profit.asset,
+        amount=profit.amount,
+        at=timezone.now(),
+    )
+    return profit
+
+
+def release_profit(record_id: int) -> None:
+    """Forget a note of profit which the engine did not take."""
+    InsuredProfit.objects.filter(record_id=record_id).delete()

@@ -1,0 +1,305 @@
+"""The console of the hedging desk: how each desk stands, every order, fill, minute and alarm.
+
+Nothing is edited here. Acts are audited; what moves money goes through `submit_act`.
+"""
+
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action
+
+from compliance.models import AuditRecord
+from compliance.services import Refusal
+from compliance.staff import ReadOnlyAdmin, audited_action, audited_form, submit_act
+from compliance.tables import LargeTableAdmin
+from engine.commands import FundInsurance
+from hedging import acts, services
+from hedging.figures import Figures, figures_of
+from hedging.forms import DeskForm
+from hedging.models import (
+    Desk,
+    HedgeAlarm,
+    HedgeFill,
+    HedgeOrder,
+    HedgeReport,
+    InsuredProfit,
+    PaperOrder,
+)
+
+CENT = Decimal("0.01")
+
+
+def plain(value: Decimal | None) -> str | None:
+    """Return a number without trailing zeros."""
+    return None if value is None else f"{value.normalize():f}"
+
+
+def dollars(value: Decimal | None) -> str:
+    """Return an amount of USD with cents, for people."""
+    return "-" if value is None else f"{value.quantize(CENT, ROUND_HALF_EVEN):,f}"
+
+
+def number(field: str, title: str) -> Any:
+    """Return a column which shows a number without trailing zeros."""
+
+    @admin.display(description=title, ordering=field)
+    def show(row: Any) -> str | None:
+        return plain(getattr(row, field))
+
+    show.__name__ = field
+    return show
+
+
+def figure(name: str, title: str, read: Callable[[Figures], Any]) -> Any:
+    """Return a column of a desk which is counted from its tables, once a row."""
+
+    @admin.display(description=title)
+    def show(row: Any) -> Any:
+        return read(_figures(row))
+
+    show.__name__ = name
+    return show
+
+
+def _figures(row: Any) -> Figures:
+    if not hasattr(row, "figures"):
+        row.figures = figures_of(row)
+    found: Figures = row.figures
+    return found
+
+
+@audited_action(permission="hedging.run_desk", description="Pause: send no orders")
+def pause(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """Have a desk send nothing."""
+    acts.pause(row)
+    return f"The {row} is paused; what it has sent is still followed up."
+
+
+@audited_action(permission="hedging.run_desk", description="Resume")
+def resume(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """Let a desk go on, once the venue's position is explained."""
+    acts.resume(row)
+    return f"The {row} is running."
+
+
+@audited_action(permission="hedging.run_desk", description="Reconcile now: look, send nothing")
+def reconcile(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """Compare a desk with its venue."""
+    return _looked(row, may_order=False)
+
+
+@audited_action(permission="hedging.run_desk", description="Hedge now")
+def hedge_now(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """Have a desk look, and send what is missing."""
+    return _looked(row, may_order=True)
+
+
+def _looked(row: Desk, *, may_order: bool) -> str:
+    outcome = services.hedge(row.market, may_order=may_order)
+    if outcome is None:
+        raise Refusal("DESK_BUSY", "Another process is looking at this desk just now: try again.")
+    return f"{row}: {outcome.message.replace('_', ' ')}."
+
+
+@audited_action(
+    permission="hedging.set_desk",
+    description="Take the venue's position over as ours",
+    asks="What the venue holds, as you see it there (below zero when short)",
+)
+def take_over(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """Book what our fills do not explain, at the mark."""
+    difference = acts.take_over(row, record.details["answer"], record.pk)
+    return f"{row}: {plain(difference)} is booked at the mark. Resume it when all is right."
+
+
+@audited_action(
+    permission="hedging.insure_profit",
+    description="Put realized profit into the insurance",
+    asks="Amount of the quote asset, which the house has brought in",
+)
+def insure_profit(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """Fund the insurance with realized profit of a desk that was not put there before."""
+    profit = acts.reserve_profit(row, record.details["answer"], record.pk)
+    try:
+        submit_act(FundInsurance(asset=profit.asset, amount_atoms=profit.atoms), record)
+    except Refusal as refusal:
+        # Without an answer it may have happened: then the note stays.
+        if refusal.code != "ENGINE_AWAY":
+            acts.release_profit(record.pk)
+        raise
+    return f"{plain(profit.amount)} {profit.asset} of the {row} is in the insurance."
+
+
+def set_desk(form: Any) -> str:
+    """Set up a desk or change its terms."""
+    desk = acts.set_desk(form.desk())
+    return f"The {desk} has these terms now; it is {desk.get_state_display().lower()}."
+
+
+@admin.register(Desk)
+class DeskAdmin(ReadOnlyAdmin):
+    """Every desk as it stands: inventory, hedge, what is open, costs, profit."""
+
+    list_display = (
+        *("market", "state_words", "where"),
+        figure("inventory", "inventory", lambda f: plain(f.inventory)),
+        figure("hedge", "hedge", lambda f: plain(f.hedge)),
+        figure("delta", "not hedged", lambda f: plain(f.delta)),
+        figure("delta_usd", "not hedged, USD", lambda f: dollars(f.delta_usd)),
+        number("limit_usd", "limit, USD"),
+        figure("fees", "fees, USD", lambda f: dollars(f.fees)),
+        figure("slippage", "slippage, USD", lambda f: dollars(f.slippage)),
+        figure("realized", "realized, USD", lambda f: dollars(f.realized)),
+        figure("unrealized", "unrealized, USD", lambda f: dollars(f.unrealized)),
+        "last_order",
+        "looked_at",
+    )
+    fields = (
+        *("market", "account", "venue", "venue_symbol", "paper", "state", "reason"),
+        *("limit_usd", "slippage_ppm", "max_order", "position", "looked_at"),
+        *("disagrees_since", "over_since", "profit"),
+    )
+    readonly_fields = ("profit",)
+    search_fields = ("=market",)
+    list_select_related = ("account",)
+    actions = (pause, resume, reconcile, hedge_now, take_over, insure_profit)
+    actions_list = ("desk_page",)
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Show the form's button and open the form."""
+        return bool(request.user.has_perm("hedging.set_desk"))
+
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
+        description="Set up a desk", url_path="set", permissions=["act"]
+    )
+    def desk_page(self, request: HttpRequest) -> HttpResponse:
+        """Ask for the terms of a desk; those of a market that has one are replaced."""
+        form = DeskForm(request.POST or None)
+        return audited_form(self, request, form, title="Set up a desk", act=set_desk)
+
+    @admin.display(description="state", ordering="state")
+    def state_words(self, row: Desk) -> str:
+        """Show the state, why it is stopped, and the alarms that go on."""
+        kinds = row.alarms.filter(ended_at=None).values_list("kind", flat=True)
+        words = [row.get_state_display() + (f": {row.reason}" if row.reason else "")]
+        return "; ".join([*words, *kinds]).replace("_", " ")
+
+    @admin.display(description="venue", ordering="venue")
+    def where(self, row: Desk) -> str:
+        """Show where the orders go."""
+        return f"{row.venue_name} {row.venue_symbol}"
+
+    @admin.display(description="last order")
+    def last_order(self, row: Any) -> str:
+        """Show the last order and what became of it."""
+        order = _figures(row).last_order
+        if order is None:
+            return "-"
+        side = "buy" if order.is_buy else "sell"
+        return f"{side} {plain(order.quantity)} at {plain(order.price)}: {order.status}"
+
+    @admin.display(description="profit, USD")
+    def profit(self, row: Desk) -> str:
+        """Show where the profit comes from, and what of it may be insured."""
+        found = _figures(row)
+        parts = {
+            "hedge realized": found.hedge_realized,
+            "hedge unrealized": found.hedge_unrealized,
+            "hedge fees": -found.fees,
+            "inventory realized": found.earned.realized,
+            "inventory unrealized": found.earned.unrealized,
+            "inventory fees": -found.earned.fees,
+            "inventory interest": found.earned.interest,
+            "insured before": found.insured,
+            "may be insured": found.insurable,
+        }
+        return ", ".join(f"{name} {dollars(value)}" for name, value in parts.items())
+
+
+@admin.register(HedgeOrder)
+class HedgeOrderAdmin(LargeTableAdmin):
+    """Every attempt, with what it was decided on and what the venue answered."""
+
+    list_display = (
+        *("id", "planned_at", "desk", "venue", "client_id", "order_id", "is_buy"),
+        number("quantity", "quantity"),
+        number("price", "price"),
+        number("mark", "mark"),
+        number("inventory", "inventory"),
+        *("status", "sends", "settled_at", "answer"),
+    )
+    list_filter = ("desk", "status", "venue", "is_buy")
+    list_select_related = ("desk",)
+    search_fields = ("=id", "=client_id", "=order_id")
+
+
+@admin.register(HedgeFill)
+class HedgeFillAdmin(LargeTableAdmin):
+    """Every trade at a venue, and positions which staff took over."""
+
+    list_display = (
+        *("id", "at", "desk", "venue", "order", "trade_id", "is_buy"),
+        number("quantity", "quantity"),
+        number("price", "price"),
+        number("fee", "fee, USD"),
+        number("slippage", "slippage, USD"),
+        number("realized", "realized, USD"),
+        number("position", "position after"),
+    )
+    list_filter = ("desk", "venue", "is_buy")
+    list_select_related = ("desk", "order__desk")
+    search_fields = ("=id", "=trade_id", "=order__client_id")
+
+
+@admin.register(HedgeReport)
+class HedgeReportAdmin(LargeTableAdmin):
+    """How each desk stood, minute by minute."""
+
+    list_display = (
+        *("minute", "desk", "asset"),
+        number("inventory", "inventory"),
+        number("hedge", "hedge"),
+        number("delta", "not hedged"),
+        number("asset_delta", "of the asset"),
+        number("mark", "mark"),
+        number("unhedged_usd", "not hedged, USD"),
+        *("is_over", "market_lots"),
+    )
+    list_filter = ("desk", "asset", "is_over")
+    list_select_related = ("desk",)
+
+
+@admin.register(HedgeAlarm)
+class HedgeAlarmAdmin(LargeTableAdmin):
+    """What staff had to know, and until when. docs/runbook.md says what to do."""
+
+    list_display = ("began_at", "ended_at", "desk", "kind", "message")
+    list_filter = ("desk", "kind", ("ended_at", admin.EmptyFieldListFilter))
+    list_select_related = ("desk",)
+
+
+@admin.register(InsuredProfit)
+class InsuredProfitAdmin(LargeTableAdmin):
+    """Which profit is in the insurance."""
+
+    list_display = ("at", "desk", number("amount", "amount"), "asset", "record_id")
+    list_filter = ("desk",)
+    list_select_related = ("desk",)
+
+
+@admin.register(PaperOrder)
+class PaperOrderAdmin(LargeTableAdmin):
+    """What the paper venue took."""
+
+    list_display = (
+        *("id", "at", "client_id", "symbol", "is_buy"),
+        number("quantity", "quantity"),
+        number("filled", "filled"),
+        number("fill_price", "at"),
+        number("fee", "fee"),
+    )
+    list_filter = ("symbol",)
+    search_fields = ("=client_id",)
