@@ -1,5 +1,6 @@
 """What staff do about desks. The console asks for the reason, and records it before any of this."""
 
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
@@ -10,15 +11,15 @@ from compliance.services import Refusal
 from engine.units import MAX_ATOMS
 from gateway.decimals import DecimalError, parse_decimal
 from hedging import alarms, inventory
-from hedging.ccxt_venue import NoSuchVenue
+from hedging.decision import Reason
 from hedging.figures import figures_of
 from hedging.models import Desk, HedgeOrder, InsuredProfit
 from hedging.profit import Trade
-from hedging.record import DeskRecord, book_trade, holding_of
-from hedging.services import desk_lock, venue_of
-from hedging.venue import VenueAway
+from hedging.record import book_trade, holding_of
+from hedging.words import plain
 from trading.catalog import market_named
 
+LOOK_AGE_LIMIT = timedelta(minutes=1)
 PLACE = ("account_id", "venue", "venue_symbol", "paper")
 TERMS = ("limit_usd", "slippage_ppm", "max_order")
 
@@ -73,67 +74,80 @@ def pause(desk: Desk) -> None:
 
 def resume(desk: Desk) -> None:
     """Let a desk go on. Raises Refusal for one that is stopped and still unexplained."""
+    desk.refresh_from_db()
     if desk.state == Desk.State.STOPPED:
         _require_explained(desk)
     _change_state(desk, Desk.State.RUNNING)
     alarms.end(desk, *(reason.value for reason in alarms.STOPPED))
 
 
+@transaction.atomic
 def take_over(desk: Desk, quantity: str, record_id: int) -> Decimal:
     """Take into our books what the venue holds beyond our fills, at the mark; return how much.
 
     Args:
-        quantity: what the venue holds, as staff have seen it there: it must be so.
+        quantity: what the venue holds, as staff have seen it there: the last look must say so too.
         record_id: of the act in the trail.
 
     Raises Refusal.
     """
-    with desk_lock(desk) as held:
-        position, mark = _position(desk, held), inventory.mark_of(desk.market)
-        if mark is None:
-            raise Refusal("NO_MARK", "There is no mark to book it at: wait for prices.")
-        if position != _number(quantity):
-            raise Refusal("OTHER_POSITION", f"The venue holds {position:f}, not {quantity}.")
-        with transaction.atomic():
-            desk = Desk.objects.select_for_update().get(pk=desk.pk)
-            difference = position - holding_of(desk).position
-            if not difference:
-                raise Refusal("NOTHING_TO_TAKE_OVER", "Our fills explain what the venue holds.")
-            book_trade(
-                desk,
-                Trade(difference > 0, abs(difference), mark.price),
-                trade_id=f"audit:{record_id}",
-                at=timezone.now(),
-                fee_asset="",
-                fee=Decimal(0),
-                slippage=Decimal(0),
-            )
-            Desk.objects.filter(pk=desk.pk).update(position=position, disagrees_since=None)
+    desk = Desk.objects.select_for_update().get(pk=desk.pk)
+    mark = inventory.mark_of(desk.market)
+    if mark is None:
+        raise Refusal("NO_MARK", "There is no mark to book it at: wait for prices.")
+    _require_looked(desk)
+    if desk.position != _number(quantity):
+        raise Refusal("OTHER_POSITION", f"The venue holds {plain(desk.position)}, not {quantity}.")
+    difference = desk.position - holding_of(desk).position
+    if not difference:
+        raise Refusal("NOTHING_TO_TAKE_OVER", "Our fills explain what the venue holds.")
+    book_trade(
+        desk,
+        Trade(difference > 0, abs(difference), mark.price),
+        trade_id=f"audit:{record_id}",
+        at=timezone.now(),
+        fee_asset="",
+        fee=Decimal(0),
+        slippage=Decimal(0),
+    )
+    Desk.objects.filter(pk=desk.pk).update(disagrees_since=None)
     return difference
 
 
+@transaction.atomic
+def give_up_order(desk: Desk) -> HedgeOrder:
+    """End an order which the venue will never tell the end of. Raises Refusal.
+
+    Should it be filled after all, the position is not explained, and the desk stops.
+    """
+    desk = Desk.objects.select_for_update().get(pk=desk.pk)
+    if desk.state == Desk.State.RUNNING:
+        raise Refusal("DESK_RUNNING", "Pause the desk first.")
+    order = HedgeOrder.objects.filter(desk=desk, status=HedgeOrder.Status.OPEN).first()
+    if order is None:
+        raise Refusal("NO_ORDER_OPEN", "Every order of this desk is settled.")
+    order.status, order.settled_at = HedgeOrder.Status.LAPSED, timezone.now()
+    order.save(update_fields=["status", "settled_at"])
+    alarms.end(desk, Reason.FILLS_MISSING, Reason.ORDER_UNKNOWN)
+    return order
+
+
 def _require_explained(desk: Desk) -> None:
-    with desk_lock(desk) as held:
-        position, explained = _position(desk, held), holding_of(desk).position
-        if position != explained:
-            message = (
-                f"The venue holds {position:f} and our fills come to {explained:f}: put it right "
-                "at the venue, or take its position over."
-            )
-            raise Refusal("STILL_UNEXPLAINED", message)
-        if venue_of(desk).open_orders() and not DeskRecord(desk).open_attempt():
-            raise Refusal("STILL_UNEXPLAINED", "An order which is none of ours rests there.")
-        Desk.objects.filter(pk=desk.pk).update(disagrees_since=None)
+    _require_looked(desk)
+    explained = holding_of(desk).position
+    if desk.position != explained:
+        message = (
+            f"The venue holds {plain(desk.position)} and our fills come to {plain(explained)}: "
+            "put it right at the venue, or take its position over."
+        )
+        raise Refusal("STILL_UNEXPLAINED", message)
+    Desk.objects.filter(pk=desk.pk).update(disagrees_since=None)
 
 
-def _position(desk: Desk, held: bool) -> Decimal:
-    """Ask the venue what it holds, for staff. Raises Refusal."""
-    if not held:
-        raise Refusal("DESK_BUSY", "Another process is looking at this desk: try again.")
-    try:
-        return venue_of(desk).position()
-    except (NoSuchVenue, VenueAway) as error:
-        raise Refusal("VENUE_AWAY", f"The venue does not answer: {error}") from error
+def _require_looked(desk: Desk) -> None:
+    """The console itself never asks a venue: its keys are with the desk's worker and the jobs."""
+    if desk.looked_at is None or timezone.now() - desk.looked_at > LOOK_AGE_LIMIT:
+        raise Refusal("NOT_LOOKED", "What the venue holds is not known now: reconcile first.")
 
 
 def _number(text: str) -> Decimal:
@@ -168,7 +182,7 @@ def reserve_profit(desk: Desk, amount: str, record_id: int) -> Profit:
     profit = Profit(quote.symbol, atoms, Decimal(atoms).scaleb(-quote.decimals))
     insurable = figures_of(desk).insurable
     if profit.amount > insurable:
-        message = f"At most {insurable:f} is realized and not insured yet: write less."
+        message = f"At most {plain(insurable)} is realized and not insured yet: write less."
         raise Refusal("NO_SUCH_PROFIT", message)
     InsuredProfit.objects.create(
         desk=desk,

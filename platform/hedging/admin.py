@@ -4,11 +4,11 @@ Nothing is edited here. Acts are audited; what moves money goes through `submit_
 """
 
 from collections.abc import Callable
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from kombu.exceptions import OperationalError
 from unfold.decorators import action
 
 from compliance.models import AuditRecord
@@ -16,7 +16,7 @@ from compliance.services import Refusal
 from compliance.staff import ReadOnlyAdmin, audited_action, audited_form, submit_act
 from compliance.tables import LargeTableAdmin
 from engine.commands import FundInsurance
-from hedging import acts, services
+from hedging import acts, tasks
 from hedging.figures import Figures, figures_of
 from hedging.forms import DeskForm
 from hedging.models import (
@@ -28,18 +28,10 @@ from hedging.models import (
     InsuredProfit,
     PaperOrder,
 )
+from hedging.words import dollars, plain
 
-CENT = Decimal("0.01")
-
-
-def plain(value: Decimal | None) -> str | None:
-    """Return a number without trailing zeros."""
-    return None if value is None else f"{value.normalize():f}"
-
-
-def dollars(value: Decimal | None) -> str:
-    """Return an amount of USD with cents, for people."""
-    return "-" if value is None else f"{value.quantize(CENT, ROUND_HALF_EVEN):,f}"
+# A look which was asked for longer ago is not wanted any more.
+LOOK_SECONDS = 30
 
 
 def number(field: str, title: str) -> Any:
@@ -47,7 +39,8 @@ def number(field: str, title: str) -> Any:
 
     @admin.display(description=title, ordering=field)
     def show(row: Any) -> str | None:
-        return plain(getattr(row, field))
+        value = getattr(row, field)
+        return None if value is None else plain(value)
 
     show.__name__ = field
     return show
@@ -88,20 +81,31 @@ def resume(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) ->
 @audited_action(permission="hedging.run_desk", description="Reconcile now: look, send nothing")
 def reconcile(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
     """Compare a desk with its venue."""
-    return _looked(row, may_order=False)
+    return _ask_look(row, may_order=False)
 
 
 @audited_action(permission="hedging.run_desk", description="Hedge now")
 def hedge_now(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
     """Have a desk look, and send what is missing."""
-    return _looked(row, may_order=True)
+    return _ask_look(row, may_order=True)
 
 
-def _looked(row: Desk, *, may_order: bool) -> str:
-    outcome = services.hedge(row.market, may_order=may_order)
-    if outcome is None:
-        raise Refusal("DESK_BUSY", "Another process is looking at this desk just now: try again.")
-    return f"{row}: {outcome.message.replace('_', ' ')}."
+def _ask_look(row: Desk, *, may_order: bool) -> str:
+    # By a job: the web has no keys of venues.
+    arguments = {"market": row.market, "may_order": may_order}
+    try:
+        tasks.hedge_desk.apply_async(kwargs=arguments, expires=LOOK_SECONDS)
+    except OperationalError as error:
+        raise Refusal("BROKER_AWAY", "The jobs cannot be reached: try again.") from error
+    return f"The {row} is looked at now: reload this page in a few seconds."
+
+
+@audited_action(
+    permission="hedging.run_desk", description="Give up the order which the venue never settles"
+)
+def give_up_order(request: HttpRequest, row: Desk, reason: str, record: AuditRecord) -> str:
+    """End an attempt by hand."""
+    return f"The {acts.give_up_order(row)} is given up."
 
 
 @audited_action(
@@ -165,7 +169,7 @@ class DeskAdmin(ReadOnlyAdmin):
     readonly_fields = ("profit",)
     search_fields = ("=market",)
     list_select_related = ("account",)
-    actions = (pause, resume, reconcile, hedge_now, take_over, insure_profit)
+    actions = (pause, resume, reconcile, hedge_now, give_up_order, take_over, insure_profit)
     actions_list = ("desk_page",)
 
     def has_act_permission(self, request: HttpRequest) -> bool:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from hedging.decision import Reason
 from hedging.models import Desk, HedgeAlarm
+from hedging.words import plain
 
 log = logging.getLogger(__name__)
 
@@ -60,5 +61,6 @@ def tell_over_limit(desk: Desk, now: datetime) -> None:
     if desk.over_since is None:
         end(desk, OVER_LIMIT)
     elif now - desk.over_since >= timedelta(seconds=settings.HEDGE_ALARM_SECONDS):
-        message = f"More than {desk.limit_usd:f} USD has not been hedged since {desk.over_since}."
+        since = f"{desk.over_since:%Y-%m-%d %H:%M:%S} UTC"
+        message = f"More than {plain(desk.limit_usd)} USD has not been hedged since {since}."
         begin(desk, OVER_LIMIT, message)

@@ -29,6 +29,7 @@ from hedging.decision import (
 from hedging.models import Desk, HedgeFill, HedgeOrder
 from hedging.profit import Holding, Trade, after_trade, slippage
 from hedging.venue import VenueFill
+from hedging.words import plain
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class DeskRecord:
         except IntegrityError:
             # Another process has stored one, or drawn the same id: the next look goes on from it.
             return None
-        log.info("%s: %s of %s at %s", row, row.venue, row.quantity, row.price)
+        log.info("%s at %s: %s at %s", row, row.venue, plain(row.quantity), plain(row.price))
         return attempt_of(row)
 
     def note_sending(self, attempt: Attempt) -> Attempt:

@@ -21,6 +21,14 @@ def hedge_all() -> None:
 
 
 @shared_task
+def hedge_desk(market: str, *, may_order: bool) -> None:
+    """Look at one desk, because staff asked for it."""
+    with job_run("hedge-desk") as run:
+        outcome = services.hedge(market, may_order=may_order)
+        run.message = f"{market}: {outcome.message if outcome else 'another process is at it'}"
+
+
+@shared_task
 def report_desks() -> None:
     """Write how each desk stands in this minute, and tell when too much is not hedged."""
     with job_run("report-desks") as run:

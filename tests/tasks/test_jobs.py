@@ -32,6 +32,7 @@ from engine.vocabulary import Side
 from gateway import period
 from gateway.client import submit
 from gateway.errors import EngineUnavailable
+from hedging import tasks as hedging_tasks
 from launcher import demo
 from lending.models import BorrowLendMovement, PoolRate
 from lending.tasks import accrue_interest, auto_lend, thin_rates, write_interest_lines
@@ -286,6 +287,9 @@ def test_every_job_writes_down_how_it_went(
         "forget-old-runs": forget_old_runs,
         "release-withdrawals": release_withdrawals,
         "revoke-page-keys": revoke_page_keys,
+        "hedge-all": hedging_tasks.hedge_all,
+        "report-desks": hedging_tasks.report_desks,
+        "forget-old-reports": hedging_tasks.forget_old_reports,
     }
     assert set(runs) == set(BEAT_SCHEDULE)
     assert {state.lag for state in jobs.job_states()} == {"never ran"}
