@@ -63,6 +63,7 @@ class CcxtVenue:
         self._exchange = exchange({"timeout": TIMEOUT_MS, **described["config"]})
         # Decimal text instead of floats.
         self._exchange.number = str
+        self._exchange.enableLastJsonResponse = True
         self._symbol = symbol
 
     def rules(self) -> Rules:
@@ -82,14 +83,15 @@ class CcxtVenue:
         """Return the net position in the market; a venue that lists none holds none."""
         with self._asking():
             size = _contract_size(self._market())
-            rows = self._exchange.fetch_positions([self._symbol])
+            rows = self._answered(self._exchange.fetch_positions([self._symbol]))
             ours = [row for row in rows if row["symbol"] == self._symbol]
             return sum((_signed(row) * size for row in ours), Decimal(0))
 
     def open_orders(self) -> list[Sighting]:
         """Return what rests in the market for us."""
         with self._asking():
-            return [self._sighting(row) for row in self._exchange.fetch_open_orders(self._symbol)]
+            rows = self._answered(self._exchange.fetch_open_orders(self._symbol))
+            return [self._sighting(row) for row in rows]
 
     def find(self, attempt: Attempt) -> Sighting | None:
         """Return the order under the attempt's id; an order that ends meanwhile is found ended."""
@@ -110,7 +112,7 @@ class CcxtVenue:
         and the desk waits.
         """
         with self._asking():
-            rows = self._exchange.fetch_my_trades(self._symbol, _ms(since), PAGE)
+            rows = self._answered(self._exchange.fetch_my_trades(self._symbol, _ms(since), PAGE))
             found = [self._fill(row) for row in rows]
         return sorted(found, key=lambda fill: (fill.at, fill.trade_id))
 
@@ -144,7 +146,7 @@ class CcxtVenue:
         """Yield finished orders, read back to before a moment. Raises VenueAway if that fails."""
         fetch = self._history()
         with self._asking():
-            rows = fetch(self._symbol, None, PAGE)
+            rows = self._answered(fetch(self._symbol, None, PAGE))
             oldest = min((row["timestamp"] for row in rows), default=0)
             is_full = len(rows) >= SMALL_PAGE
         yield from rows
@@ -160,6 +162,12 @@ class CcxtVenue:
                 fetch: Callable[..., list[Row]] = getattr(self._exchange, method)
                 return fetch
         raise VenueAway("ccxt reads no finished orders there: it cannot be a desk's venue")
+
+    def _answered(self, rows: list[Row]) -> list[Row]:
+        """Return what ccxt read, unless it read nothing out of an answer that said nothing."""
+        if not isinstance(self._exchange.last_json_response, list | dict):
+            raise ValueError("an answer that is no JSON")
+        return rows
 
     def _market(self) -> Row:
         self._exchange.load_markets()
