@@ -11,6 +11,7 @@ from compliance.services import Refusal
 from engine.units import MAX_ATOMS
 from gateway.decimals import DecimalError, parse_decimal
 from hedging import alarms, inventory
+from hedging.cycle import OVERFILLED
 from hedging.decision import Reason
 from hedging.figures import figures_of
 from hedging.models import Desk, HedgeOrder, InsuredProfit
@@ -43,6 +44,11 @@ def set_desk(wanted: Desk) -> Desk:
         raise Refusal(
             "ACCOUNT_TAKEN", "This account belongs to another desk: choose one of its own."
         )
+    same = Desk.objects.filter(venue=wanted.venue, venue_symbol=wanted.venue_symbol)
+    if same.exclude(market=wanted.market).exists():
+        raise Refusal(
+            "SYMBOL_TAKEN", "Another desk trades this symbol there: choose another venue."
+        )
     desk = Desk.objects.select_for_update().filter(market=wanted.market).first()
     if desk is None:
         wanted.state = Desk.State.PAUSED
@@ -73,12 +79,15 @@ def pause(desk: Desk) -> None:
 
 
 def resume(desk: Desk) -> None:
-    """Let a desk go on. Raises Refusal for one that is stopped and still unexplained."""
+    """Let a desk go on, and end the alarms which staff must have seen.
+
+    Raises Refusal for one that is stopped and still unexplained.
+    """
     desk.refresh_from_db()
     if desk.state == Desk.State.STOPPED:
         _require_explained(desk)
     _change_state(desk, Desk.State.RUNNING)
-    alarms.end(desk, *(reason.value for reason in alarms.STOPPED))
+    alarms.end(desk, *alarms.STOPPED, OVERFILLED, alarms.FEE_UNKNOWN)
 
 
 @transaction.atomic

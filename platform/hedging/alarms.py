@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 OVER_LIMIT = "over_limit"
 MARKET_SUM = "market_sum"
+FAILED = "failed"
+FEE_UNKNOWN = "fee_unknown"
 STOPPED = {
     Reason.UNEXPLAINED_POSITION: (
         "Stopped: the venue holds a position which our fills do not explain. Find out why, put it "

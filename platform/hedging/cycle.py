@@ -35,6 +35,10 @@ from hedging.decision import (
 )
 from hedging.venue import Venue, VenueAway, VenueFill, VenueRefused
 
+# Alarms beside those which a Reason names.
+VENUE_AWAY = "venue_away"
+ORDER_REFUSED = "order_refused"
+OVERFILLED = "overfilled"
 # An attempt is looked up, cancelled, looked up, settled: more turns are a venue that plays.
 TURNS_MAX = 6
 NOT_ASKED = Rest(Reason.LOOKED_ONLY)
@@ -100,9 +104,9 @@ def look(record: Record, venue: Venue) -> Outcome:
     try:
         outcome = _look(record, venue)
     except VenueAway as error:
-        record.alarm("venue_away", f"The venue gives no usable answer: {error}")
+        record.alarm(VENUE_AWAY, f"The venue gives no usable answer: {error}")
         return Outcome(act=None, waits=True, message=str(error))
-    record.calm("venue_away")
+    record.calm(VENUE_AWAY)
     return outcome
 
 
@@ -183,7 +187,7 @@ def _send(record: Record, venue: Venue, attempt: Attempt) -> None:
         record.note_answer(attempt, str(refusal), refused=True)
     except VenueAway as error:
         record.note_answer(attempt, f"no usable answer: {error}")
-        record.alarm("venue_away", f"The venue gave no usable answer to an order: {error}")
+        record.alarm(VENUE_AWAY, f"The venue gave no usable answer to an order: {error}")
     else:
         record.note_answer(attempt, "taken")
 
@@ -191,11 +195,11 @@ def _send(record: Record, venue: Venue, attempt: Attempt) -> None:
 def _settle(record: Record, attempt: Attempt, act: Settle) -> None:
     if act.over:
         message = f"Order {attempt.client_id} was filled by {act.over} more than asked for."
-        record.alarm("overfilled", message)
+        record.alarm(OVERFILLED, message)
     if attempt.refused and act.order_id == "":
-        record.alarm("order_refused", f"The venue refuses orders: {attempt.refused}")
+        record.alarm(ORDER_REFUSED, f"The venue refuses orders: {attempt.refused}")
     else:
-        record.calm("order_refused")
+        record.calm(ORDER_REFUSED)
     record.calm(Reason.FILLS_MISSING)
     record.calm(Reason.ORDER_UNKNOWN)
     record.settle(attempt, act)
@@ -224,7 +228,7 @@ def _exposure(record: Record, venue: Venue) -> Exposure:
         exposure = record.exposure(exposure.position)
         if exposure.explained != before:
             message = f"Fills came after their order was settled: {exposure.explained - before}."
-            record.alarm("overfilled", message)
+            record.alarm(OVERFILLED, message)
     record.note_position(exposure.position, agrees=exposure.position == exposure.explained)
     return exposure
 

@@ -144,10 +144,9 @@ class DeskRecord:
     def take_fills(self, fills: list[VenueFill]) -> None:
         """Store the fills of our orders, each once; others are none of this desk's."""
         Desk.objects.select_for_update().get(pk=self.desk.pk)
-        ours = {
-            row.order_id: row
-            for row in self._orders().filter(order_id__in={fill.order_id for fill in fills})
-        }
+        # An order whose number is not known yet has none, and owns no fill.
+        names = {fill.order_id for fill in fills} - {""}
+        ours = {row.order_id: row for row in self._orders().filter(order_id__in=names)}
         known = set(
             HedgeFill.objects.filter(
                 desk=self.desk,
@@ -170,7 +169,7 @@ class DeskRecord:
         price = inventory.index_of(fill.fee_asset)
         if price is None and fill.fee:
             message = f"A fee of {fill.fee} {fill.fee_asset} is not counted: no such price here."
-            self.alarm("fee_unknown", message)
+            self.alarm(alarms.FEE_UNKNOWN, message)
         return fill.fee * (price or 0)
 
     def booked(self, attempt: Attempt) -> Decimal:

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from hedging import alarms
 from hedging.ccxt_venue import CcxtVenue, NoSuchVenue, read_venue
-from hedging.cycle import Outcome, look
+from hedging.cycle import VENUE_AWAY, Outcome, look
 from hedging.models import Desk
 from hedging.paper import PaperVenue
 from hedging.record import DeskRecord
@@ -40,7 +40,7 @@ def hedge(market: str, *, may_order: bool = True) -> Outcome | None:
         try:
             venue = venue_of(desk)
         except (NoSuchVenue, VenueAway) as error:
-            alarms.begin(desk, "venue_away", str(error))
+            alarms.begin(desk, VENUE_AWAY, str(error))
             return Outcome(act=None, waits=True, message=str(error))
         return look(DeskRecord(desk, may_order=may_order), venue)
 
@@ -54,10 +54,10 @@ def hedge_all() -> dict[str, Outcome | None]:
         except Exception:
             log.exception("the desk of %s failed", market)
             desk = Desk.objects.get(market=market)
-            alarms.begin(desk, "failed", "A look at the desk failed: see the log.")
+            alarms.begin(desk, alarms.FAILED, "A look at the desk failed: see the log.")
             outcomes[market] = Outcome(act=None, waits=True, message="failed")
         else:
-            alarms.end(Desk.objects.get(market=market), "failed")
+            alarms.end(Desk.objects.get(market=market), alarms.FAILED)
     return outcomes
 
 

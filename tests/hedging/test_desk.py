@@ -12,7 +12,7 @@ from django.utils import timezone
 from compliance.services import Refusal
 from engine.commands import UpdatePrices
 from engine.units import PRICE_SCALE
-from hedging import acts, alarms, figures, services
+from hedging import acts, alarms, cycle, figures, services
 from hedging.decision import Place, Reason
 from hedging.inventory import mark_of
 from hedging.models import (
@@ -28,7 +28,8 @@ from hedging.record import DeskRecord, holding_of
 from hedging.services import LOCK_CLASS
 from tests.api.house import Trader, accepted
 from tests.hedging.conftest import MARKET, inherit
-from trading.models import PricePoint
+from trading.candle_models import PricePoint
+from trading.models import Position
 
 D = Decimal
 
@@ -45,15 +46,15 @@ def test_the_inventory_is_hedged_on_paper(desk: Desk, alice: Trader, bob: Trader
     assert outcome.act.reason is Reason.WITHIN_LIMIT
     orders = HedgeOrder.objects.order_by("id")
     assert [(o.is_buy, o.quantity, o.status) for o in orders] == [
-        (False, 50, "filled"),
-        (False, 15, "filled"),
+        (False, D(50), "filled"),
+        (False, D(15), "filled"),
     ]
     mark = mark_of(MARKET)
     assert mark is not None
     assert {fill.price for fill in HedgeFill.objects.all()} == {mark.price * D("0.9999")}
     assert holding_of(desk).position == -65
     desk.refresh_from_db()
-    assert (desk.position, desk.over_since, desk.disagrees_since) == (-65, None, None)
+    assert (desk.position, desk.over_since, desk.disagrees_since) == (D(-65), None, None)
     # The inventory goes, and so does the hedge.
     inherit(alice, bob, -6_500)
     look()
@@ -77,7 +78,7 @@ def test_profit_and_costs_are_counted_on_both_sides(desk: Desk, alice: Trader, b
     assert found.realized == (
         found.hedge_realized - found.fees + found.earned.realized - found.earned.fees
     )
-    assert (found.unrealized, found.delta, found.insurable) == (0, 0, 0)
+    assert (found.unrealized, found.delta, found.insurable) == (D(0),) * 3
 
 
 def test_unrealized_profit_of_both_sides_cancels(desk: Desk, alice: Trader, bob: Trader) -> None:
@@ -278,8 +279,9 @@ def test_a_minute_is_reported_once_and_too_much_for_too_long_is_told(
     now = timezone.now().replace(second=10)
     assert figures.report(now) == figures.report(now) == (1, 1)
     row = HedgeReport.objects.get()
-    assert (row.asset, row.inventory, row.hedge, row.delta) == ("SOL", 50, 0, 50)
-    assert (row.asset_delta, row.market_lots, row.is_over) == (50, 0, True)
+    assert (row.asset, row.inventory, row.hedge, row.delta) == ("SOL", D(50), D(0), D(50))
+    assert (row.asset_delta, row.market_lots, row.is_over) == (D(50), 0, True)
+    assert row.mark is not None
     assert row.unhedged_usd == 50 * row.mark
     assert not HedgeAlarm.objects.exists()
     figures.report(now + timedelta(minutes=1))
@@ -295,8 +297,6 @@ def test_a_minute_is_reported_once_and_too_much_for_too_long_is_told(
 
 def test_positions_that_do_not_sum_to_zero_are_told(desk: Desk, alice: Trader, bob: Trader) -> None:
     inherit(alice, bob, 5_000)
-    from trading.models import Position  # noqa: PLC0415
-
     Position.objects.filter(account_id=bob.id).update(lots=-4_999)
     figures.report(timezone.now())
     assert HedgeAlarm.objects.get(kind=alarms.MARKET_SUM).message.count("1 lots")
@@ -329,12 +329,11 @@ def test_one_desk_that_fails_keeps_no_other_waiting(
         slippage_ppm=1,
         max_order=D(1),
     )
-    look_at = services.look
 
     def failing(record: Any, venue: Any) -> Any:
         if record.desk.market == "BTC_USDC_PERP":
             raise RuntimeError("of our own")
-        return look_at(record, venue)
+        return cycle.look(record, venue)
 
     monkeypatch.setattr(services, "look", failing)
     outcomes = services.hedge_all()

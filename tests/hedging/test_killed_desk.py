@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def inherited(venue: HttpVenue) -> Desk:
         quote="USDC",
         state="Open",
         spec=msgspec.to_builtins(SOL_PERP),
-        quote_atoms_per_tick=100,
+        quote_atoms_per_tick=Decimal(100),
         listed_at=now,
     )
     refresh()
@@ -81,15 +82,15 @@ def inherited(venue: HttpVenue) -> Desk:
         opened_at=now,
         updated_at=now,
     )
-    PricePoint.objects.create(symbol=MARKET, kind="mark", price_e8=100 * 10**8, at=now)
+    PricePoint.objects.create(symbol=MARKET, kind="mark", price_e8=Decimal(100 * 10**8), at=now)
     return Desk.objects.create(
         market=MARKET,
         account=account,
         venue="elsewhere",
         venue_symbol="SOL/USDC:USDC",
-        limit_usd=1_000,
+        limit_usd=Decimal(1_000),
         slippage_ppm=5_000,
-        max_order=50,
+        max_order=Decimal(50),
         paper=False,
     )
 

@@ -65,7 +65,7 @@ def looks(tell: Callable[[Worker], None], outcomes: list[Any], *, seconds: float
             result = results.pop(0) if results else rested()
             if isinstance(result, Exception):
                 raise result
-            return result  # type: ignore[no-any-return]
+            return result
 
         worker, stop = Worker(look), asyncio.Event()
         worker.set_desks(DESKS)
