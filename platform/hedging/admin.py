@@ -1,4 +1,4 @@
-"""The console of the hedging desk: how each desk stands, every order, fill, minute and alarm.
+"""The console of the hedging desk: how each desk stands, and what staff do about it.
 
 Nothing is edited here. Acts are audited; what moves money goes through `submit_act`.
 """
@@ -8,53 +8,46 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from kombu.exceptions import OperationalError
 from unfold.decorators import action
 
 from compliance.models import AuditRecord
 from compliance.services import Refusal
 from compliance.staff import ReadOnlyAdmin, audited_action, audited_form, submit_act
-from compliance.tables import LargeTableAdmin
 from engine.commands import FundInsurance
-from hedging import acts, tasks
+from hedging import (
+    acts,
+    admin_tables,  # noqa: F401 -- registers its tables
+    tasks,
+)
+from hedging.admin_columns import lines, side
 from hedging.figures import Figures, figures_of
 from hedging.forms import DeskForm
-from hedging.models import (
-    Desk,
-    HedgeAlarm,
-    HedgeFill,
-    HedgeOrder,
-    HedgeReport,
-    InsuredProfit,
-    PaperOrder,
-)
+from hedging.models import Desk
 from hedging.words import dollars, plain
 
 # A look which was asked for longer ago is not wanted any more.
 LOOK_SECONDS = 30
 
 
-def number(field: str, title: str) -> Any:
-    """Return a column which shows a number without trailing zeros."""
-
-    @admin.display(description=title, ordering=field)
-    def show(row: Any) -> str | None:
-        value = getattr(row, field)
-        return None if value is None else plain(value)
-
-    show.__name__ = field
-    return show
-
-
-def figure(name: str, title: str, read: Callable[[Figures], Any]) -> Any:
-    """Return a column of a desk which is counted from its tables, once a row."""
+def figure(name: str, title: str, read: Callable[[Figures], tuple[str, ...]]) -> Any:
+    """Return a column of a desk with lines which are counted from its tables, once a row."""
 
     @admin.display(description=title)
-    def show(row: Any) -> Any:
-        return read(_figures(row))
+    def show(row: Any) -> SafeString:
+        return lines(read(_figures(row)))
 
     show.__name__ = name
     return show
+
+
+def _slipped(figures: Figures) -> str:
+    return f"{dollars(figures.slippage)} slippage"
+
+
+def _open(figures: Figures) -> str:
+    return f"{dollars(figures.unrealized)} open"
 
 
 def _figures(row: Any) -> Figures:
@@ -149,17 +142,12 @@ class DeskAdmin(ReadOnlyAdmin):
 
     list_display = (
         *("market", "state_words", "where"),
-        figure("inventory", "inventory", lambda f: plain(f.inventory)),
-        figure("hedge", "hedge", lambda f: plain(f.hedge)),
-        figure("delta", "not hedged", lambda f: plain(f.delta)),
-        figure("delta_usd", "not hedged, USD", lambda f: dollars(f.delta_usd)),
-        number("limit_usd", "limit, USD"),
-        figure("fees", "fees, USD", lambda f: dollars(f.fees)),
-        figure("slippage", "slippage, USD", lambda f: dollars(f.slippage)),
-        figure("realized", "realized, USD", lambda f: dollars(f.realized)),
-        figure("unrealized", "unrealized, USD", lambda f: dollars(f.unrealized)),
+        figure("inventory", "inventory", lambda f: (plain(f.inventory),)),
+        figure("hedge", "hedge", lambda f: (plain(f.hedge),)),
+        "not_hedged",
+        figure("cost", "cost, USD", lambda f: (f"{dollars(f.fees)} fees", _slipped(f))),
+        figure("gain", "profit, USD", lambda f: (f"{dollars(f.realized)} realized", _open(f))),
         "last_order",
-        "looked_at",
     )
     fields = (
         *("market", "account", "venue", "venue_symbol", "paper", "state", "reason"),
@@ -185,25 +173,35 @@ class DeskAdmin(ReadOnlyAdmin):
         return audited_form(self, request, form, title="Set up a desk", act=set_desk)
 
     @admin.display(description="state", ordering="state")
-    def state_words(self, row: Desk) -> str:
-        """Show the state, why it is stopped, and the alarms that go on."""
+    def state_words(self, row: Desk) -> SafeString:
+        """Show the state, why it is stopped, the alarms that go on, and when it was looked at."""
         kinds = row.alarms.filter(ended_at=None).values_list("kind", flat=True)
-        words = [row.get_state_display() + (f": {row.reason}" if row.reason else "")]
-        return "; ".join([*words, *kinds]).replace("_", " ")
+        words = [row.get_state_display(), *([row.reason] if row.reason else []), *kinds]
+        looked = f"at {row.looked_at:%H:%M:%S} UTC" if row.looked_at else "never looked at"
+        return lines((*dict.fromkeys(word.replace("_", " ") for word in words), looked))
 
     @admin.display(description="venue", ordering="venue")
-    def where(self, row: Desk) -> str:
+    def where(self, row: Desk) -> SafeString:
         """Show where the orders go."""
-        return f"{row.venue_name} {row.venue_symbol}"
+        return lines((row.venue_name, row.venue_symbol))
+
+    @admin.display(description="not hedged")
+    def not_hedged(self, row: Desk) -> SafeString:
+        """Show what is open, what that is worth, and the limit."""
+        found = _figures(row)
+        usd = f"{dollars(found.delta_usd)} USD"
+        return lines((plain(found.delta), usd, f"of {dollars(row.limit_usd)}"))
 
     @admin.display(description="last order")
-    def last_order(self, row: Any) -> str:
+    def last_order(self, row: Any) -> SafeString:
         """Show the last order and what became of it."""
         order = _figures(row).last_order
         if order is None:
-            return "-"
-        side = "buy" if order.is_buy else "sell"
-        return f"{side} {plain(order.quantity)} at {plain(order.price)}: {order.status}"
+            return lines(("-",))
+        at = f"{order.planned_at:%m-%d %H:%M:%S} UTC"
+        return lines(
+            (f"{side(order)} {plain(order.quantity)}", f"at {plain(order.price)}", order.status, at)
+        )
 
     @admin.display(description="profit, USD")
     def profit(self, row: Desk) -> str:
@@ -221,89 +219,3 @@ class DeskAdmin(ReadOnlyAdmin):
             "may be insured": found.insurable,
         }
         return ", ".join(f"{name} {dollars(value)}" for name, value in parts.items())
-
-
-@admin.register(HedgeOrder)
-class HedgeOrderAdmin(LargeTableAdmin):
-    """Every attempt, with what it was decided on and what the venue answered."""
-
-    list_display = (
-        *("id", "planned_at", "desk", "venue", "client_id", "order_id", "is_buy"),
-        number("quantity", "quantity"),
-        number("price", "price"),
-        number("mark", "mark"),
-        number("inventory", "inventory"),
-        *("status", "sends", "settled_at", "answer"),
-    )
-    list_filter = ("desk", "status", "venue", "is_buy")
-    list_select_related = ("desk",)
-    search_fields = ("=id", "=client_id", "=order_id")
-
-
-@admin.register(HedgeFill)
-class HedgeFillAdmin(LargeTableAdmin):
-    """Every trade at a venue, and positions which staff took over."""
-
-    list_display = (
-        *("id", "at", "desk", "venue", "order", "trade_id", "is_buy"),
-        number("quantity", "quantity"),
-        number("price", "price"),
-        number("fee", "fee, USD"),
-        number("slippage", "slippage, USD"),
-        number("realized", "realized, USD"),
-        number("position", "position after"),
-    )
-    list_filter = ("desk", "venue", "is_buy")
-    list_select_related = ("desk", "order__desk")
-    search_fields = ("=id", "=trade_id", "=order__client_id")
-
-
-@admin.register(HedgeReport)
-class HedgeReportAdmin(LargeTableAdmin):
-    """How each desk stood, minute by minute."""
-
-    list_display = (
-        *("minute", "desk", "asset"),
-        number("inventory", "inventory"),
-        number("hedge", "hedge"),
-        number("delta", "not hedged"),
-        number("asset_delta", "of the asset"),
-        number("mark", "mark"),
-        number("unhedged_usd", "not hedged, USD"),
-        *("is_over", "market_lots"),
-    )
-    list_filter = ("desk", "asset", "is_over")
-    list_select_related = ("desk",)
-
-
-@admin.register(HedgeAlarm)
-class HedgeAlarmAdmin(LargeTableAdmin):
-    """What staff had to know, and until when. docs/runbook.md says what to do."""
-
-    list_display = ("began_at", "ended_at", "desk", "kind", "message")
-    list_filter = ("desk", "kind", ("ended_at", admin.EmptyFieldListFilter))
-    list_select_related = ("desk",)
-
-
-@admin.register(InsuredProfit)
-class InsuredProfitAdmin(LargeTableAdmin):
-    """Which profit is in the insurance."""
-
-    list_display = ("at", "desk", number("amount", "amount"), "asset", "record_id")
-    list_filter = ("desk",)
-    list_select_related = ("desk",)
-
-
-@admin.register(PaperOrder)
-class PaperOrderAdmin(LargeTableAdmin):
-    """What the paper venue took."""
-
-    list_display = (
-        *("id", "at", "client_id", "symbol", "is_buy"),
-        number("quantity", "quantity"),
-        number("filled", "filled"),
-        number("fill_price", "at"),
-        number("fee", "fee"),
-    )
-    list_filter = ("symbol",)
-    search_fields = ("=client_id",)

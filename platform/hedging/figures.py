@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from hedging import alarms, inventory
 from hedging.inventory import Earned
-from hedging.models import Desk, HedgeFill, HedgeOrder, HedgeReport, InsuredProfit
+from hedging.models import PAPER, Desk, HedgeFill, HedgeOrder, HedgeReport, InsuredProfit
 from hedging.record import holding_of
 from trading.catalog import market_named
 
@@ -34,13 +34,18 @@ class Figures(NamedTuple):
     hedge_unrealized: Decimal
     earned: Earned
     insured: Decimal
+    is_paper: bool
     last_order: HedgeOrder | None
 
     @property
     def realized(self) -> Decimal:
         """What hedge and inventory have realized together, after all fees."""
-        hedge = self.hedge_realized - self.fees
-        return hedge + self.earned.realized - self.earned.fees + self.earned.interest
+        return self.hedge_realized - self.fees + self.inventory_realized
+
+    @property
+    def inventory_realized(self) -> Decimal:
+        """What the inventory has realized, after fees and with interest."""
+        return self.earned.realized - self.earned.fees + self.earned.interest
 
     @property
     def unrealized(self) -> Decimal:
@@ -49,8 +54,9 @@ class Figures(NamedTuple):
 
     @property
     def insurable(self) -> Decimal:
-        """What of the realized profit has not been put into the insurance."""
-        return max(ZERO, self.realized - self.insured)
+        """What of the realized profit has not been put into the insurance; paper makes none."""
+        realized = self.inventory_realized if self.is_paper else self.realized
+        return max(ZERO, realized - self.insured)
 
 
 def figures_of(desk: Desk) -> Figures:
@@ -59,9 +65,10 @@ def figures_of(desk: Desk) -> Figures:
     point = inventory.mark_of(desk.market)
     mark = point.price if point else None
     holding = holding_of(desk)
-    sums = HedgeFill.objects.filter(desk=desk, venue=desk.venue_name).aggregate(
-        *(Sum(name) for name in ("fee", "slippage", "realized"))
-    )
+    # At every venue so far; paper and money are not added up.
+    on_paper = Q(venue=PAPER)
+    fills = HedgeFill.objects.filter(on_paper if desk.paper else ~on_paper, desk=desk)
+    sums = fills.aggregate(*(Sum(name) for name in ("fee", "slippage", "realized")))
     insured = InsuredProfit.objects.filter(desk=desk).aggregate(total=Sum("amount"))["total"]
     delta = held + desk.position
     return Figures(
@@ -76,6 +83,7 @@ def figures_of(desk: Desk) -> Figures:
         hedge_unrealized=ZERO if mark is None else holding.position * mark - holding.cost,
         earned=inventory.earned(desk.account_id, desk.market, mark),
         insured=insured or ZERO,
+        is_paper=desk.paper,
         last_order=HedgeOrder.objects.filter(desk=desk).order_by("-id").first(),
     )
 

@@ -78,7 +78,10 @@ def test_profit_and_costs_are_counted_on_both_sides(desk: Desk, alice: Trader, b
     assert found.realized == (
         found.hedge_realized - found.fees + found.earned.realized - found.earned.fees
     )
-    assert (found.unrealized, found.delta, found.insurable) == (D(0),) * 3
+    assert (found.unrealized, found.delta) == (D(0), D(0))
+    # Paper earns nothing that could be insured.
+    assert found.insurable == found.inventory_realized < 500
+    assert found._replace(is_paper=False).insurable == 0
 
 
 def test_unrealized_profit_of_both_sides_cancels(desk: Desk, alice: Trader, bob: Trader) -> None:
@@ -250,7 +253,10 @@ def test_a_new_desk_is_paused_and_its_account_is_its_own(desk: Desk, bob: Trader
     new = wanted(desk, market="BTC_USDC_PERP")
     with pytest.raises(Refusal, match="another desk"):
         acts.set_desk(new)
-    made = acts.set_desk(wanted(desk, market="BTC_USDC_PERP", account_id=bob.account.pk))
+    theirs = {"market": "BTC_USDC_PERP", "account_id": bob.account.pk}
+    with pytest.raises(Refusal, match="this symbol"):
+        acts.set_desk(wanted(desk, **theirs))
+    made = acts.set_desk(wanted(desk, **theirs, venue_symbol="BTC/USDC:USDC"))
     assert made.state == "paused"
 
 
