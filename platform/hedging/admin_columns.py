@@ -42,6 +42,6 @@ def side(row: Any) -> str:
 def lines(texts: tuple[str, ...]) -> SafeString:
     """Return texts one under the other, each unbroken: a desk must fit on one screen."""
     return format_html(
-        "<div>{}</div>",
+        '<div class="stacked">{}</div>',
         format_html_join("", '<div class="whitespace-nowrap">{}</div>', zip(texts)),
     )
