@@ -99,10 +99,9 @@ class CcxtVenue:
         if named:
             return named[0]
         for row in self._ended(attempt.planned_at):
-            with self._asking():
-                sighting = self._sighting(row)
-            if sighting.client_id == attempt.client_id:
-                return sighting
+            if str(row["clientOrderId"]) == str(attempt.client_id):
+                with self._asking():
+                    return self._sighting(row)
         return None
 
     def fills(self, since: datetime) -> list[VenueFill]:
@@ -147,6 +146,8 @@ class CcxtVenue:
         fetch = self._history()
         with self._asking():
             rows = self._answered(fetch(self._symbol, None, PAGE))
+            for row in rows:
+                _require_order(row)
             oldest = min((row["timestamp"] for row in rows), default=0)
             is_full = len(rows) >= SMALL_PAGE
         yield from rows
@@ -246,6 +247,15 @@ def _is_buy(row: Row) -> bool:
     if row["side"] not in ("buy", "sell"):
         raise ValueError(f"an order without a side: {row['side']!r}")
     return bool(row["side"] == "buy")
+
+
+def _require_order(row: Row) -> None:
+    """Raise ValueError for a row that is none of an order: it must not be passed over as others'.
+
+    Those of staff who have put something right by hand may lack what ours have, such as a quantity.
+    """
+    if row["id"] is None or row["timestamp"] is None or "clientOrderId" not in row:
+        raise ValueError("an order without a number or a time")
 
 
 def _ms(moment: datetime) -> int:

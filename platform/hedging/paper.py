@@ -5,7 +5,7 @@ became of its answer. No money is anywhere.
 """
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -98,8 +98,8 @@ class PaperVenue:
                     quantity=attempt.quantity,
                     price=attempt.price,
                     filled=filled,
-                    fill_price=price.quantize(_SMALLEST),
-                    fee=(filled * price * FEE_PPM / MILLION).quantize(_SMALLEST),
+                    fill_price=price.quantize(_SMALLEST, ROUND_HALF_EVEN),
+                    fee=(filled * price * FEE_PPM / MILLION).quantize(_SMALLEST, ROUND_CEILING),
                     at=timezone.now(),
                 )
         except IntegrityError as error:

@@ -37,6 +37,8 @@ def hedge(market: str, *, may_order: bool = True) -> Outcome | None:
     with desk_lock(desk) as held:
         if not held:
             return None
+        # Staff may have changed it before the lock was ours.
+        desk.refresh_from_db()
         try:
             venue = venue_of(desk)
         except (NoSuchVenue, VenueAway) as error:

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from engine.events import PositionChanged, PricesUpdated
-from gateway.errors import GatewayError
 from gateway.feed import FeedBatch, FeedSnapshot, decode_events, follow
 from hedging import services
 from hedging.cycle import Outcome
@@ -82,9 +82,9 @@ class Worker:
                     self.wake(market)
 
     def _take_marks(self, mark_e8: dict[str, int]) -> None:
-        for market, residual in self._residuals.items():
+        for market, limit in self._limits.items():
             mark = Decimal(mark_e8.get(market, 0)).scaleb(-PRICE_DECIMALS)
-            if abs(residual * mark) > self._limits.get(market, mark):
+            if abs(self._residuals.get(market, Decimal(0)) * mark) > limit:
                 self.wake(market)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -137,7 +137,7 @@ async def _read_desks(worker: Worker) -> None:
     while True:
         try:
             worker.set_desks(await asyncio.to_thread(_desks))
-        except (OSError, GatewayError) as error:
+        except DatabaseError as error:
             log.warning("the desks cannot be read (%s); trying again", error)
         await asyncio.sleep(DESKS_EVERY_SECONDS)
 

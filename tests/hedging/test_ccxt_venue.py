@@ -145,6 +145,15 @@ def test_an_order_is_only_missing_if_the_list_reaches_back(
     assert venue.find(attempt(client_id=5)) is not None
 
 
+def test_what_staff_did_there_by_hand_is_passed_over(venue: CcxtVenue, http: HttpVenue) -> None:
+    venue.place(attempt())
+    # A market order for an amount of dollars.
+    http.orders.insert(0, {**http.orders[0], "id": "9", "clientId": None, "quantity": None})
+    found = venue.find(attempt())
+    assert found is not None
+    assert found.order_id == "1"
+
+
 def test_silence_is_away(venue: CcxtVenue, http: HttpVenue) -> None:
     venue.rules()
     http.hang = (POST, "before")
