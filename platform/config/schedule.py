@@ -66,6 +66,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "hedge-all": _plain("hedging.tasks.hedge_all", timedelta(seconds=10), expires=10),
     # A minute is how long an open risk may stay unseen.
     "report-desks": _plain("hedging.tasks.report_desks", timedelta(minutes=1), expires=60),
+    # Counted by what was traded in the minute before.
+    "unwind-desks": _every(60, "hedging.tasks.unwind_desks", expires=60),
     "forget-old-reports": _plain(
         "hedging.tasks.forget_old_reports", crontab(hour=3, minute=41), expires=6 * 3600
     ),

@@ -49,6 +49,8 @@ HEDGE_VENUES_FILE = env.str("HEDGE_VENUES_FILE", default=str(BASE_DIR / "var" / 
 HEDGE_RESEND_SECONDS = env.float("HEDGE_RESEND_SECONDS", default=30.0)
 # For how long more than a desk's limit may be open before staff are told.
 HEDGE_ALARM_SECONDS = env.float("HEDGE_ALARM_SECONDS", default=30.0)
+# Whether desks also bring their inventory home on our own book.
+HEDGE_UNWIND = env.bool("HEDGE_UNWIND", default=False)
 
 INSTALLED_APPS = [
     "unfold",

@@ -1,10 +1,11 @@
 """The jobs of the desk: the safety net behind its worker, and the minute's report."""
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.jobs import job_run
-from hedging import figures, services
+from hedging import figures, services, unwind
 from hedging.models import HedgeAlarm
 
 
@@ -34,6 +35,14 @@ def report_desks() -> None:
     with job_run("report-desks") as run:
         desks, over = figures.report(timezone.now())
         run.counts = {"desks": desks, "over": over}
+
+
+@shared_task
+def unwind_desks(every_seconds: int) -> None:
+    """Bring inventory home on our own book, where the house wants that."""
+    with job_run("unwind-desks") as run:
+        if settings.HEDGE_UNWIND:
+            run.took(unwind.unwind_all(timezone.now(), every_seconds=every_seconds))
 
 
 @shared_task

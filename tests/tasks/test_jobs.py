@@ -89,7 +89,7 @@ def test_every_job_of_the_table_names_a_task_that_exists_and_expires() -> None:
 
 def test_a_job_may_not_wait_longer_than_the_period_it_stamps() -> None:
     stamped = {name: job for name, job in BEAT_SCHEDULE.items() if "kwargs" in job}
-    assert set(stamped) == {"auto-realize", "auto-lend", "accrue-interest"}
+    assert set(stamped) == {"auto-realize", "auto-lend", "accrue-interest", "unwind-desks"}
     for job in stamped.values():
         rhythm = int(job["schedule"].total_seconds())
         assert job["kwargs"] == {"every_seconds": rhythm}
@@ -288,6 +288,7 @@ def test_every_job_writes_down_how_it_went(
         "release-withdrawals": release_withdrawals,
         "revoke-page-keys": revoke_page_keys,
         "hedge-all": hedging_tasks.hedge_all,
+        "unwind-desks": lambda: hedging_tasks.unwind_desks(60),
         "report-desks": hedging_tasks.report_desks,
         "forget-old-reports": hedging_tasks.forget_old_reports,
     }
