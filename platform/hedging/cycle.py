@@ -129,7 +129,7 @@ def _look(record: Record, venue: Venue) -> Outcome:
         return _halted(record, act, exposure)
     attempt = record.plan(act)
     if attempt is None:
-        return Outcome(act=Rest(Reason.PAUSED), exposure=exposure)
+        return Outcome(act=None, waits=True, message="nothing was stored", exposure=exposure)
     _send(record, venue, attempt)
     halt = _pursue(record, venue, rules, attempt)
     if halt is not None:

@@ -22,10 +22,7 @@ class VenueRefused(VenueError):
 
 
 class VenueFill(msgspec.Struct, frozen=True, kw_only=True):
-    """One trade of ours as the venue has it. A negative fee is a rebate.
-
-    `fee` is in USD if `fee_asset` is a dollar; else in that asset.
-    """
+    """One trade of ours as the venue has it. A negative fee is a rebate."""
 
     trade_id: str
     order_id: str

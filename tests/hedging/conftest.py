@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 
-from engine.units import AccountId
 from engine.vocabulary import Side
 from hedging.models import Desk
 from tests.api.house import Trader
@@ -35,7 +34,3 @@ def inherit(house: Trader, other: Trader, lots: int, *, ticks: int = 10_000) -> 
     ours, theirs = (Side.BID, Side.ASK) if lots > 0 else (Side.ASK, Side.BID)
     other.limit(MARKET, theirs, ticks=ticks, lots=abs(lots))
     house.limit(MARKET, ours, ticks=ticks, lots=abs(lots))
-
-
-def house_id(desk: Desk) -> AccountId:
-    return AccountId(desk.account_id)

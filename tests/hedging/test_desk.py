@@ -143,6 +143,23 @@ def test_client_ids_are_never_used_twice(desk: Desk) -> None:
     assert ids[-1] < 2**32
 
 
+def test_two_desks_of_one_venue_draw_ids_of_their_own(desk: Desk, bob: Trader) -> None:
+    other = Desk.objects.create(
+        market="BTC_USDC_PERP",
+        account=bob.account,
+        venue="elsewhere",
+        venue_symbol="BTC/USDC:USDC",
+        limit_usd=D(1),
+        slippage_ppm=1,
+        max_order=D(1),
+    )
+    order = Place(is_buy=True, quantity=D(1), price=D(100))
+    first, second = DeskRecord(desk).plan(order), DeskRecord(other).plan(order)
+    assert first is not None
+    assert second is not None
+    assert first.client_id != second.client_id
+
+
 def test_who_comes_second_leaves_the_desk_alone(desk: Desk) -> None:
     other = connections["default"].copy()
     try:
