@@ -47,6 +47,8 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("lending", "pool", "set_pool_state"),
         ("accounts", "accountsettings", "set_borrow_limit"),
         ("accounts", "accountsettings", "set_position_limit"),
+        ("hedging", "desk", "set_desk"),
+        ("hedging", "desk", "run_desk"),
     ],
     "treasury": [
         _READ,
@@ -58,6 +60,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("accounts", "depositaddress", "import_addresses"),
         ("accounts", "tokenterms", "set_token_terms"),
         ("accounts", "exchangewallet", "list_wallets"),
+        ("hedging", "desk", "insure_profit"),
     ],
     "compliance": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL, *_DECIDE],
     "auditor": [_READ, *_CUSTOMERS, *_RULES, *_TRAIL],

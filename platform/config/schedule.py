@@ -67,6 +67,15 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     ),
     # A key that is good for an hour may live a minute longer.
     "revoke-page-keys": _plain("accounts.tasks.revoke_page_keys", timedelta(minutes=1), expires=60),
+    # The desk's worker looks at each change; this finds what it missed, or does all if it is away.
+    "hedge-all": _plain("hedging.tasks.hedge_all", timedelta(seconds=10), expires=10),
+    # A minute is how long an open risk may stay unseen.
+    "report-desks": _plain("hedging.tasks.report_desks", timedelta(minutes=1), expires=60),
+    # Counted by what was traded in the minute before.
+    "unwind-desks": _every(60, "hedging.tasks.unwind_desks", expires=60),
+    "forget-old-reports": _plain(
+        "hedging.tasks.forget_old_reports", crontab(hour=3, minute=41), expires=6 * 3600
+    ),
     # Hot tables have no foreign keys (they would halve the rate of commits): look once a night,
     # away from the hours when reports run.
     "find-orphans": _plain(

@@ -51,6 +51,15 @@ PRICE_RECORD_DAYS = env.int("PRICE_RECORD_DAYS", default=14)
 PRICE_TROUBLE_DAYS = env.int("PRICE_TROUBLE_DAYS", default=400)
 # What keeps them. The feed may know no tables, so it is told here.
 PRICE_RECORDS = "trading.price_records.PriceRecords"
+# The venues which desks may hedge at: a JSON file, as its keys are secrets (docs/runbook.md).
+HEDGE_VENUES_FILE = env.str("HEDGE_VENUES_FILE", default=str(BASE_DIR / "var" / "venues.json"))
+# After so long, an order which the venue does not know has not reached it: longer than a request
+# to a venue may take, and longer than the venue takes one for valid.
+HEDGE_RESEND_SECONDS = env.float("HEDGE_RESEND_SECONDS", default=30.0)
+# For how long more than a desk's limit may be open before staff are told.
+HEDGE_ALARM_SECONDS = env.float("HEDGE_ALARM_SECONDS", default=30.0)
+# Whether desks also bring their inventory home on our own book.
+HEDGE_UNWIND = env.bool("HEDGE_UNWIND", default=False)
 
 INSTALLED_APPS = [
     "unfold",
@@ -76,6 +85,7 @@ INSTALLED_APPS = [
     "sequencer",
     "prices",
     "bots",
+    "hedging",
     "launcher",
 ]
 

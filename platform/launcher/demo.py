@@ -34,8 +34,9 @@ from engine.units import PRICE_SCALE, AccountId
 from gateway.client import submit
 from gateway.decimals import parse_decimal
 from launcher.demo_chains import open_chains
+from launcher.demo_desks import open_desks
 from launcher.demo_listing import ASSETS, MARKETS
-from launcher.demo_people import BOTS, MARKET_PLANS, PEOPLE, STAFF_EMAIL, Person
+from launcher.demo_people import BOTS, HOUSE, MARKET_PLANS, PEOPLE, STAFF_EMAIL, Person
 from launcher.environment import HOST, write_private
 from prices.walk import PATHS, USDC
 from sequencer.models import JournalEntry
@@ -74,7 +75,8 @@ def seed(data: Path, *, port: int) -> None:
     is_new = not _has_key(PEOPLE[0], drawn)
     list_everything()
     open_chains()
-    owners = {person.email: _settle(person, drawn) for person in (*PEOPLE, *BOTS)}
+    owners = {person.email: _settle(person, drawn) for person in (*PEOPLE, *BOTS, HOUSE)}
+    open_desks(owners[HOUSE.email])
     _settle_staff(drawn, is_new=is_new)
     _write(data / "demo-accounts.json", demo_accounts(owners, drawn))
     _write(data / "bots.json", bots_roster(drawn, port=port))
@@ -86,7 +88,7 @@ def read_secrets(data: Path) -> Secrets:
     path = data / "demo-secrets.json"
     drawn = msgspec.json.decode(path.read_bytes(), type=Secrets) if path.exists() else Secrets()
     before = msgspec.json.encode(drawn)
-    for email in (*(person.email for person in (*PEOPLE, *BOTS)), STAFF_EMAIL):
+    for email in (*(person.email for person in (*PEOPLE, *BOTS, HOUSE)), STAFF_EMAIL):
         drawn.passwords.setdefault(email, secrets.token_urlsafe(12))
         drawn.seeds.setdefault(email, base64.b64encode(secrets.token_bytes(32)).decode())
     if msgspec.json.encode(drawn) != before:

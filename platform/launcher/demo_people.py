@@ -64,6 +64,9 @@ BOTS: Final = (
     ),
 )
 
+# Whose sub-accounts are the hedging desks.
+HOUSE: Final = Person(email="desk@demo.example", deposits={"USDC": "4000000"})
+
 
 def _plan(symbol: str, size: str, **more: str) -> dict[str, str | None]:
     base = symbol.split("_", maxsplit=1)[0]

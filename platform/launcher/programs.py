@@ -14,7 +14,7 @@ from launcher.processes import Program
 
 # Stopped in this order, each group at once: first what asks, then what answers, then what keeps.
 STOP_ORDER = (
-    ("migrate", "seed", "bots", "feed", "beat"),
+    ("migrate", "seed", "bots", "feed", "beat", "desk"),
     ("worker", "edge"),
     ("engine",),
     ("postgres", "valkey"),
@@ -63,6 +63,7 @@ def demo(site: Site, found: Services, *, port: int, feed: str) -> list[Program]:
     mail = site.data / "mail"
     mail.mkdir(exist_ok=True)
     environment = {
+        "HEDGE_VENUES_FILE": str(site.data / "venues.json"),
         **found.environment,
         "ENGINE_ADDRESS": site.engine_address,
         "DEMO": "1",
@@ -102,6 +103,7 @@ def demo(site: Site, found: Services, *, port: int, feed: str) -> list[Program]:
             needs=("engine", "seed"),
             answers=lambda: probes.prices_answer(port),
         ),
+        line(name="desk", command=_manage("run_desk"), needs=("engine", "seed")),
         line(
             name="bots",
             command=_manage("run_bots"),

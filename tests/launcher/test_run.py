@@ -56,7 +56,9 @@ def test_it_says_where_it_is_and_writes_the_same_facts(exchange: LiveExchange) -
     assert (exchange.data / "demo.json").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", ["engine", "edge", "postgres", "valkey", "worker", "beat", "bots"])
+@pytest.mark.parametrize(
+    "name", ["engine", "edge", "postgres", "valkey", "worker", "beat", "bots", "desk"]
+)
 def test_a_killed_part_heals_by_itself_and_says_so(exchange: LiveExchange, name: str) -> None:
     said = exchange.said().count(f"{name} answers again")
     exchange.wait_for_restart(name, exchange.kill(name))

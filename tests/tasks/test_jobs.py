@@ -32,6 +32,7 @@ from engine.vocabulary import Side
 from gateway import period
 from gateway.client import submit
 from gateway.errors import EngineUnavailable
+from hedging import tasks as hedging_tasks
 from launcher import demo
 from lending.models import BorrowLendMovement, PoolRate
 from lending.tasks import accrue_interest, auto_lend, thin_rates, write_interest_lines
@@ -94,7 +95,13 @@ def test_every_job_of_the_table_names_a_task_that_exists_and_expires() -> None:
 
 def test_a_job_may_not_wait_longer_than_the_period_it_stamps() -> None:
     stamped = {name: job for name, job in BEAT_SCHEDULE.items() if "kwargs" in job}
-    assert set(stamped) == {"auto-realize", "pay-funding", "auto-lend", "accrue-interest"}
+    assert set(stamped) == {
+        "auto-realize",
+        "pay-funding",
+        "auto-lend",
+        "accrue-interest",
+        "unwind-desks",
+    }
     for job in stamped.values():
         rhythm = int(job["schedule"].total_seconds())
         assert job["kwargs"] == {"every_seconds": rhythm}
@@ -294,6 +301,10 @@ def test_every_job_writes_down_how_it_went(
         "forget-old-runs": forget_old_runs,
         "release-withdrawals": release_withdrawals,
         "revoke-page-keys": revoke_page_keys,
+        "hedge-all": hedging_tasks.hedge_all,
+        "unwind-desks": lambda: hedging_tasks.unwind_desks(60),
+        "report-desks": hedging_tasks.report_desks,
+        "forget-old-reports": hedging_tasks.forget_old_reports,
     }
     assert set(runs) == set(BEAT_SCHEDULE)
     assert {state.lag for state in jobs.job_states()} == {"never ran"}

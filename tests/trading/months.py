@@ -23,6 +23,8 @@ START = datetime(2026, 6, 30, 20, 20, tzinfo=UTC)
 # liquidated.
 ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL, IDA, JAN = map(AccountId, range(7001, 7011))
 EVERYBODY = (ANN, BEN, CEM, DIA, EVE, FAY, GUS, HAL, IDA, JAN)
+# The hour in which the price is in doubt.
+DOUBT = 3
 PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
 USDC, SOL, BTC = 10**6, 10**9, 10**8
 
@@ -104,7 +106,7 @@ def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
         0: _borrow_and_trade,
         1: _change_terms,
         2: _move_money,
-        3: _rise_in_doubt,
+        DOUBT: _rise_in_doubt,
         5: _trade_spot_on_credit,
         6: _bet,
         7: _fall,
@@ -118,7 +120,8 @@ def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
     for hour in range(hours):
         if hour in acts:
             acts[hour]()
-        _show_the_premium()
+        if hour != DOUBT:
+            _show_the_premium()
         for _ in range(2):
             clock.pass_minutes(13)
             assert settle(positions_max=2) > 1
