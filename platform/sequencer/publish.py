@@ -11,7 +11,6 @@ from engine.events import (
     AssetListed,
     BalanceChanged,
     BorrowLendMoved,
-    FundingRateSet,
     MarketListed,
     MarketStateChanged,
     PositionChanged,
@@ -48,7 +47,6 @@ _PUBLIC: Final = frozenset(
     {
         AssetListed,
         BookChanged,
-        FundingRateSet,
         MarketListed,
         MarketStateChanged,
         PricesUpdated,
@@ -188,5 +186,5 @@ def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapsh
         last_trade_id=listed.book.trade_id,
         last_price_ticks=listed.book.last_price,
         mark_e8=mark_e8 or None,
-        funding_ppb=0 if listed.funding is None else listed.funding.told_ppb,
+        funding_ppb=0 if listed.funding is None else listed.funding.told_ppb or 0,
     )
