@@ -234,6 +234,7 @@ class PositionAdmin(LargeTableAdmin):
         quote("quote_atoms", "quote"),
         quote("realized_atoms", "realized"),
         quote("fees_atoms", "fees"),
+        quote("funding_atoms", "funding"),
         *("opened_at", "updated_at"),
     )
     list_filter = ("market",)
@@ -251,6 +252,7 @@ class ClosedPositionAdmin(LargeTableAdmin):
         quote("closed_quote_atoms", "closed for"),
         quote("realized_atoms", "realized"),
         quote("fees_atoms", "fees"),
+        quote("funding_atoms", "funding"),
         *("opened_at", "closed_at"),
     )
     list_filter = ("market",)

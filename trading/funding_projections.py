@@ -25,18 +25,14 @@ PAYMENTS = Table(
 def take_predicted(rows: Rows, event: events.PricesUpdated, at_ns: int) -> None:
     """Set what the running hour comes to, where that has changed."""
     for market, rate_ppb in event.funding_ppb.items():
-        _set_running(rows, market, at_ns - at_ns % HOUR_NS + HOUR_NS, rate_ppb)
-
-
-def _set_running(rows: Rows, market: str, ends_ns: int, rate_ppb: int) -> None:
-    rows.put(RATES, (market, ends_ns), (market, ends_ns, rate_ppb, None, None, None))
+        ends_ns = at_ns - at_ns % HOUR_NS + HOUR_NS
+        rows.put(RATES, (market, ends_ns), (market, ends_ns, rate_ppb, None, None, None))
 
 
 def funding_rate_set(rows: Rows, event: events.FundingRateSet, sequence: int, at_ns: int) -> None:
-    """Set the rate of the hour that has ended, and begin the next one."""
+    """Set the rate of the hour that has ended; the next one begins with the next prices."""
     figures = (event.rate_ppb, event.premium_ppb, event.samples, event.mark_e8)
     rows.put(RATES, (event.market, event.ends_ns), (event.market, event.ends_ns, *figures))
-    _set_running(rows, event.market, event.ends_ns + HOUR_NS, 0)
 
 
 def funding_paid(rows: Rows, event: events.FundingPaid, sequence: int, at_ns: int) -> None:

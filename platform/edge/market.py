@@ -14,7 +14,6 @@ from engine.catalog import Asset
 from engine.events import (
     AssetListed,
     Event,
-    FundingRateSet,
     MarketListed,
     MarketStateChanged,
     MarketUpdated,
@@ -112,9 +111,6 @@ class MarketKeeper:
     def _other(self, event: Event, at_ns: int) -> None:
         if isinstance(event, PricesUpdated):
             self.live.take_prices(event, at_ns=at_ns)
-        elif isinstance(event, FundingRateSet):
-            # The next hour begins; its first samples come with the next prices.
-            self.live.markets[event.market].funding_ppb = 0
         elif isinstance(event, AssetListed):
             self._list(assets=[*catalog().assets.values(), event.asset], extra=None)
         elif isinstance(event, MarketListed):

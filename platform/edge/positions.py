@@ -8,7 +8,8 @@ from trading.reads import rows
 
 _OPEN: Final = (
     "SELECT market, position_id, lots, quote_atoms, entry_quote_atoms, realized_atoms, fees_atoms,"
-    " interest_atoms FROM trading_position WHERE account_id = %s AND lots <> 0 ORDER BY market"
+    " interest_atoms, funding_atoms"
+    " FROM trading_position WHERE account_id = %s AND lots <> 0 ORDER BY market"
 )
 
 
@@ -25,6 +26,7 @@ async def held_positions(account: int) -> list[PositionChanged]:
             realized_atoms=int(row[5]),
             fees_atoms=int(row[6]),
             interest_atoms=int(row[7]),
+            funding_atoms=int(row[8]),
             # Only told apart from the time of a change; there is none here.
             opened_at_ns=0,
         )

@@ -143,8 +143,11 @@ def _suppose(
     sign = 1 if order.is_bid else -1
     rate = listed.market.taker_fee_ppm if taken.fee_ppm is None else taken.fee_ppm
     fee = fee_of(taken.quote_atoms, rate)
-    cost = sign * taken.quote_atoms + fee + listed.owed_funding(position)
-    position.funded_hour = listed.perp_funding().closed_hour
+    cost = sign * taken.quote_atoms + fee
+    rates = listed.funding
+    if rates is not None and position.funded_hour < rates.last_hour:
+        cost += listed.owed_funding(position)
+        position.funded_hour = rates.closed_hour
     position.lots += sign * taken.lots
     position.move_quote(-cost)
     if resting:

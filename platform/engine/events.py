@@ -77,8 +77,8 @@ class AuctionEnded(Event, frozen=True, kw_only=True):
 class PricesUpdated(Event, frozen=True, kw_only=True):
     """Index by asset and mark by perp market, each in USD × 1e8 for one whole unit.
 
-    `states` of assets, and what the funding rates of the running hour come to if it goes on so, are
-    told when they change.
+    `states` of assets are told when they change; so is what the funding rate of the running hour
+    comes to if it goes on so, and anew in each hour.
     """
 
     index_e8: dict[str, int]

@@ -49,8 +49,8 @@ class Funding:
         self.premiums_ppb = 0
         self.samples = 0
         self.sampled_s = 0
-        # The rate which was last told as that of the running hour, if it went on so.
-        self.told_ppb = 0
+        # The rate which was told of the running hour, if it goes on so; None: nothing was told yet.
+        self.told_ppb: int | None = 0
         self.closed_hour = 0
         self.ends_ns = HOUR_NS
         # Hours with a rate which not everybody has paid, oldest first, and the last of them.
@@ -85,7 +85,8 @@ class Funding:
     def close_hour(self, *, rate_ppb: int, mark_e8: int) -> None:
         """End the running hour with a rate, and begin the next one."""
         self.begin(self.closed_hour + 1)
-        self.premiums_ppb = self.samples = self.told_ppb = 0
+        self.premiums_ppb = self.samples = 0
+        self.told_ppb = None
         if rate_ppb:
             self.unpaid.append(FundedHour(self.closed_hour, rate_ppb, mark_e8))
             self.last_hour = self.closed_hour

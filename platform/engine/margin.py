@@ -216,7 +216,8 @@ def _initial_position_part(state: State, account: Account, position: Position) -
     equity, needed = position.quote, 0
     if lots:
         equity += lots * market.lot_atoms * mark_e8 // listed.notional_divisor
-        if position.funded_hour < listed.perp_funding().last_hour:
+        rates = listed.funding
+        if rates is not None and position.funded_hour < rates.last_hour:
             equity -= listed.owed_funding(position)
     worst = position.worst_lots()
     if worst:

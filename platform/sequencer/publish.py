@@ -11,7 +11,6 @@ from engine.events import (
     AssetListed,
     BalanceChanged,
     BorrowLendMoved,
-    FundingRateSet,
     MarketListed,
     MarketStateChanged,
     MarketUpdated,
@@ -49,7 +48,6 @@ _PUBLIC: Final = frozenset(
     {
         AssetListed,
         BookChanged,
-        FundingRateSet,
         MarketListed,
         MarketStateChanged,
         MarketUpdated,
@@ -190,5 +188,5 @@ def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapsh
         last_trade_id=listed.book.trade_id,
         last_price_ticks=listed.book.last_price,
         mark_e8=mark_e8 or None,
-        funding_ppb=0 if listed.funding is None else listed.funding.told_ppb,
+        funding_ppb=0 if listed.funding is None else listed.funding.told_ppb or 0,
     )

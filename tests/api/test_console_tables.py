@@ -54,6 +54,7 @@ from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import OUT, WITHDRAWAL
 from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
 from trading import candles
+from trading.funding_models import FundingPayment, FundingRate
 from trading.models import Market, PositionInterest, StatementClose
 from trading.price_models import PriceHalt
 from trading.price_records import PriceRecords
@@ -131,6 +132,9 @@ def _write_rare_rows(trader: Trader) -> None:
         **journaled, amount=one, reserve=one, insured=0 * one, lenders=0 * one
     )
     PositionInterest.objects.create(**journaled, **position, amount_atoms=one)
+    funded = {"market": "SOL_USDC_PERP", "ends_at": hour, "rate_ppb": 12_500}
+    FundingRate.objects.create(**funded)
+    FundingPayment.objects.create(**journaled, **funded, position_id=1, lots=1, amount_atoms=one)
     InterestHour.objects.create(hour=hour, lines=1, written_at=hour)
     StatementClose.objects.create(
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}

@@ -91,6 +91,11 @@ def test_rates_are_told_newest_first_the_running_hour_among_them(
     end_hour(live_engine)
     sample(traders[1], bid=12_000, ask=12_010)
     assert [row["fundingRate"] for row in rates()][:2] == ["0.01", "0.0049375"], "the cap"
+    # Prices are what comes first after the hour: they end it, and begin the next one.
+    state = live_engine.engine.state
+    live_engine.ahead_ns += HOUR_NS - state.at_ns % HOUR_NS
+    sample(traders[1])
+    assert [row["fundingRate"] for row in rates()][:2] == ["0.0000125", "0.01"]
 
 
 def test_a_payment_stands_in_the_history_with_its_hour_and_rate(
@@ -107,16 +112,16 @@ def test_a_payment_stands_in_the_history_with_its_hour_and_rate(
     # 200 dollars × 0.00125 %.
     assert newest == {
         "fundingRate": "0.0000125",
-        "intervalEndTimestamp": hours[1],
+        "intervalEndTimestamp": hours[0],
         "quantity": "-0.0025",
         "subaccountId": None,
         "symbol": PERP,
         "userId": alice.user.pk,
     }
-    assert oldest == newest | {"intervalEndTimestamp": hours[2]}
+    assert oldest == newest | {"intervalEndTimestamp": hours[1]}
     assert [row["quantity"] for row in bob.get(*HISTORY).json()] == ["0.0025"] * 2
     (first,) = bob.get(*HISTORY, ("limit", "1"), ("sortDirection", "Asc")).json()
-    assert first["intervalEndTimestamp"] == hours[2]
+    assert first["intervalEndTimestamp"] == hours[1]
     assert bob.get(*HISTORY, ("symbol", "SOL_USDC_PERP")).json() == []
     assert FundingPayment.objects.count() == 4
     shown = screens.funding_rows(bob.account)
@@ -192,6 +197,7 @@ def test_unmodified_clients_read_what_was_paid(
     alice, bob = traders
     sample(bob, bid=10_400, ask=10_410)
     end_hour(live_engine)
+    sample(bob)
     accepted(PayFunding(market=PERP))
     secret = b64encode(bytes(alice.signer)).decode()
     sdk = AuthenticationClient(alice.key.public_key, secret, base_url=f"{HOUSE}/")

@@ -24,7 +24,7 @@ from engine.units import AccountId, OrderId
 from engine.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
 from gateway.feed import FeedBatch, decode_events
 from sequencer.batch import Entry
-from sequencer.publish import feed_item
+from sequencer.publish import feed_item, feed_snapshot
 from tests.api.front import FakeWire, Front, Socket, frames_in, front
 from trading.live import LIVE
 
@@ -156,6 +156,25 @@ def test_tickers_marks_and_candles_go_out_by_the_clock(front: Front) -> None:
     assert "T" in kline["t"]
     front.keeper.streams.every_second()
     assert {frame["stream"] for frame in socket.told()} == {f"ticker.{SOL}", f"markPrice.{PERP}"}
+
+
+def test_the_rate_to_come_is_told_by_stream_rest_and_snapshot(front: Front) -> None:
+    """Bids for 100,000 dollars, 2 % above the index: (2 % − 0.05 %) / 8."""
+    front.order(front.alice, symbol=PERP, price="102", quantity="1000")
+    front.order(front.alice, symbol=PERP, side="Ask", price="102.10", quantity="1000")
+    socket = front.socket()
+    socket.subscribe(f"markPrice.{PERP}")
+    front.command(UpdatePrices(prices_e8={"SOL": 100 * 10**8}))
+    front.keeper.streams.every_second()
+    (mark,) = socket.data()
+    assert mark["f"] == "0.0024375"
+    assert 0 < mark["n"] - mark["E"] // 1_000 <= 3_600_000
+    assert mark["n"] % 3_600_000 == 0
+    (row,) = front.get("/api/v1/markPrices", symbol=PERP).json
+    assert (row["fundingRate"], row["nextFundingTimestamp"]) == (mark["f"], mark["n"])
+    LIVE.markets[PERP].funding_ppb = 0
+    asyncio.run(front.keeper.adopt(feed_snapshot(front.engine)))
+    assert LIVE.markets[PERP].funding_ppb == 2_437_500
 
 
 def test_a_candle_is_closed_once_when_its_time_is_over(

@@ -226,15 +226,29 @@ def open_interest(call: Call, world: World) -> None:
 
 
 def funding_rates(call: Call, world: World) -> None:
-    """As many intervals as the exchange has."""
-    known = world.read("/api/v1/fundingRates", symbol=PERP)
-    assert len(call("fetchFundingRateHistory", SWAP)) == len(known)
+    """Every interval with its rate; that of the running one moves."""
+
+    def told() -> list[Any]:
+        return sorted(row["fundingRate"] for row in call("fetchFundingRateHistory", SWAP))
+
+    def known() -> list[Any]:
+        rows = world.read("/api/v1/fundingRates", symbol=PERP)
+        return sorted(number(row["fundingRate"]) for row in rows)
+
+    assert until_equal(told, known), "the running interval is always there"
 
 
 def funding_payments(call: Call, world: World) -> None:
-    """As many payments as the exchange has."""
-    known = world.read("/wapi/v1/history/funding", symbol=PERP)
-    assert len(call("fetchFundingHistory", SWAP)) == len(known)
+    """Every payment that the exchange has: none before the first whole hour."""
+
+    def told() -> list[Any]:
+        return sorted(row["amount"] for row in call("fetchFundingHistory", SWAP))
+
+    def known() -> list[Any]:
+        rows = world.read("/wapi/v1/history/funding", symbol=PERP)
+        return sorted(number(row["quantity"]) for row in rows)
+
+    until_equal(told, known)
 
 
 def status(call: Call, world: World) -> None:
