@@ -27,8 +27,8 @@ def charge_fine(
 
 
 def fine_of(traded_atoms: int, *, before: Maintenance, after: Maintenance) -> int:
-    """Return the fine, rounded up, before it is cut to the equity that is left."""
-    fine = div_ceil(traded_atoms * FINE_PPM, PPM)
+    """Return the fine, rounded up."""
+    fine = min(div_ceil(traded_atoms * FINE_PPM, PPM), max(0, after.equity))
     if not before.margin:
         return fine
     won = after.equity - max(0, before.equity) * after.margin // before.margin

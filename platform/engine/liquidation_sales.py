@@ -80,15 +80,24 @@ def step_lots(listed: ListedMarket, position: Position, found: Maintenance, risk
     lots = abs(position.lots)
     notional = max(1, risk.notional)
     least = max(lots * LEAST_STEP_MICROS // notional, div_ceil(lots * STEP_PPM, PPM))
-    fraction = div_ceil(risk.margin * PPB, notional)
-    relief = fraction * _TARGET_PPM // PPM - _FEE_PPB - _SLIP_PPB
-    wanted = lots
-    if relief > 0:
-        short = div_ceil(found.margin * _TARGET_PPM, PPM) - found.equity
-        wanted = div_ceil(lots * div_ceil(short * PPB, relief), notional)
+    wanted = div_ceil(lots * notional_to_target(found, risk), notional)
     step = max(1, min(least, wanted, lots))
     smallest = listed.market.min_lots
     return min(lots, listed.market.max_lots, max(step, smallest))
+
+
+def notional_to_target(found: Maintenance, risk: Risk) -> int:
+    """Return how much of a position must be closed for equity to be 1.1 times the margin.
+
+    All of it, if closing costs more than the margin that it sets free. The fraction is held
+    constant: that it falls with size is left out, on the safe side.
+    """
+    fraction = div_ceil(risk.margin * PPB, max(1, risk.notional))
+    relief = fraction * _TARGET_PPM // PPM - _FEE_PPB - _SLIP_PPB
+    if relief <= 0:
+        return risk.notional
+    short = div_ceil(found.margin * _TARGET_PPM, PPM) - found.equity
+    return min(risk.notional, max(0, div_ceil(short * PPB, relief)))
 
 
 def pay_some_debt(state: State, account: Account, *, step_ppm: int = STEP_PPM) -> bool:

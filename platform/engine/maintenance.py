@@ -99,7 +99,7 @@ def _holding_risks(state: State, account: Account, holding: Holding) -> list[Ris
         owed = value_ceil(pool.debt_atoms(holding.debt_scaled), price_e8, asset)
         margin = div_ceil(owed * fraction_ppb(asset.borrow_mmf, owed), PPB)
         grows = owed + margin * _GROWTH_PER_MILLE // 1_000 + 1
-        closing = _closing(margin, owed)
+        closing = closing_of(margin, owed)
         found += [
             Risk(f"index:{symbol}", price_e8, -owed, margin, closing, owed, up=grows),
             # Interest makes it grow as a price would.
@@ -129,14 +129,19 @@ def _position_risk(state: State, position: Position, *, recent: bool) -> Risk:
         mark_e8,
         profit,
         margin,
-        _closing(margin, notional),
+        closing_of(margin, notional),
         notional,
         down=down,
         up=up,
     )
 
 
-def _closing(margin: int, notional: int) -> int:
+def closing_of(margin: int, notional: int) -> int:
+    """Return the closing margin of a position or debt: max(margin / 2, margin − 6 % of it).
+
+    >>> closing_of(30_000, 1_000_000), closing_of(200_000, 1_000_000)
+    (15000, 140000)
+    """
     return max(div_ceil(margin, 2), margin - notional * _CLOSING_OFF_PPB // PPB)
 
 

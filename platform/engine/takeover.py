@@ -64,7 +64,7 @@ def _share_out(
     wanted = div_ceil(abs(position.lots) * part_ppm, PPM)
     is_long, size, notional = position.lots > 0, abs(position.lots), max(1, risk.notional)
     per_tick = size * listed.quote_atoms_per_tick
-    between = (2 * worst + notional) // 3
+    between = takeover_atoms(worst, notional)
     side = ASK if is_long else BID
     price = max(1, div_ceil(between, per_tick) if is_long else between // per_tick)
     left = wanted
@@ -85,6 +85,14 @@ def _share_out(
         if not left:
             break
     return left < wanted
+
+
+def takeover_atoms(worst: int, notional: int) -> int:
+    """Return what a backstop pays (a short: is paid) for all of a position, in quote atoms.
+
+    Two thirds of what it must bring, and a third of what it is worth at the mark.
+    """
+    return (2 * worst + notional) // 3
 
 
 def offer_whole(state: State, account: Account, position: Position, price: int) -> None:
