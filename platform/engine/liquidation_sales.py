@@ -42,7 +42,7 @@ def sell_some(state: State, account: Account, found: Maintenance) -> bool:
 def bankruptcy_atoms(position: Position, found: Maintenance, risk: Risk, *, real: int) -> int:
     """Return what all of a position must bring (a long), or may cost (a short), in quote atoms.
 
-    The position bears the share of the real equity that its margin has in all margin.
+    Fees come on top. The position bears the share of the real equity that its margin has in all.
     """
     share = real * risk.margin // found.margin
     return risk.notional - share if position.lots > 0 else risk.notional + share
@@ -58,13 +58,16 @@ def _close_some(
     lots = step_lots(listed, position, found, risk)
     worst = bankruptcy_atoms(position, found, risk, real=real_equity(state, account))
     per_tick = abs(position.lots) * listed.quote_atoms_per_tick
+    fee_ppm = market.taker_fee_ppm
     mark_ticks = state.mark_e8(listed) // market.tick_e8
     if position.lots > 0:
         side = ASK
-        price = max(div_ceil(worst, per_tick), mark_ticks * market.min_impact_ppb // PPB, 1)
+        reach = div_ceil(worst * PPM, per_tick * (PPM - fee_ppm))
+        price = max(reach, mark_ticks * market.min_impact_ppb // PPB, 1)
     else:
         side = BID
-        price = min(worst // per_tick, div_ceil(mark_ticks * market.max_impact_ppb, PPB))
+        reach = worst * PPM // (per_tick * (PPM + fee_ppm))
+        price = min(reach, div_ceil(mark_ticks * market.max_impact_ppb, PPB))
         if price <= 0:
             return False
     forced = Forced(side, lots, price, SystemOrder.LIQUIDATE_ON_BOOK)

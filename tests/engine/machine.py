@@ -22,7 +22,10 @@ from engine.catalog import (
     PriceState,
 )
 from engine.engine import Engine
+from engine.kinds import LiquidationEnd, SystemOrder
+from engine.maintenance import real_equity
 from engine.rejects import Reject
+from engine.risk_events import LiquidationEnded
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, MICROS, RAY, AccountId, OrderId
 from tests.engine import invariants, listings
@@ -144,6 +147,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         for event in events:
             if isinstance(event, oe.RfqFilled | oe.QuoteFilled):
                 self._quoted_margin_is_met(event, held)
+            elif isinstance(event, oe.OrderFilled | LiquidationEnded):
+                self._liquidated(event)
             elif isinstance(event, e.DebtWrittenOff) and event.lenders_atoms:
                 self.indexes.pop(event.asset, None)
         sequence, at_ns, command_id, _ = exchange.journal[-1]
@@ -182,6 +187,19 @@ class ExchangeMachine(RuleBasedStateMachine):
                 assert price >= max(lowest, best * market.min_impact_ppb / 10**9), event
             else:
                 assert price <= min(highest, best * market.max_impact_ppb / 10**9), event
+
+    def _liquidated(self, event: oe.OrderFilled | LiquidationEnded) -> None:
+        """Selling on the book leaves nobody bankrupt; who is bankrupt owns and owes nothing."""
+        state = self.exchange.engine.state
+        if isinstance(event, oe.OrderFilled):
+            if event.terms.system is SystemOrder.LIQUIDATE_ON_BOOK:
+                account = state.accounts[event.terms.account]
+                assert real_equity(state, account) >= -10, event
+        elif event.end is LiquidationEnd.BANKRUPT:
+            account = state.accounts[event.account]
+            assert not any(position.lots for position in account.positions.values())
+            for holding in account.holdings.values():
+                assert (holding.available.atoms, holding.debt_scaled) == (0, 0), holding.asset
 
     def _reduces(self, command: c.PlaceOrder) -> bool:
         lots, _ = self.exchange.position(command.account, command.market)

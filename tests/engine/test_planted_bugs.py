@@ -11,8 +11,11 @@ from hypothesis.stateful import run_state_machine_as_test
 from engine import (
     clock,
     cover,
+    danger,
     deals,
     funding,
+    insolvency,
+    liquidation_sales,
     market_states,
     matching,
     orders,
@@ -244,6 +247,51 @@ def a_snapshot_forgets_who_has_paid(patch: Patch) -> None:
     patch.setattr(snapshot, "POSITION_FIELDS", fields)
 
 
+def bounds_of_prices_are_too_wide(patch: Patch) -> None:
+    guards = danger.guards
+
+    def wide(found: Any, **terms: Any) -> Any:
+        bounds = guards(found, **terms)
+        return {key: (low // 2, 2 * high) for key, (low, high) in bounds.items()}
+
+    patch.setattr(danger, "guards", wide)
+
+
+def changed_accounts_are_not_looked_at(patch: Patch) -> None:
+    look_on = danger.look_on
+
+    def careless(state: Any, subject: int) -> None:
+        state.guards.changed.clear()
+        look_on(state, subject)
+
+    patch.setattr(danger, "look_on", careless)
+
+
+def the_book_is_taken_beyond_bankruptcy(patch: Patch) -> None:
+    bankruptcy_atoms = liquidation_sales.bankruptcy_atoms
+
+    def beyond(position: Any, found: Any, risk: Any, *, real: int) -> int:
+        worst = bankruptcy_atoms(position, found, risk, real=real)
+        return worst * 9 // 10 if position.lots > 0 else worst * 11 // 10
+
+    patch.setattr(liquidation_sales, "bankruptcy_atoms", beyond)
+
+
+def the_bankrupt_keep_what_is_left(patch: Patch) -> None:
+    patch.setattr(insolvency, "close", lambda state, account: None)
+
+
+def a_snapshot_forgets_who_is_suspect(patch: Patch) -> None:
+    dump = snapshot.dump_risk
+
+    def forgetful(state: Any) -> Any:
+        content = dump(state)
+        urgent, changed, _, is_due = content["looks"]
+        return {**content, "looks": [urgent, changed, [], is_due]}
+
+    patch.setattr(snapshot, "dump_risk", forgetful)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -275,6 +323,11 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     margin_forgets_what_is_owed,
     margin_does_not_notice_the_end_of_an_hour,
     a_snapshot_forgets_who_has_paid,
+    bounds_of_prices_are_too_wide,
+    changed_accounts_are_not_looked_at,
+    the_book_is_taken_beyond_bankruptcy,
+    the_bankrupt_keep_what_is_left,
+    a_snapshot_forgets_who_is_suspect,
 )
 
 
