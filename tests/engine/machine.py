@@ -50,12 +50,15 @@ LISTED = {
     for market in listings.MARKETS
 }
 AUCTION: dict[str, Any] = {"auction_ms": 1_000}
+NARROW: tuple[dict[str, Any], ...] = (
+    {"max_impact_ppb": 1_000_300_000, "min_impact_ppb": 999_700_000},
+    {"mean_mark_band": Band(999_000_000, 1_001_000_000)},
+)
 # What of a market's parameters is changed, from those it was listed with.
 OF_ALL: tuple[dict[str, Any], ...] = (
     {},
     {"taker_fee_ppm": 700},
-    {"max_impact_ppb": 1_001_000_000, "min_impact_ppb": 999_000_000},
-    {"mean_mark_band": Band(998_000_000, 1_002_000_000)},
+    *NARROW,
     {
         "breaker": BreakerRules(
             short_move_ppb=30_000_000, long_move_ppb=60_000_000, limit_only_ms=1_000
@@ -819,6 +822,34 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(market=MARKETS, changes=st.sampled_from(OF_ALL))
     def update_market(self, market: str, changes: dict[str, Any]) -> None:
         self.do(c.UpdateMarket(market=replace(LISTED[market], **changes)))
+
+    @rule(
+        account=ACCOUNTS,
+        market=MARKETS,
+        side=st.sampled_from(v.Side),
+        changes=st.sampled_from(NARROW),
+        time_in_force=st.sampled_from(v.TimeInForce),
+    )
+    def walk_the_book(
+        self,
+        account: AccountId,
+        market: str,
+        side: v.Side,
+        changes: dict[str, Any],
+        time_in_force: v.TimeInForce,
+    ) -> None:
+        self.do(c.UpdateMarket(market=replace(LISTED[market], **changes)))
+        away = 30 if side is v.Side.BID else -30
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                market=market,
+                side=side,
+                price_ticks=MID[market] + away,
+                lots=10 * LOTS[market],
+                time_in_force=time_in_force,
+            )
+        )
 
     @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]), changes=st.sampled_from(OF_PERPETUALS))
     def update_perpetual(self, market: str, changes: dict[str, Any]) -> None:
