@@ -107,7 +107,14 @@ def _as_before(data: bytes) -> bytes:
         for holding in account[3]:
             holding[1] = holding[1][:4]
         for position in account[4]:
-            position[1] = position[1][:-2]
+            # Without what was closed, and without funding.
+            position[1] = position[1][:-5]
+    content["assets"] = [asset[:-1] for asset in content["assets"]]
+    # Without marks and funding.
+    content["markets"] = [market[:5] for market in content["markets"]]
+    for market in content["markets"]:
+        if market[4] is not None:
+            market[4][1] = market[4][1][:-1]
     for order in content["orders"]:
         order[2] = order[2][:-1]
     content["withdrawals"] = [withdrawal[:-1] for withdrawal in content["withdrawals"]]
