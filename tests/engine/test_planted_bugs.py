@@ -22,6 +22,7 @@ from engine import (
     pending,
     resting,
     snapshot,
+    snapshot_risk,
     snapshot_waiting,
     strategies,
     trades,
@@ -282,7 +283,7 @@ def the_bankrupt_keep_what_is_left(patch: Patch) -> None:
 
 
 def a_snapshot_forgets_who_is_suspect(patch: Patch) -> None:
-    dump = snapshot.dump_risk
+    dump = snapshot_risk.dump_risk
 
     def forgetful(state: Any) -> Any:
         content = dump(state)
