@@ -16,6 +16,7 @@ from engine import (
     funding,
     insolvency,
     liquidation_sales,
+    maintenance,
     market_states,
     matching,
     orders,
@@ -249,10 +250,8 @@ def a_snapshot_forgets_who_has_paid(patch: Patch) -> None:
 
 
 def bounds_of_prices_are_too_wide(patch: Patch) -> None:
-    guards = danger.guards
-
     def wide(found: Any, **terms: Any) -> Any:
-        bounds = guards(found, **terms)
+        bounds = maintenance.guards(found, **terms)
         return {key: (low // 2, 2 * high) for key, (low, high) in bounds.items()}
 
     patch.setattr(danger, "guards", wide)
