@@ -24,9 +24,12 @@ HUNDRED = 100 * 10**8
 class Market(Exchange):
     """Alice is long ten SOL from 100 with 60 dollars; Bob is short; a clock of one second."""
 
-    def __init__(self, *, cash: int = 60, lots: int = 1_000) -> None:
+    def __init__(self, *, cash: int = 60, lots: int = 1_000, **listed: Any) -> None:
         self.told: list[e.Event] = []
-        super().__init__()
+        self.alice = ALICE
+        # The mark by time.
+        self.marks: dict[int, int] = {}
+        super().__init__(**listed)
         for account in (BOB, CAROL, DAVE):
             self.deposit(account, "USDC", 100_000 * USD)
         self.deposit(ALICE, "USDC", cash * USD)
@@ -46,6 +49,7 @@ class Market(Exchange):
             self.wait(1)
             prices = {"SOL": sol, "USDC": 10**8, "BTC": 50_000 * 10**8}
             self.accept(c.UpdatePrices(prices_e8=prices, states={"SOL": state}))
+            self.marks[self.at_ns] = self.mirror.mark_e8[PERP]
             self.advance()
 
     def of(self, *kinds: type[Any]) -> list[Any]:
