@@ -58,6 +58,7 @@ from trading.funding_models import FundingPayment, FundingRate
 from trading.models import Market, PositionInterest, StatementClose
 from trading.price_models import PriceHalt
 from trading.price_records import PriceRecords
+from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
 # These belong to the console of users (tests of compliance and accounts).
@@ -135,6 +136,10 @@ def _write_rare_rows(trader: Trader) -> None:
     funded = {"market": "SOL_USDC_PERP", "ends_at": hour, "rate_ppb": 12_500}
     FundingRate.objects.create(**funded)
     FundingPayment.objects.create(**journaled, **funded, position_id=1, lots=1, amount_atoms=one)
+    risk = {"account_id": trader.id, "equity_micros": one, "margin_micros": one}
+    AccountRisk.objects.create(**risk, status="MarginCall", at=hour)
+    Liquidation.objects.create(**risk, sequence=1, started_at=hour, closing_micros=one)
+    LiquidationPayment.objects.create(**journaled, kind="Fee", amount_atoms=-one)
     InterestHour.objects.create(hour=hour, lines=1, written_at=hour)
     StatementClose.objects.create(
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import AccountSettings, Balance
 from compliance.models import AuditRecord
-from engine.catalog import PoolState
+from engine.catalog import PoolState, PriceState
 from engine.commands import (
     AccrueInterest,
     AutoRealize,
@@ -553,7 +553,9 @@ def _lose_everything(trader: Trader, engine: InlineEngine) -> None:
             )
         )
         accepted(SettleWithdrawal(withdrawal=number))
-    accepted(UpdatePrices(prices_e8={"SOL": 100 * 10**8, "BTC": 1}))
+    # In doubt, so that it is not liquidated before the treasury acts.
+    doubted = {"SOL": PriceState.DEGRADED}
+    accepted(UpdatePrices(prices_e8={"SOL": 100 * 10**8, "BTC": 1}, states=doubted))
 
 
 # -- the page --------------------------------------------------------------------------------------
