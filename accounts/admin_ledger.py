@@ -21,7 +21,7 @@ from compliance.models import AuditRecord
 from compliance.services import Refusal
 from compliance.staff import audited_action, submit_act
 from compliance.tables import LargeTableAdmin
-from engine.commands import SettleWithdrawal, UpdateAccount, WriteOffDebt
+from engine.commands import SetBackstop, SettleWithdrawal, UpdateAccount, WriteOffDebt
 from engine.events import DebtWrittenOff
 from engine.units import MAX_ATOMS, AccountId
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
@@ -115,6 +115,33 @@ def limit_positions(
     return f"Account {row.account_id} may hold {format_decimal(limit, MICROS_DECIMALS)} USD now."
 
 
+@audited_action(
+    permission="accounts.set_position_limit",
+    description="Have the account take over positions that are liquidated",
+    asks="Market, and the notional in USD in a minute and in an hour, such as "
+    '"SOL_USDC_PERP 10000 50000"; with 0 and 0 it takes no more',
+)
+def offer_backstop(
+    request: HttpRequest, row: AccountSettings, reason: str, record: AuditRecord
+) -> str:
+    """Set up to which notional an account backs a market; initial margin must carry it each time.
+
+    Its owner has asked for it: the reason says how.
+    """
+    words = record.details["answer"].split()
+    if len(words) != 3:
+        raise Refusal("INVALID_LIMIT", "Write a market and two amounts in USD, and nothing else.")
+    market, minute, hour = words[0], _limit_micros(words[1]), _limit_micros(words[2])
+    account = AccountId(row.account_id)
+    command = SetBackstop(account=account, market=market, minute_micros=minute, hour_micros=hour)
+    submit_act(command, record)
+    if not minute:
+        return f"Account {row.account_id} takes over nothing in {market} any more."
+    return (
+        f"Account {row.account_id} backs {market} with {words[1]} USD a minute, {words[2]} an hour."
+    )
+
+
 def _limit_micros(answer: str) -> int:
     if answer.lower() == "none":
         return MAX_ATOMS
@@ -137,7 +164,7 @@ class AccountSettingsAdmin(LargeTableAdmin):
         "position_limit",
     )
     search_fields = ("=account_id", "=owner_id")
-    actions = (limit_borrows, limit_positions)
+    actions = (limit_borrows, limit_positions, offer_backstop)
 
     @admin.display(description="borrow limit in USD", ordering="borrow_limit_micros")
     def borrow_limit(self, row: AccountSettings) -> str:

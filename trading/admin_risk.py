@@ -7,7 +7,7 @@ from django.contrib import admin
 from accounts.assets import decimals_of
 from compliance.tables import LargeTableAdmin
 from gateway.decimals import format_decimal
-from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment
+from trading.risk_models import AccountRisk, Backstop, Liquidation, LiquidationPayment
 
 MICROS_DECIMALS = 6
 
@@ -35,6 +35,20 @@ class AccountRiskAdmin(LargeTableAdmin):
         "at",
     )
     list_filter = ("status",)
+    search_fields = ("=account_id",)
+
+
+@admin.register(Backstop)
+class BackstopAdmin(LargeTableAdmin):
+    """Who takes over positions that are liquidated, and how much of them."""
+
+    list_display = (
+        *("account_id", "market"),
+        _usd("minute_micros", "USD in a minute"),
+        _usd("hour_micros", "USD in an hour"),
+        "at",
+    )
+    list_filter = ("market",)
     search_fields = ("=account_id",)
 
 

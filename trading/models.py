@@ -24,7 +24,12 @@ from trading.candle_models import (  # noqa: F401
 from trading.funding_models import FundingPayment, FundingRate  # noqa: F401
 from trading.price_models import PriceHalt, PriceRecord  # noqa: F401
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
-from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment  # noqa: F401
+from trading.risk_models import (  # noqa: F401
+    AccountRisk,
+    Backstop,
+    Liquidation,
+    LiquidationPayment,
+)
 
 OPEN_STATUSES = ("New", "PartiallyFilled")
 TRIGGER_PENDING = "TriggerPending"

@@ -31,6 +31,28 @@ class AccountRisk(models.Model):
         return f"risk of {self.account_id}"
 
 
+class Backstop(models.Model):
+    """Up to which notional an account takes over positions of a market; 0: no more.
+
+    In micros of a dollar.
+    """
+
+    account_id = models.BigIntegerField()
+    market = models.TextField()
+    minute_micros = atoms_field()
+    hour_micros = atoms_field()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # An account has one offer in a market.
+            models.UniqueConstraint(fields=["account_id", "market"], name="backstop_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"backstop of {self.account_id} in {self.market}"
+
+
 class Liquidation(models.Model):
     """One liquidation of an account; its end is null while it is under way.
 

@@ -2,12 +2,17 @@
 
 from engine import risk_events
 from gateway.tables import Handlers, Rows, Table
-from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment
+from trading.risk_models import AccountRisk, Backstop, Liquidation, LiquidationPayment
 
 RISKS = Table(
     AccountRisk,
     ("account_id", "status", "equity_micros", "margin_micros", "at"),
     key=("account_id",),
+)
+BACKSTOPS = Table(
+    Backstop,
+    ("account_id", "market", "minute_micros", "hour_micros", "at"),
+    key=("account_id", "market"),
 )
 _END = ("ended_at", "end", "end_equity_micros", "end_margin_micros")
 LIQUIDATIONS = Table(
@@ -83,7 +88,16 @@ def loss_shared(rows: Rows, event: risk_events.LossShared, sequence: int, at_ns:
     rows.add(PAYMENTS, (sequence, at_ns, *names, -event.amount_atoms, -event.amount_atoms))
 
 
+def backstop_changed(
+    rows: Rows, event: risk_events.BackstopChanged, sequence: int, at_ns: int
+) -> None:
+    """Set the account's offer in a market."""
+    key = (event.account, event.market)
+    rows.put(BACKSTOPS, key, (*key, event.minute_micros, event.hour_micros, at_ns))
+
+
 HANDLERS: Handlers = {
+    risk_events.BackstopChanged: backstop_changed,
     risk_events.MarginStatusChanged: status_changed,
     risk_events.LiquidationStarted: liquidation_started,
     risk_events.LiquidationEnded: liquidation_ended,

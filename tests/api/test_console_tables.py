@@ -34,6 +34,7 @@ from engine.commands import (
     Lend,
     PlaceOrder,
     RequestQuote,
+    SetBackstop,
     SetLendTerms,
     SetMarketState,
     SubmitQuote,
@@ -138,6 +139,11 @@ def _write_rare_rows(trader: Trader) -> None:
     FundingPayment.objects.create(**journaled, **funded, position_id=1, lots=1, amount_atoms=one)
     risk = {"account_id": trader.id, "equity_micros": one, "margin_micros": one}
     AccountRisk.objects.create(**risk, status="MarginCall", at=hour)
+    accepted(
+        SetBackstop(
+            account=trader.id, market="SOL_USDC_PERP", minute_micros=10**6, hour_micros=10**6
+        )
+    )
     Liquidation.objects.create(**risk, sequence=1, started_at=hour, closing_micros=one)
     LiquidationPayment.objects.create(**journaled, kind="Fee", amount_atoms=-one)
     InterestHour.objects.create(hour=hour, lines=1, written_at=hour)

@@ -104,17 +104,20 @@ def _as_before(data: bytes) -> bytes:
     content = msgspec.msgpack.decode(data)
     content["version"] = 2
     for account in content["accounts"]:
+        # Without a position limit.
+        account[2] = account[2][:-1]
         for holding in account[3]:
             holding[1] = holding[1][:4]
         for position in account[4]:
             # Without what was closed, and without funding.
             position[1] = position[1][:-5]
     content["assets"] = [asset[:-1] for asset in content["assets"]]
-    # Without marks and funding.
+    # Without marks, funding and what else orders their states.
     content["markets"] = [market[:5] for market in content["markets"]]
     for market in content["markets"]:
+        market[2] = market[2][0]
         if market[4] is not None:
-            market[4][1] = market[4][1][:-1]
+            market[4][1] = market[4][1][:-2]
     for order in content["orders"]:
         order[2] = order[2][:-1]
     content["withdrawals"] = [withdrawal[:-1] for withdrawal in content["withdrawals"]]
