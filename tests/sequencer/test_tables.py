@@ -5,14 +5,16 @@ import lending.projections
 import trading.projections
 from gateway.tables import Table
 from sequencer.journal import JOURNAL
-from trading import history_projections, order_projections, strategy_projections
+from trading import history_projections, order_projections, risk_projections, strategy_projections
 
 # These only change rows that are there.
 CHANGES = (
     trading.projections.MARKET_STATES,
+    trading.projections.MARKET_SPECS,
     order_projections.ORDER_CHANGES,
     order_projections.TRIGGERED,
     history_projections.CLOSED_INTEREST,
+    risk_projections.LIQUIDATION_ENDS,
 )
 
 
@@ -24,11 +26,12 @@ def test_every_column_a_row_needs_is_written() -> None:
         order_projections,
         history_projections,
         strategy_projections,
+        risk_projections,
         lending.projections,
     )
     for app in modules:
         tables += [value for value in vars(app).values() if isinstance(value, Table)]
-    assert len(tables) == 34
+    assert len(tables) == 41
     for table in tables:
         needed = {
             field.column
