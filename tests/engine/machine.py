@@ -110,6 +110,10 @@ class ExchangeMachine(RuleBasedStateMachine):
             exchange.limit(BOB, v.Side.BID, lots, mid - 10, market)
             exchange.limit(ALICE, v.Side.ASK, lots, mid - 10, market)
         exchange.limit(ALICE, v.Side.ASK, LOTS[PERP], MID[PERP] + 30, PERP, reduce_only=True)
+        # The sub-account has just the margin for what it holds: it is the first to be liquidated.
+        exchange.deposit(SUB, "USDC", 80 * 10**6)
+        exchange.limit(BOB, v.Side.ASK, 1_000, MID[PERP], PERP)
+        exchange.limit(SUB, v.Side.BID, 1_000, MID[PERP], PERP)
         for asset, atoms in DEPOSITS.items():
             exchange.accept(c.Borrow(account=BOB, asset=asset, amount_atoms=atoms // 50))
         # An hour later no index is 1 any more, rounding shows, and funding is owed for it.
