@@ -10,7 +10,8 @@ from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from tests.api.test_console_tables import staff
-from tests.api.test_rest_lend_terms import act, move
+from tests.api.test_rest_lend_terms import act
+from tests.api.test_rest_lending import move
 from trading.risk_models import AccountRisk, Backstop, Liquidation, LiquidationPayment
 
 PERP = "SOL_USDC_PERP"
