@@ -1,17 +1,21 @@
 """Liquidation told step by step: when it begins, what it does each second, who bears what."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine import insolvency, liquidation_sales, snapshot, snapshot_risk
 from engine import order_events as oe
 from engine import risk_events as re
 from engine import vocabulary as v
 from engine.catalog import PriceState
+from engine.engine import Engine
 from engine.kinds import LiquidationEnd, MarginStatus, SystemOrder
 from engine.rejects import Reject
+from engine.snapshot import dump_state, load_state
 from tests.engine import invariants
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, Exchange
 from tests.engine.listings import SOL_PERP
@@ -286,3 +290,61 @@ def test_statuses_are_told_on_the_way_down_and_up() -> None:
     statuses = [event.status for event in market.of(re.MarginStatusChanged)]
     assert MarginStatus.LOW in statuses
     assert statuses[-1] is MarginStatus.HEALTHY
+
+
+def test_a_restart_forgets_nobody_who_is_suspect() -> None:
+    market = Market()
+    market.tick(HUNDRED, seconds=6)
+    market.tick(9_500 * 10**6, seconds=2)
+    market.engine = Engine(load_state(dump_state(market.engine.state)))
+    market.tick(9_500 * 10**6)
+    assert market.is_liquidating()
+
+
+def the_book_is_taken_beyond_bankruptcy(patch: pytest.MonkeyPatch) -> None:
+    def beyond(position: Any, found: Any, risk: Any, *, real: int) -> int:
+        return int(risk.notional) * 9 // 10
+
+    patch.setattr(liquidation_sales, "bankruptcy_atoms", beyond)
+
+
+def the_bankrupt_keep_what_is_left(patch: pytest.MonkeyPatch) -> None:
+    def grants(state: Any, account: Any, case: Any) -> None:
+        insurance = state.ledger.house_account("insurance", "USDC")
+        money = account.holding("USDC")
+        state.ledger.transfer(insurance, money.available, 50 * USD, kind="bad_debt")
+
+    patch.setattr(insolvency, "_grant", grants)
+    patch.setattr(insolvency, "close", lambda state, account: None)
+
+
+def a_snapshot_forgets_who_is_suspect(patch: pytest.MonkeyPatch) -> None:
+    dump = snapshot_risk.dump_risk
+
+    def forgetful(state: Any) -> Any:
+        content = dump(state)
+        urgent, changed, _, is_due = content["looks"]
+        return {**content, "looks": [urgent, changed, [], is_due]}
+
+    patch.setattr(snapshot, "dump_risk", forgetful)
+
+
+@pytest.mark.parametrize(
+    ("plant", "found_by"),
+    [
+        (
+            the_book_is_taken_beyond_bankruptcy,
+            test_the_book_is_never_taken_beyond_the_bankruptcy_price,
+        ),
+        (the_bankrupt_keep_what_is_left, test_insurance_pays_a_gap_and_nobody_else),
+        (a_snapshot_forgets_who_is_suspect, test_a_restart_forgets_nobody_who_is_suspect),
+    ],
+)
+def test_the_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None],
+    found_by: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        found_by()

@@ -14,8 +14,6 @@ from engine import (
     danger,
     deals,
     funding,
-    insolvency,
-    liquidation_sales,
     maintenance,
     market_states,
     matching,
@@ -23,7 +21,6 @@ from engine import (
     pending,
     resting,
     snapshot,
-    snapshot_risk,
     snapshot_waiting,
     strategies,
     trades,
@@ -267,31 +264,6 @@ def changed_accounts_are_not_looked_at(patch: Patch) -> None:
     patch.setattr(danger, "look_on", careless)
 
 
-def the_book_is_taken_beyond_bankruptcy(patch: Patch) -> None:
-    bankruptcy_atoms = liquidation_sales.bankruptcy_atoms
-
-    def beyond(position: Any, found: Any, risk: Any, *, real: int) -> int:
-        worst = bankruptcy_atoms(position, found, risk, real=real)
-        return worst * 9 // 10 if position.lots > 0 else worst * 11 // 10
-
-    patch.setattr(liquidation_sales, "bankruptcy_atoms", beyond)
-
-
-def the_bankrupt_keep_what_is_left(patch: Patch) -> None:
-    patch.setattr(insolvency, "close", lambda state, account: None)
-
-
-def a_snapshot_forgets_who_is_suspect(patch: Patch) -> None:
-    dump = snapshot_risk.dump_risk
-
-    def forgetful(state: Any) -> Any:
-        content = dump(state)
-        urgent, changed, _, is_due = content["looks"]
-        return {**content, "looks": [urgent, changed, [], is_due]}
-
-    patch.setattr(snapshot, "dump_risk", forgetful)
-
-
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -325,9 +297,6 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_snapshot_forgets_who_has_paid,
     bounds_of_prices_are_too_wide,
     changed_accounts_are_not_looked_at,
-    the_book_is_taken_beyond_bankruptcy,
-    the_bankrupt_keep_what_is_left,
-    a_snapshot_forgets_who_is_suspect,
 )
 
 
