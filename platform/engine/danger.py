@@ -36,13 +36,17 @@ def look(state: State) -> None:
         watched.urgent[number] = None
     for number in watched.suspects:
         watched.urgent[number] = None
-    look_on(state, 0)
+    _look_on(state)
 
 
 def look_on(state: State, _subject: int) -> None:
-    """Look at the next of the accounts that wait for it; enter the rest into the schedule."""
+    """Look at the next of the accounts that wait for it, as the schedule says."""
+    state.guards.is_due = False
+    _look_on(state)
+
+
+def _look_on(state: State) -> None:
     watched = state.guards
-    watched.is_due = False
     left = LOOKS_AT_ONCE
     for waiting in (watched.urgent, watched.changed):
         for number in list(waiting)[:left]:
@@ -50,9 +54,10 @@ def look_on(state: State, _subject: int) -> None:
             watched.changed.pop(number, None)
             _look_at(state, state.accounts[number])
             left -= 1
-    if watched.urgent or watched.changed:
+    if (watched.urgent or watched.changed) and not watched.is_due:
         watched.is_due = True
-        state.schedule.add(state.at_ns, Work.HEALTH, 0)
+        # Not within this command, which would go on with all of them.
+        state.schedule.add(state.at_ns + 1, Work.HEALTH, 0)
 
 
 def _value_of(state: State, key: str) -> int:

@@ -31,8 +31,6 @@ from engine.units import MAX_ATOMS, PPM, SECOND_NS, AccountId
 STEP_NS = SECOND_NS
 # The book has so long without any relief before the backstop is asked.
 PATIENCE_NS = 60 * SECOND_NS
-# What ends a liquidation is above what begins it.
-ENOUGH_PPM = 1_100_000
 
 
 def begin(state: State, account: Account, found: Maintenance) -> None:
@@ -114,7 +112,7 @@ def pay_debts(state: State, account: Account) -> None:
 
 def is_enough(found: Maintenance) -> bool:
     """Tell whether equity is far enough above the margin to stop."""
-    return found.equity >= 0 and found.equity * PPM >= found.margin * ENOUGH_PPM
+    return found.equity >= 0 and found.equity * PPM >= found.margin * liquidation_sales.TARGET_PPM
 
 
 def _ratio_ppm(found: Maintenance) -> int:

@@ -24,7 +24,8 @@ LEAST_STEP_MICROS = 1_000 * MICROS
 # What closing costs, in the estimate of how much must be closed: the fine, and the way to the bid.
 _FEE_PPB = 10_000_000
 _SLIP_PPB = 2_000_000
-_TARGET_PPM = 1_100_000
+# The equity, in parts of the margin, that is enough to stop: above what begins a liquidation.
+TARGET_PPM = 1_100_000
 
 
 def sell_some(state: State, account: Account, found: Maintenance) -> bool:
@@ -96,10 +97,10 @@ def notional_to_target(found: Maintenance, risk: Risk) -> int:
     constant: that it falls with size is left out, on the safe side.
     """
     fraction = div_ceil(risk.margin * PPB, max(1, risk.notional))
-    relief = fraction * _TARGET_PPM // PPM - _FEE_PPB - _SLIP_PPB
+    relief = fraction * TARGET_PPM // PPM - _FEE_PPB - _SLIP_PPB
     if relief <= 0:
         return risk.notional
-    short = div_ceil(found.margin * _TARGET_PPM, PPM) - found.equity
+    short = div_ceil(found.margin * TARGET_PPM, PPM) - found.equity
     return min(risk.notional, max(0, div_ceil(short * PPB, relief)))
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from engine import commands as c
+from engine import danger, insolvency, liquidation_sales, snapshot, snapshot_risk
 from engine import events as e
-from engine import insolvency, liquidation_sales, snapshot, snapshot_risk
 from engine import order_events as oe
 from engine import risk_events as re
 from engine import vocabulary as v
@@ -15,6 +15,7 @@ from engine.catalog import PriceState
 from engine.engine import Engine
 from engine.kinds import LiquidationEnd, MarginStatus, SystemOrder
 from engine.rejects import Reject
+from engine.schedule import Work
 from engine.snapshot import dump_state, load_state
 from tests.engine import invariants
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, Exchange
@@ -299,6 +300,19 @@ def test_a_restart_forgets_nobody_who_is_suspect() -> None:
     market.engine = Engine(load_state(dump_state(market.engine.state)))
     market.tick(9_500 * 10**6)
     assert market.is_liquidating()
+
+
+def test_many_accounts_are_looked_at_in_several_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(danger, "LOOKS_AT_ONCE", 2)
+    market = Market()
+    guards = market.engine.state.guards
+    market.tick(HUNDRED)
+    # All four have changed: two of them were looked at, and one entry stands for the others.
+    assert len(guards.changed) == 2
+    market.tick(HUNDRED)
+    assert not guards.changed
+    entries = [due for due in market.engine.state.schedule.live() if due.work is Work.HEALTH]
+    assert len(entries) <= 1
 
 
 def the_book_is_taken_beyond_bankruptcy(patch: pytest.MonkeyPatch) -> None:
