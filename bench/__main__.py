@@ -10,16 +10,17 @@ from launcher.compiled import use_if_asked
 # no database and no Django, and must not be measured beside them.
 PARTS = {
     "engine": ("bench.engine", "measure"),
-    "marks": ("bench.marks", "measure"),
+    "looks": ("bench.looks", "measure"),
     "recovery": ("bench.recovery", "measure"),
     "settlement": ("bench.settlement", "measure"),
+    "cascade": ("bench.cascade", "measure"),
     "commit": ("bench.commit", "measure"),
     "rest": ("bench.live", "measure_rest"),
     "market-data": ("bench.market_data", "measure"),
     "ws": ("bench.live_sockets", "measure"),
 }
 # These need a database to themselves; all but the last leave it empty.
-ALONE = ("recovery", "settlement", "commit")
+ALONE = ("recovery", "settlement", "cascade", "commit")
 
 
 def main(names: list[str]) -> int:

@@ -49,7 +49,7 @@ def measure() -> None:
     run = Run()
     refused = [outcome[0] for outcome in run.feed(work.setup) if _refused(outcome)]
     assert not refused, refused[0]
-    _freeze()
+    freeze()
     with timed() as timing:
         outcomes = run.feed(work.operations)
     _verify(work, outcomes)
@@ -64,20 +64,21 @@ def measure() -> None:
         ),
     )
     del run, outcomes
-    _thaw()
+    thaw()
     _by_open_orders()
     _by_accounts()
     _by_markets()
 
 
-def _freeze() -> None:
+def freeze() -> None:
     """Put the collector into the state in which the engine runs in production."""
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
-def _thaw() -> None:
+def thaw() -> None:
+    """Give the collector everything back."""
     gc.enable()
     gc.unfreeze()
     gc.collect()
@@ -141,10 +142,10 @@ def _placing_cost(open_orders: int) -> float:
 
 
 def _best_cpu(run: Run, commands: list[c.AnyCommand]) -> float:
-    _freeze()
+    freeze()
     with timed() as timing:
         outcomes = run.feed(commands)
-    _thaw()
+    thaw()
     refused = [outcome[0] for outcome in outcomes if _refused(outcome)]
     assert not refused, refused[0]
     return timing.cpu

@@ -6,6 +6,8 @@ nobody. Only where equity is below the closing margin, one update is enough. Whi
 account hangs on is not trusted, nothing is decided.
 """
 
+from itertools import islice
+
 from engine import funds, liquidation
 from engine.guards import Bounds
 from engine.kinds import MarginStatus
@@ -49,11 +51,14 @@ def _look_on(state: State) -> None:
     watched = state.guards
     left = LOOKS_AT_ONCE
     for waiting in (watched.urgent, watched.changed):
-        for number in list(waiting)[:left]:
+        for number in list(islice(waiting, left)):
             del waiting[number]
             watched.changed.pop(number, None)
             _look_at(state, state.accounts[number])
             left -= 1
+        if not waiting:
+            # A dict which was emptied item by item is still walked at its former size.
+            waiting.clear()
     if (watched.urgent or watched.changed) and not watched.is_due:
         watched.is_due = True
         # Not within this command, which would go on with all of them.
