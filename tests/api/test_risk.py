@@ -12,6 +12,7 @@ from tests.api.house import Trader, accepted
 from tests.api.test_console_tables import staff
 from tests.api.test_rest_lend_terms import act
 from tests.api.test_rest_lending import move
+from tests.engine_fixture import assert_tables_agree
 from trading.risk_models import AccountRisk, Backstop, Liquidation, LiquidationPayment
 
 PERP = "SOL_USDC_PERP"
@@ -25,7 +26,7 @@ def prices(engine: InlineEngine, sol: int) -> None:
     accepted(UpdatePrices(prices_e8={"SOL": sol * e8, "BTC": 50_000 * e8, "USDC": e8}))
 
 
-def test_staff_enter_a_backstop(alice: Trader) -> None:
+def test_staff_enter_a_backstop(alice: Trader, live_engine: InlineEngine) -> None:
     risk = staff("risk")
     for answer, offered in (
         ("nowhere 10 20", []),
@@ -38,6 +39,7 @@ def test_staff_enter_a_backstop(alice: Trader) -> None:
         rows = Backstop.objects.filter(account_id=alice.id, market=PERP)
         found = [(int(row.minute_micros), int(row.hour_micros)) for row in rows]
         assert found == offered, answer
+        assert_tables_agree(live_engine)
 
 
 def test_a_liquidation_is_told_to_its_owner_and_kept(
@@ -55,6 +57,7 @@ def test_a_liquidation_is_told_to_its_owner_and_kept(
     accepted(UpdatePrices(prices_e8={"SOL": 9_450 * 10**6, "BTC": 50_000 * 10**8, "USDC": 10**8}))
     assert carol.get("/api/v1/account", "accountQuery").json()["liquidating"] is True
     assert AccountRisk.objects.get(pk=carol.id).status == "Liquidating"
+    assert_tables_agree(live_engine)
     refused = move(carol, "Borrow", "1", "SOL")
     assert (refused.status_code, refused.json()["code"]) == (400, "ACCOUNT_LIQUIDATING")
     # A gap: the insurance fund pays, and she owes nothing.
@@ -69,3 +72,4 @@ def test_a_liquidation_is_told_to_its_owner_and_kept(
     fills = carol.get("/wapi/v1/history/fills", "fillHistoryQueryAll", forced)
     assert {row["systemOrderType"] for row in fills.json()} == {"LiquidatePositionOnAdl"}
     assert carol.get("/api/v1/position", "positionQuery").json() == []
+    assert_tables_agree(live_engine)

@@ -1,11 +1,10 @@
 """What the events say is what the tables hold."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
-from django.db import connection
 
 from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, Transfer, Withdrawal
 from engine.catalog import MarketKind, MarketState, PoolState, StateReason
@@ -60,12 +59,11 @@ from lending.models import (
     PoolRate,
 )
 from sequencer.commit import commit_sql
-from sequencer.database import Connection
 from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
 from sequencer.projections import project
-from sequencer.verify import _TABLES, _compare
 from tests.engine.driver import ALICE, BOB, Exchange
+from tests.engine_fixture import assert_tables_agree
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
 from trading.candle_models import Candle, PriceCandle, PricePoint
 from trading.history_projections import CLOSED_INTEREST, CLOSED_POSITIONS, PRICE_CANDLES
@@ -356,9 +354,7 @@ def test_after_a_busy_hour_every_table_agrees_with_the_engine(exchange: InlineEn
         Settlement,
     ):
         assert model.objects.exists(), model
-    for name, read, expected in _TABLES:
-        check = _compare(name, read(cast(Connection, _Cursor())), expected(exchange.engine.state))
-        assert check.passed, check.text
+    assert_tables_agree(exchange)
 
 
 def _ask_and_quote(exchange: InlineEngine) -> None:
@@ -435,19 +431,6 @@ def _lend_borrow_and_settle(exchange: InlineEngine) -> None:
             answer = submit(command).answer
             assert not isinstance(answer, CommandRejected), answer
     submit(SetPoolState(asset="BTC", state=PoolState.REPAY_ONLY))
-
-
-class _Cursor:
-    """Reads through the test's own transaction, as `verify` does through its connection."""
-
-    def execute(self, sql: str, **options: object) -> "_Cursor":
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            self.rows = cursor.fetchall()
-        return self
-
-    def fetchall(self) -> Any:
-        return self.rows
 
 
 def test_one_statement_is_made_for_each_set_of_tables() -> None:

@@ -176,6 +176,13 @@ def test_only_the_latest_snapshots_are_kept_and_every_checkpoint(engine: EngineP
         ("UPDATE accounts_balance SET available = available + 1 WHERE asset = 'BTC'", "balances"),
         ("UPDATE trading_order SET lots_open = 4 WHERE lots_open = 5", "open orders"),
         ("UPDATE accounts_ledgertransfer SET amount = amount + 1", "ledger, summed"),
+        ("UPDATE trading_market SET state_reason = 'Breaker'", "markets"),
+        ("UPDATE trading_asset SET spec = jsonb_set(spec, '{fee_ppm}', '1')", "assets"),
+        ("UPDATE accounts_accountsettings SET leverage_limit = 50", "account settings"),
+        (
+            "INSERT INTO trading_accountrisk VALUES (1001, 'Low', 0, 0, now())",
+            "margin statuses: 1 of 0 differ",
+        ),
     ],
 )
 def test_verify_journal_finds_what_was_changed_behind_the_engines_back(
