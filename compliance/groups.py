@@ -43,6 +43,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         *_RULES,
         ("trading", "market", "set_market_state"),
         ("trading", "asset", "halt_price"),
+        ("trading", "asset", "update_asset"),
         ("trading", "market", "update_market"),
         ("lending", "pool", "set_pool_state"),
         ("accounts", "accountsettings", "set_borrow_limit"),

@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from compliance.models import AuditRecord
 from compliance.staff import ReadOnlyAdmin, audited_action, submit_act
 from compliance.tables import LargeTableAdmin
+from engine import catalog
 from engine.catalog import MarketState
-from engine.commands import SetMarketState, UpdateMarket
+from engine.commands import SetMarketState, UpdateAsset, UpdateMarket
 from engine.events import MarketStateChanged
 from gateway.decimals import format_decimal
 from trading import admin_rfqs, admin_risk  # noqa: F401 -- register their tables
@@ -49,6 +50,18 @@ class SpecAdmin(ReadOnlyAdmin):
         return format_html("<pre>{}</pre>", json.dumps(row.spec, indent=2))
 
 
+@audited_action(
+    permission="trading.update_asset",
+    description="Change parameters",
+    asks='What changes, as it stands under "terms", such as {"haircut": {"weight_ppb": 800000000}}',
+)
+def update_asset(request: HttpRequest, row: Asset, reason: str, record: AuditRecord) -> str:
+    """Change some of an asset's parameters; the others stay."""
+    asset = changed_terms(row.spec, record.details["answer"], catalog.Asset)
+    submit_act(UpdateAsset(asset=asset), record)
+    return f"{row.symbol} has its new parameters now."
+
+
 @admin.register(Asset)
 class AssetAdmin(SpecAdmin):
     """Listed assets."""
@@ -57,7 +70,7 @@ class AssetAdmin(SpecAdmin):
     fields = ("symbol", "listed_at", "terms")
     readonly_fields = ("terms",)
     search_fields = ("=symbol",)
-    actions = (halt_price, release_price)
+    actions = (halt_price, release_price, update_asset)
 
 
 def _set_state(row: Market, record: AuditRecord, state: MarketState) -> str:
@@ -105,7 +118,7 @@ def close_book(request: HttpRequest, row: Market, reason: str, record: AuditReco
 )
 def update_market(request: HttpRequest, row: Market, reason: str, record: AuditRecord) -> str:
     """Change some of a market's parameters; the others stay."""
-    market = changed_terms(row.spec, record.details["answer"])
+    market = changed_terms(row.spec, record.details["answer"], catalog.Market)
     submit_act(UpdateMarket(market=market), record)
     return f"{row.symbol} has its new parameters now."
 

@@ -124,6 +124,13 @@ def asset_listed(rows: Rows, event: events.AssetListed, sequence: int, at_ns: in
     rows.put(ASSETS, asset.symbol, (asset.symbol, msgspec.json.encode(asset).decode(), at_ns))
 
 
+def asset_updated(rows: Rows, event: events.AssetUpdated, sequence: int, at_ns: int) -> None:
+    """Set the asset's parameters; when it was listed stays."""
+    symbol, spec = event.asset.symbol, msgspec.json.encode(event.asset).decode()
+    listed = rows.found(ASSETS, symbol)
+    rows.put(ASSETS, symbol, (symbol, spec, at_ns if listed is None else listed[-1]))
+
+
 def market_listed(rows: Rows, event: events.MarketListed, sequence: int, at_ns: int) -> None:
     """Add the market, open."""
     market = event.market
@@ -262,6 +269,7 @@ HANDLERS: Handlers = {
     **ORDER_HANDLERS,
     **STRATEGY_HANDLERS,
     events.AssetListed: asset_listed,
+    events.AssetUpdated: asset_updated,
     events.MarketListed: market_listed,
     events.MarketUpdated: market_updated,
     events.MarketStateChanged: market_state_changed,

@@ -13,6 +13,7 @@ from edge.streams import Streams
 from engine.catalog import Asset
 from engine.events import (
     AssetListed,
+    AssetUpdated,
     Event,
     MarketListed,
     MarketStateChanged,
@@ -113,6 +114,8 @@ class MarketKeeper:
             self.live.take_prices(event, at_ns=at_ns)
         elif isinstance(event, AssetListed):
             self._list(assets=[*catalog().assets.values(), event.asset], extra=None)
+        elif isinstance(event, AssetUpdated):
+            self._take_asset(event.asset)
         elif isinstance(event, MarketListed):
             self._list(assets=[*catalog().assets.values()], extra=event)
         elif isinstance(event, MarketUpdated):
@@ -121,6 +124,12 @@ class MarketKeeper:
         elif isinstance(event, MarketStateChanged):
             listed = catalog().markets[event.market]
             self._replace(msgspec.structs.replace(listed, state=event.state))
+
+    def _take_asset(self, asset: Asset) -> None:
+        known = {**catalog().assets, asset.symbol: asset}
+        self._list(assets=list(known.values()), extra=None)
+        for symbol, listed in catalog().markets.items():
+            self.live.markets[symbol].listed = listed
 
     def _list(self, *, assets: list[Asset], extra: MarketListed | None) -> None:
         now = catalog().markets.values()

@@ -4,6 +4,7 @@ from engine.events import (
     AccountOpened,
     AccountUpdated,
     AssetListed,
+    AssetUpdated,
     AuctionEnded,
     BalanceChanged,
     BorrowLendMoved,
@@ -78,6 +79,7 @@ AnyEvent = (
     CommandRejected
     | CommandRepeated
     | AssetListed
+    | AssetUpdated
     | MarketListed
     | MarketUpdated
     | MarketStateChanged

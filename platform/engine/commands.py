@@ -42,6 +42,15 @@ class UpdateMarket(Command, frozen=True, kw_only=True):
     market: Market
 
 
+class UpdateAsset(Command, frozen=True, kw_only=True):
+    """Change the parameters of a listed asset to these, from the next command on.
+
+    Its symbol, decimals and the rates that lenders may ask for stay what they are.
+    """
+
+    asset: Asset
+
+
 class SetMarketState(Command, frozen=True, kw_only=True):
     """Say what a book accepts at most. Its breaker and its prices may have it accept less."""
 
@@ -400,6 +409,7 @@ class AdvanceTime(Command, frozen=True, kw_only=True):
 AnyCommand = (
     ListAsset
     | ListMarket
+    | UpdateAsset
     | UpdateMarket
     | SetMarketState
     | UpdatePrices

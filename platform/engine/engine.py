@@ -58,6 +58,7 @@ Handler = Callable[[State, Any], tuple[Event, ...]]
 HANDLERS: dict[type[c.Command], Handler] = {
     c.ListAsset: listing.list_asset,
     c.ListMarket: listing.list_market,
+    c.UpdateAsset: listing.update_asset,
     c.UpdateMarket: listing.update_market,
     c.SetMarketState: listing.set_market_state,
     c.UpdatePrices: pricing.update_prices,

@@ -42,6 +42,12 @@ class AssetListed(Event, frozen=True, kw_only=True):
     asset: Asset
 
 
+class AssetUpdated(Event, frozen=True, kw_only=True):
+    """An asset has these parameters from now on."""
+
+    asset: Asset
+
+
 class MarketListed(Event, frozen=True, kw_only=True):
     market: Market
     quote_atoms_per_tick: int

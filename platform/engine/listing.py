@@ -1,7 +1,10 @@
 """Handlers of the catalog and of accounts' settings."""
 
-from engine import funding, market_states
+from collections.abc import Iterable
+
+from engine import funding, market_states, price_states
 from engine.answers import Events, rejected
+from engine.asset_parameters import wrong_asset_parameter
 from engine.catalog import MarketKind, quote_atoms_per_tick
 from engine.commands import (
     ListAsset,
@@ -9,25 +12,26 @@ from engine.commands import (
     OpenAccount,
     SetMarketState,
     UpdateAccount,
+    UpdateAsset,
     UpdateMarket,
 )
 from engine.events import (
     AccountOpened,
     AccountUpdated,
     AssetListed,
+    AssetUpdated,
     MarketListed,
     MarketUpdated,
 )
 from engine.parameters import wrong_parameter
 from engine.rejects import Reject
 from engine.state import Account, State
-from engine.units import MAX_ATOMS, PPB, PPM
+from engine.units import MAX_ATOMS, AccountId
 
-MAX_DECIMALS = 9
 MAX_LEVERAGE = 100
-MAX_RATES = 16
-# What UpdateMarket leaves as it was listed.
-LISTED_TERMS = ("symbol", "kind", "base", "quote", "tick_e8", "lot_atoms")
+# What UpdateAsset and UpdateMarket leave as it was listed.
+ASSET_TERMS = ("symbol", "decimals", "lend_rates_ppb")
+MARKET_TERMS = ("symbol", "kind", "base", "quote", "tick_e8", "lot_atoms")
 
 
 def list_asset(state: State, command: ListAsset) -> Events:
@@ -35,21 +39,41 @@ def list_asset(state: State, command: ListAsset) -> Events:
     asset = command.asset
     if asset.symbol in state.assets:
         return rejected(Reject.ASSET_EXISTS, f"{asset.symbol} is listed already")
-    if not 0 <= asset.decimals <= MAX_DECIMALS:
-        return rejected(Reject.INVALID_PARAMETER, f"decimals must be 0 to {MAX_DECIMALS}")
-    if not 0 < asset.curve.optimal_ppb < PPB:
-        return rejected(Reject.INVALID_PARAMETER, "optimal utilization must be between 0 and 1")
-    if not 0 <= asset.haircut.weight_ppb <= PPB:
-        return rejected(Reject.INVALID_PARAMETER, "collateral weight must be between 0 and 1")
-    rates = asset.lend_rates_ppb
-    if not rates or rates[0] != 0 or list(rates) != sorted(set(rates)) or len(rates) > MAX_RATES:
-        return rejected(
-            Reject.INVALID_PARAMETER, f"least lend rates must rise from 0, {MAX_RATES} at most"
-        )
-    if not 0 <= asset.fee_ppm <= PPM or not 0 <= asset.insurance_ppm <= PPM:
-        return rejected(Reject.INVALID_PARAMETER, "shares of interest must be between 0 and 1")
+    wrong = wrong_asset_parameter(asset)
+    if wrong is not None:
+        return rejected(Reject.INVALID_PARAMETER, wrong)
     state.list_asset(asset)
     return (AssetListed(asset=asset),)
+
+
+def update_asset(state: State, command: UpdateAsset) -> Events:
+    """Change an asset's parameters; loans that were given and orders that rest stay.
+
+    Its pool pays the rates of the curve before until now, and those of this one from now on.
+    """
+    asset = command.asset
+    before = state.assets.get(asset.symbol)
+    if before is None:
+        return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {asset.symbol}")
+    for name in ASSET_TERMS:
+        if getattr(asset, name) != getattr(before, name):
+            return rejected(
+                Reject.INVALID_PARAMETER, f"{name} stays as it was listed: list another asset"
+            )
+    wrong = wrong_asset_parameter(asset)
+    if wrong is not None:
+        return rejected(Reject.INVALID_PARAMETER, wrong)
+    # Past this line the change must succeed.
+    pool = state.pools[asset.symbol]
+    pool.accrue(state.at_ns)
+    pool.set_parameters(asset)
+    state.record.pools[pool] = None
+    state.set_asset(asset)
+    if state.prices[asset.symbol].now_e8:
+        price_states.watch_age(state, asset.symbol)
+    holders = (n for n, account in state.accounts.items() if asset.symbol in account.holdings)
+    _ask_anew(state, holders)
+    return (AssetUpdated(asset=asset),)
 
 
 def list_market(state: State, command: ListMarket) -> Events:
@@ -83,7 +107,7 @@ def update_market(state: State, command: UpdateMarket) -> Events:
     listed = state.markets.get(market.symbol)
     if listed is None:
         return rejected(Reject.UNKNOWN_MARKET, f"there is no market {market.symbol}")
-    for name in LISTED_TERMS:
+    for name in MARKET_TERMS:
         if getattr(market, name) != getattr(listed.market, name):
             return rejected(
                 Reject.INVALID_PARAMETER, f"{name} stays as it was listed: list another market"
@@ -94,9 +118,14 @@ def update_market(state: State, command: UpdateMarket) -> Events:
     # Past this line the change must succeed.
     listed.set_parameters(market)
     market_states.derive(state, listed)
-    # Margin fractions and fees are in every part of what margin found of every account.
-    state.price_version += 1
+    _ask_anew(state, listed.clearing.positions if listed.clearing is not None else ())
     return (MarketUpdated(market=market),)
+
+
+def _ask_anew(state: State, holders: Iterable[int]) -> None:
+    """Forget what margin found by the parameters before, and look at those whom they concern."""
+    state.price_version += 1
+    state.guards.changed |= {AccountId(number): None for number in sorted(holders)}
 
 
 def set_market_state(state: State, command: SetMarketState) -> Events:

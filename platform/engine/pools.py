@@ -184,6 +184,14 @@ class Pool:
             )
         )
 
+    def set_parameters(self, asset: Asset) -> None:
+        """Take the parameters of `asset`, whose rates stay; accrue first."""
+        self.asset = asset
+        for bucket, anew in zip(self.buckets, buckets_of(asset), strict=True):
+            bucket.opens_ppb = anew.opens_ppb
+        self.throttle_cap_ppb = min(self.throttle_cap_ppb, asset.limits.throttle_bound_ppb)
+        self.anchor()
+
     def anchor(self) -> None:
         """Count interest from here on: at the rate which what is borrowed now gives."""
         self.anchor_ns = self.accrued_at_ns

@@ -402,6 +402,15 @@ class State:
         self.pools[asset.symbol] = Pool(asset, self.record, self.at_ns)
         self.prices[asset.symbol] = Price()
 
+    def set_asset(self, asset: Asset) -> None:
+        """Take the parameters of a listed asset."""
+        self.assets[asset.symbol] = asset
+        for listed in self.markets.values():
+            if listed.base.symbol == asset.symbol:
+                listed.base = asset
+            if listed.quote.symbol == asset.symbol:
+                listed.quote = asset
+
     def list_market(self, market: Market, per_tick: int) -> None:
         base, quote = self.assets[market.base], self.assets[market.quote]
         listed = self.markets[market.symbol] = ListedMarket(

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from engine.engine import Engine
 from engine.events import (
     AssetListed,
+    AssetUpdated,
     BalanceChanged,
     BorrowLendMoved,
     MarketListed,
@@ -47,6 +48,7 @@ from sequencer.batch import Batch, Entry
 _PUBLIC: Final = frozenset(
     {
         AssetListed,
+        AssetUpdated,
         BookChanged,
         MarketListed,
         MarketStateChanged,

@@ -1,9 +1,8 @@
 """Conditional orders, exits and tolerances through the API: answers, streams, tables, history."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from django.db import connection
 
 from engine.commands import CancelAllOrders, PlaceOrder, UpdatePrices
 from engine.events import CommandRejected
@@ -20,10 +19,9 @@ from engine.vocabulary import (
     TriggerBy,
 )
 from gateway.client import submit
-from sequencer.database import Connection
 from sequencer.inline import InlineEngine
-from sequencer.verify import _TABLES, _compare
 from tests.api.front import Front, front
+from tests.engine_fixture import assert_tables_agree
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, order, set_up
 from trading.models import Order
 
@@ -175,21 +173,6 @@ def _accept(command: Any) -> Any:
     return answer
 
 
-class _Cursor:
-    """Django's connection, as the audit reads."""
-
-    def execute(self, sql: str, *_: object, **__: object) -> Any:
-        cursor = connection.cursor()
-        cursor.execute(sql)
-        return cursor
-
-
-def _audit(engine: InlineEngine) -> None:
-    for name, read, expected in _TABLES:
-        found = _compare(name, read(cast(Connection, _Cursor())), expected(engine.engine.state))
-        assert found.passed, found.text
-
-
 def test_rows_follow_an_order_from_waiting_to_its_end(live_engine: InlineEngine) -> None:
     set_up(submit)
     _accept(order(B, Side.BID, -100, 25, PERP))
@@ -204,13 +187,13 @@ def test_rows_follow_an_order_from_waiting_to_its_end(live_engine: InlineEngine)
         _conditional(Trigger(PRICE_TICKS - 20), type=OrderType.LIMIT, price_ticks=PRICE_TICKS - 50)
     )
     slips = _accept(_conditional(Trigger(PRICE_TICKS + 9), slippage=Slippage(ticks=3), client_id=4))
-    _audit(live_engine)
+    assert_tables_agree(live_engine)
     row = Order.objects.get(pk=share.terms.order_id)
     assert (row.status, row.lots, row.lots_open) == ("TriggerPending", None, 15)
     assert row.conditions is not None
     assert row.conditions["trigger"]["by"] == "IndexPrice"
     _accept(UpdatePrices(prices_e8={"BTC": (PRICE_TICKS - 40) * 10**7}))
-    _audit(live_engine)
+    assert_tables_agree(live_engine)
     row.refresh_from_db()
     # Half of 30 lots; what the exit closes shrinks when it fires, not before.
     assert (row.status, row.lots, row.executed_lots) == ("Filled", 15, 15)
@@ -223,6 +206,6 @@ def test_rows_follow_an_order_from_waiting_to_its_end(live_engine: InlineEngine)
     _accept(CancelAllOrders(account=A, kind=CancelKind.CONDITIONAL))
     assert Order.objects.get(pk=slips.terms.order_id).status == "Cancelled"
     _accept(CancelAllOrders(account=A))
-    _audit(live_engine)
+    assert_tables_agree(live_engine)
     row.refresh_from_db()
     assert (row.status, row.executed_lots) == ("Cancelled", 4)

@@ -11,14 +11,17 @@ from accounts.models import AccountSettings
 from compliance.models import AuditRecord
 from compliance.services import Refusal
 from engine.catalog import BreakerRules, MarketState
+from engine.catalog import Market as Listing
 from engine.commands import AdvanceTime, SetMarketState, UpdateMarket, UpdatePrices
 from engine.units import MAX_ATOMS
+from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
 from tests.api.house import Trader, accepted
 from tests.api.test_console_tables import staff
 from tests.api.test_rest_lend_terms import act
 from tests.engine.listings import SOL_USDC
-from trading.models import Market, MarketStateChange
+from tests.engine_fixture import assert_tables_agree
+from trading.models import Asset, Market, MarketStateChange
 from trading.parameters import changed_terms
 
 SPOT = "SOL_USDC"
@@ -64,11 +67,37 @@ def test_risk_changes_parameters_and_the_trail_keeps_which(house: object) -> Non
     assert spec()["breaker"] is None
 
 
+def test_risk_changes_an_assets_parameters(house: object, live_engine: InlineEngine) -> None:
+    risk, support = staff("risk"), staff("support")
+    before = Asset.objects.get(pk="SOL")
+    for who, answer in (
+        (support, '{"fee_ppm": 200000}'),
+        (risk, '{"decimals": 6}'),
+        (risk, '{"haircut": {"weight_ppb": 2000000000}}'),
+        (risk, '{"curve": {"optimal_ppb": "0.8"}}'),
+        (risk, '{"name": "So\\u0000l"}'),
+    ):
+        act(who, "trading_asset", "update_asset", "SOL", answer=answer)
+        assert Asset.objects.get(pk="SOL").spec == before.spec, answer
+    answer = '{"haircut": {"weight_ppb": 700000000}, "fee_ppm": 200000}'
+    assert act(risk, "trading_asset", "update_asset", "SOL", answer=answer).status_code == 302
+    after = Asset.objects.get(pk="SOL")
+    assert (after.spec["haircut"]["weight_ppb"], after.spec["fee_ppm"]) == (700_000_000, 200_000)
+    assert after.spec["haircut"]["factor_ppb"] == before.spec["haircut"]["factor_ppb"]
+    assert after.listed_at == before.listed_at
+    assert AuditRecord.objects.filter(action="console.update_asset").exists()
+    assert_tables_agree(live_engine)
+    # What clients are told.
+    rows = Client().get("/api/v1/collateral").json()
+    told = {row["symbol"]: row["haircutFunction"]["weight"] for row in rows}
+    assert told["SOL"] == "0.7"
+
+
 def test_what_is_no_parameter_is_refused_in_words() -> None:
     terms = {"symbol": SPOT}
     for text, words in (("[]", "JSON"), ('{"x": 1}', "no parameter x"), ("{}", "missing")):
         with pytest.raises(Refusal) as caught:
-            changed_terms(terms, text)
+            changed_terms(terms, text, Listing)
         assert words in caught.value.message
 
 

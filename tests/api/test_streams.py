@@ -16,7 +16,15 @@ from edge.frames import Message
 from edge.open_interest import OpenInterest
 from edge.private import ORIGINS
 from edge.wire import WIRE
-from engine.commands import AdvanceTime, CreateStrategy, Lend, PlaceOrder, UpdatePrices
+from engine.commands import (
+    AdvanceTime,
+    CreateStrategy,
+    Lend,
+    PlaceOrder,
+    UpdateAsset,
+    UpdateMarket,
+    UpdatePrices,
+)
 from engine.events import BorrowLendMoved, Event
 from engine.kinds import BorrowLendKind, MovementSource, OrderStatus, OrderTerms, SystemOrder
 from engine.order_events import OrderFilled, StrategyCreated
@@ -26,6 +34,7 @@ from gateway.feed import FeedBatch, decode_events
 from sequencer.batch import Entry
 from sequencer.publish import feed_item, feed_snapshot
 from tests.api.front import FakeWire, Front, Socket, frames_in, front
+from trading.catalog import catalog
 from trading.live import LIVE
 
 __all__ = ["front"]
@@ -612,3 +621,16 @@ def test_sockets_are_at_the_root_only(front: Front) -> None:
 
     asyncio.run(front.feeds.serve({"path": "/stream"}, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+def test_changed_parameters_reach_the_edge_and_books_go_on(front: Front) -> None:
+    front.order(front.alice, price="99")
+    asset = msgspec.structs.replace(catalog().assets["SOL"], fee_ppm=5)
+    market = msgspec.structs.replace(catalog().markets[SOL].market, taker_fee_ppm=7)
+    front.accepted(UpdateAsset(asset=asset))
+    front.accepted(UpdateMarket(market=market))
+    listed = LIVE.markets[SOL].listed
+    assert listed is catalog().markets[SOL]
+    assert (catalog().assets["SOL"], listed.base, listed.market) == (asset, asset, market)
+    assert LIVE.markets["BTC_USDC"].listed is catalog().markets["BTC_USDC"]
+    assert front.get("/api/v1/depth", symbol=SOL).json["bids"] == [["99", "1"]]

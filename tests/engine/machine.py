@@ -15,11 +15,15 @@ from engine.catalog import (
     LEND_RATES_PPB,
     Band,
     BreakerRules,
+    Fraction,
     FundingRules,
+    Haircut,
     MarketKind,
     MarketState,
+    PoolLimits,
     PoolState,
     PriceState,
+    RateCurve,
 )
 from engine.engine import Engine
 from engine.kinds import LiquidationEnd, SystemOrder
@@ -27,7 +31,7 @@ from engine.maintenance import real_equity
 from engine.rejects import Reject
 from engine.risk_events import LiquidationEnded
 from engine.snapshot import digest, dump_state, load_state
-from engine.units import MAX_ATOMS, MICROS, RAY, AccountId, OrderId
+from engine.units import MAX_ATOMS, MICROS, PPB, RAY, AccountId, OrderId
 from tests.engine import invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
@@ -71,6 +75,15 @@ OF_PERPETUALS: tuple[dict[str, Any], ...] = (
     {"open_interest_limit_lots": 350, "auction_ms": 1_000},
     {"position_limit_micros": 1_000 * 10**6},
     {"premium_tolerance_ppb": 2_000_000},
+    {"mmf": Fraction(20_000_000)},
+)
+OF_ASSETS: tuple[dict[str, Any], ...] = (
+    {},
+    {"haircut": Haircut(weight_ppb=500_000_000, factor_ppb=100_000)},
+    {"borrow_imf": Fraction(300_000_000), "borrow_mmf": Fraction(250_000_000)},
+    {"curve": RateCurve(optimal_ppb=500_000_000, slope1_ppb=400_000_000, slope2_ppb=2 * PPB)},
+    {"limits": PoolLimits(max_utilization_ppb=940_000_000, throttle_bound_ppb=930_000_000)},
+    {"fee_ppm": 300_000, "lendable": False},
 )
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
 
@@ -822,6 +835,11 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
     def market_state(self, market: str, state: MarketState) -> None:
         self.do(c.SetMarketState(market=market, state=state))
+
+    @rule(asset=ASSETS, changes=st.sampled_from(OF_ASSETS))
+    def update_asset(self, asset: str, changes: dict[str, Any]) -> None:
+        listed = next(one for one in listings.ASSETS if one.symbol == asset)
+        self.do(c.UpdateAsset(asset=replace(listed, **changes)))
 
     @rule(market=MARKETS, changes=st.sampled_from(OF_ALL))
     def update_market(self, market: str, changes: dict[str, Any]) -> None:

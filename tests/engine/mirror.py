@@ -243,6 +243,7 @@ class Mirror:
 
 _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.AssetListed: Mirror._listed_asset,
+    e.AssetUpdated: Mirror._listed_asset,
     e.MarketListed: Mirror._listed_market,
     e.MarketUpdated: Mirror._updated_market,
     e.MarketStateChanged: Mirror._accepts,

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
-from engine.catalog import Fraction, MarketState
+from engine.catalog import Fraction, MarketState, PoolLimits
 from engine.rejects import Reject
-from engine.units import AccountId
+from engine.units import PPB, AccountId
 from tests.engine.driver import ALICE, BOB, DAVE, START_NS, Exchange
 from tests.engine.listings import BTC, SOL_PERP, SOL_USDC, USDC
 
@@ -17,17 +17,59 @@ ETH = replace(BTC, symbol="ETH", decimals=9)
 WBTC_PERP = replace(SOL_PERP, symbol="NEW_PERP")
 
 
+# What makes no sense, of an asset that is listed as of one that is changed.
+WRONG: tuple[dict[str, Any], ...] = (
+    {"curve": replace(BTC.curve, optimal_ppb=0)},
+    {"curve": replace(BTC.curve, optimal_ppb=PPB)},
+    {"curve": replace(BTC.curve, slope2_ppb=-1)},
+    {"curve": replace(BTC.curve, base_ppb=101 * PPB)},
+    {"haircut": replace(BTC.haircut, weight_ppb=PPB + 1)},
+    {"haircut": replace(BTC.haircut, factor_ppb=-1)},
+    {"haircut": replace(BTC.haircut, numerator_ppb=0)},
+    {"borrow_imf": Fraction(PPB + 1)},
+    {"borrow_mmf": Fraction(-1)},
+    {"borrow_mmf": replace(BTC.borrow_imf, base_ppb=BTC.borrow_imf.base_ppb + 1)},
+    {"limits": PoolLimits(max_utilization_ppb=PPB + 1)},
+    {"limits": PoolLimits(throttle_bound_ppb=990_000_000)},
+    {"limits": PoolLimits(throttle_threshold_ppb=0)},
+    {"limits": PoolLimits(throttle_fraction_ppb=-1)},
+    {"limits": PoolLimits(size_limit_atoms=-1)},
+    {"name": ""},
+    {"name": "Bit\0coin"},
+    {"fee_ppm": 1_000_001},
+    {"insurance_ppm": -1},
+    {"min_lend_atoms": -1},
+    {"dust_micros": 2**63},
+    {"stale_ms": 0},
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({"symbol": "BTC", "decimals": 10}, Reject.ASSET_EXISTS),
         ({"decimals": 10}, Reject.INVALID_PARAMETER),
-        ({"curve": replace(BTC.curve, optimal_ppb=0)}, Reject.INVALID_PARAMETER),
-        ({"haircut": replace(BTC.haircut, weight_ppb=10**9 + 1)}, Reject.INVALID_PARAMETER),
+        ({"lend_rates_ppb": (0, 2, 1)}, Reject.INVALID_PARAMETER),
+        *((changes, Reject.INVALID_PARAMETER) for changes in WRONG),
     ],
 )
 def test_list_asset_refuses(changes: dict[str, Any], code: Reject) -> None:
     assert Exchange().refuse(c.ListAsset(asset=replace(ETH, **changes))) is code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"symbol": "XRP", "decimals": 9}, Reject.UNKNOWN_ASSET),
+        ({"decimals": 9}, Reject.INVALID_PARAMETER),
+        ({"lend_rates_ppb": (0,)}, Reject.INVALID_PARAMETER),
+        *((changes, Reject.INVALID_PARAMETER) for changes in WRONG),
+    ],
+)
+def test_update_asset_refuses(changes: dict[str, Any], code: Reject) -> None:
+    exchange = Exchange()
+    assert exchange.refuse(c.UpdateAsset(asset=replace(BTC, **changes))) is code
+    assert exchange.engine.state.assets["BTC"] == BTC
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ from engine.commands import (
 )
 from engine.events import (
     AccountOpened,
+    AssetListed,
+    AssetUpdated,
     CommandRejected,
     Event,
     MarketListed,
@@ -63,6 +65,7 @@ from sequencer.inline import InlineEngine
 from sequencer.models import JournalEntry
 from sequencer.projections import project
 from tests.engine.driver import ALICE, BOB, Exchange
+from tests.engine.listings import USDC
 from tests.engine_fixture import assert_tables_agree
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
 from trading.candle_models import Candle, PriceCandle, PricePoint
@@ -80,7 +83,7 @@ from trading.models import (
     Strategy,
     Trade,
 )
-from trading.projections import MARKETS
+from trading.projections import ASSETS, MARKETS
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
 from trading.rfq_projections import QUOTE_CHANGES, QUOTES, RFQ_CHANGES, RFQS
 
@@ -287,6 +290,15 @@ def test_a_market_listed_and_closed_in_one_batch_is_closed() -> None:
     assert (row["state"], row["state_reason"]) == ("Closed", "Prices")
     assert json.loads(row["spec"])["auction_ms"] == 5
     assert len(rows.by_key) == 2
+
+
+def test_an_asset_listed_and_changed_in_one_batch_keeps_when_it_was_listed() -> None:
+    rows = Rows()
+    changed = msgspec.structs.replace(USDC, fee_ppm=5)
+    project(rows, (AssetListed(asset=USDC),), sequence=1, at_ns=1)
+    project(rows, (AssetUpdated(asset=changed),), sequence=2, at_ns=2)
+    symbol, spec, listed_at = rows.by_key[ASSETS]["USDC"]
+    assert (symbol, json.loads(spec)["fee_ppm"], listed_at) == ("USDC", 5, 1)
 
 
 def test_a_markets_state_changes_in_place(exchange: InlineEngine) -> None:
