@@ -104,3 +104,41 @@ def test_a_lender_is_liquidated_while_all_that_is_lent_is_borrowed() -> None:
     market.accept(c.AutoRealize(market=PERP))
     assert market.equity() + market.lent(market.alice, "USDC") >= 0
     assert market.engine.state.pools["USDC"].cash.atoms >= 0
+
+
+def test_who_hedges_is_reduced_too_and_told_by_whom_it_is_borne() -> None:
+    # Eve is short what she holds; Bob is short the same with a hundred times the money.
+    market = Market(cash=120)
+    eve = AccountId(4_001)
+    market.accept(c.OpenAccount(account=eve, owner=eve))
+    market.deposit(eve, "SOL", 10 * 10**9)
+    market.deposit(eve, "USDC", 20 * USD)
+    market.limit(eve, ASK, 1_000, 10_000, PERP)
+    market.limit(market.alice, BID, 1_000, 10_000, PERP)
+    market.limit(eve, ASK, 100, 11_000, PERP)
+    rests = market.limit(eve, ASK, 100, 11_000)
+    market.tick(HUNDRED, seconds=6)
+    before = {account: market.equity(account) for account in (market.alice, BOB, eve)}
+    fees = market.engine.state.ledger.house_account("fees", "USDC").atoms
+    market.told.clear()
+    market.tick(8_000 * 10**6, seconds=20)
+    reduced = [
+        (fill.terms.account, fill.lots, fill.price_ticks)
+        for fill in market.of(oe.OrderFilled)
+        if fill.terms.system is SystemOrder.LIQUIDATE_ON_ADL and fill.terms.account != market.alice
+    ]
+    # The highest score first; the bankruptcy price of 94 is kept within 5 % of the mark.
+    assert reduced == [(eve, 1_000, 8_400), (BOB, 1_000, 8_400)]
+    # Her orders in the market are gone, her coins and their order are not touched.
+    assert [event.terms.market for event in market.of(oe.OrderCancelled)] == [PERP]
+    assert list(market.engine.state.accounts[eve].orders) == [rests.terms.order_id]
+    assert (market.available(eve, "SOL"), market.locked(eve, "SOL")) == (9 * 10**9, 10**9)
+    # What 84 could not cover is shared by who has won, to the atom.
+    shared = {event.account: event.amount_atoms for event in market.of(re.LossShared)}
+    after = {account: market.equity(account) for account in before}
+    assert after[market.alice] == 0
+    for account in (BOB, eve):
+        assert after[account] == before[account] + 1_000 * 1_600 * 100 - shared[account]
+    assert before[market.alice] + fees == 2 * 160 * USD - sum(shared.values())
+    assert market.engine.state.ledger.house_account("fees", "USDC").atoms == 0
+    assert {event.amount_atoms for event in market.of(re.InsurancePaid)} == {fees}
