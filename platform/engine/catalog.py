@@ -229,6 +229,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     # mark, in USD, unless it has a limit of its own.
     open_interest_limit_lots: int | None = None
     position_limit_micros: int | None = None
+    # So much of an open profit carries new risk, loans and withdrawals, in USD; None: all of it.
+    profit_limit_micros: int | None = None
     realize: RealizeLimits = RealizeLimits()
     mark: MarkRules = MarkRules()
     funding: FundingRules = FundingRules()

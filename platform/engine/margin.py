@@ -5,9 +5,9 @@
     free   = equity − margin − open loss − fee reserve
 
 Positions are worth their mark, all else its index. Initial margin (orders, borrows, withdrawals)
-takes the worse of a price and its five-minute average, counts open orders at their worst, and the
-stricter fractions. Maintenance margin takes the price and positions only, so initial ≥ maintenance,
-always.
+takes the worse of a price and its five-minute average, counts open orders at their worst and open
+profit up to the market's limit, and takes the stricter fractions. Maintenance margin takes the
+price and positions only, so initial ≥ maintenance, always.
 """
 
 from enum import Enum
@@ -219,6 +219,7 @@ def _initial_position_part(state: State, account: Account, position: Position) -
         rates = listed.funding
         if rates is not None and position.funded_hour < rates.last_hour:
             equity -= listed.owed_funding(position)
+    equity = min(equity, listed.profit_limit)
     worst = position.worst_lots()
     if worst:
         # Rounded up: the floor of the negative.
@@ -288,6 +289,7 @@ def _position_part(state: State, account: Account, position: Position, *, initia
     if initial:
         fraction, lots, valued_at = market.imf, position.worst_lots(), price.high_e8
         floor_ppb = div_ceil(PPB, account.leverage_limit)
+        profit = min(profit, listed.profit_limit)
     else:
         fraction, lots, valued_at = market.mmf, abs(position.lots), price.now_e8
         floor_ppb = 0

@@ -80,9 +80,13 @@ def _wrong_band(name: str, band: Band, widest: Band) -> str | None:
 
 
 def _wrong_limits(market: Market) -> str | None:
-    limits = (market.open_interest_limit_lots, market.position_limit_micros)
+    limits = (
+        market.open_interest_limit_lots,
+        market.position_limit_micros,
+        market.profit_limit_micros,
+    )
     if any(limit is not None and not 0 <= limit <= MAX_ATOMS for limit in limits):
-        return "limits of open interest and positions must not be negative"
+        return "limits of open interest, positions and profit must not be negative"
     if market.kind is not MarketKind.PERP and any(limit is not None for limit in limits):
         return "a spot market has neither open interest nor positions to limit"
     return None

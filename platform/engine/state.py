@@ -38,6 +38,8 @@ from engine.watch import Watch
 
 # Requests for quote and quotes are counted with the orders: no two of them share a number.
 FIRST_ORDER_ID = 1_000_000_001
+# Above every profit that there can be.
+_NO_LIMIT = 1 << 200
 
 
 class Standing:
@@ -166,6 +168,7 @@ class ListedMarket:
         "notional_divisor",
         "number",
         "ordered",
+        "profit_limit",
         "quote",
         "quote_atoms_per_tick",
         "reason",
@@ -219,6 +222,8 @@ class ListedMarket:
         self.taker_fee_per_tick = self.quote_atoms_per_tick * market.taker_fee_ppm
         # Up to this notional, size does not raise the initial margin fraction above its base.
         self.flat_imf_micros = market.imf.flat_up_to_micros if market.imf else 0
+        limit = market.profit_limit_micros
+        self.profit_limit = _NO_LIMIT if limit is None else limit
         # Whether more may not be opened in it: by a limit of its own, or for its prices.
         self.is_limited = self.has_limits
         # What is bought and sold, so to say, to see where the book stands.

@@ -13,7 +13,7 @@ from engine.catalog import (
     MarketKind,
     RateCurve,
 )
-from engine.units import PPB, PRICE_SCALE
+from engine.units import MICROS, PPB, PRICE_SCALE
 
 PERCENT = PPB // 100
 MILLIONTH = PPB // 1_000_000
@@ -100,7 +100,12 @@ _FUNDING_OF_MAJORS = FundingRules(cap_ppb=PERCENT)
 def _market(symbol: str, *, tick_e8: int, lot_atoms: int, **more: _Term) -> Market:
     base, quote, *perp = symbol.split("_")
     terms: dict[str, _Term | None] = (
-        {"maker_fee_ppm": 200, "taker_fee_ppm": 500, "premium_tolerance_ppb": 5 * PERCENT}
+        {
+            "maker_fee_ppm": 200,
+            "taker_fee_ppm": 500,
+            "premium_tolerance_ppb": 5 * PERCENT,
+            "profit_limit_micros": 10_000_000 * MICROS,
+        }
         if perp
         else {"maker_fee_ppm": 800, "taker_fee_ppm": 1_000}
     )

@@ -75,7 +75,7 @@ OF_PERPETUALS: tuple[dict[str, Any], ...] = (
     {"open_interest_limit_lots": 350, "auction_ms": 1_000},
     {"position_limit_micros": 1_000 * 10**6},
     {"premium_tolerance_ppb": 2_000_000},
-    {"mmf": Fraction(20_000_000)},
+    {"mmf": Fraction(20_000_000), "profit_limit_micros": 10**7},
 )
 OF_ASSETS: tuple[dict[str, Any], ...] = (
     {},
