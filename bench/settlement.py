@@ -12,7 +12,7 @@ from bench.commit import Feeder
 from bench.database import empty
 from bench.report import line, percentiles
 from engine import commands as c
-from engine import events as e
+from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.units import PRICE_SCALE, AccountId
 from launcher.demo_listing import ASSETS, MARKETS
@@ -126,9 +126,9 @@ class _Watched(Feeder):
                 self._go_on(entry)
 
     def _go_on(self, entry: Entry) -> None:
-        self.realized += sum(isinstance(event, e.ProfitRealized) for event in entry.events)
+        self.realized += sum(isinstance(event, se.ProfitRealized) for event in entry.events)
         answer = entry.events[0]
-        assert isinstance(answer, e.MarketRealized), answer
+        assert isinstance(answer, se.MarketRealized), answer
         if answer.done:
             self.done.set()
         else:

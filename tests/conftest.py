@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.engine_fixture import live_engine
 from tests.live import LiveExchange, running
@@ -14,15 +14,18 @@ __all__ = ["chromium", "exchange", "live_engine"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
+# Without explaining which parts of a failing example matter: traced, that takes all memory.
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
 settings.register_profile(
     "ci",
+    phases=PHASES,
     max_examples=200,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("dev", max_examples=30, deadline=None)
-settings.register_profile("nightly", max_examples=5000, deadline=None)
+settings.register_profile("nightly", max_examples=5000, deadline=None, phases=PHASES)
 settings.load_profile("ci")
 
 

@@ -23,20 +23,17 @@ from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCand
 from trading.funding_models import FundingPayment, FundingRate
 from trading.models import (
     Asset,
-    Clearing,
     ClosedPosition,
     Fill,
     Market,
     MarketStateChange,
     Order,
     Position,
-    PositionInterest,
-    Settlement,
-    StatementClose,
     Strategy,
     Trade,
 )
 from trading.parameters import changed_terms
+from trading.settlement_models import Clearing, PositionInterest, Settlement, StatementClose
 
 PRICE_DECIMALS = 8
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Balance
 from lending.interest_lines import accounted_until
 from trading.flows import first_flow_at
-from trading.models import StatementClose
+from trading.settlement_models import StatementClose
 from trading.statements import StatementWrong, month_start, next_month, statement
 
 log = logging.getLogger(__name__)

@@ -25,10 +25,11 @@ from lending.models import (
     InterestPayment,
     PoolHour,
 )
-from trading.models import Fill, Market, Settlement
+from trading.models import Fill, Market
 from trading.rfq_models import RfqFill
 from trading.risk_models import LiquidationPayment
 from trading.row_times import MAX_ID, first_id_since
+from trading.settlement_models import Settlement
 
 
 class Kind(StrEnum):

@@ -4,6 +4,7 @@ A part of this app's projections.
 """
 
 from engine import events
+from engine.settlement_events import FundingPaid, FundingRateSet
 from engine.units import HOUR_NS
 from gateway.tables import Handlers, Rows, Table
 from trading.funding_models import FundingPayment, FundingRate
@@ -29,13 +30,13 @@ def take_predicted(rows: Rows, event: events.PricesUpdated, at_ns: int) -> None:
         rows.put(RATES, (market, ends_ns), (market, ends_ns, rate_ppb, None, None, None))
 
 
-def funding_rate_set(rows: Rows, event: events.FundingRateSet, sequence: int, at_ns: int) -> None:
+def funding_rate_set(rows: Rows, event: FundingRateSet, sequence: int, at_ns: int) -> None:
     """Set the rate of the hour that has ended; the next one begins with the next prices."""
     figures = (event.rate_ppb, event.premium_ppb, event.samples, event.mark_e8)
     rows.put(RATES, (event.market, event.ends_ns), (event.market, event.ends_ns, *figures))
 
 
-def funding_paid(rows: Rows, event: events.FundingPaid, sequence: int, at_ns: int) -> None:
+def funding_paid(rows: Rows, event: FundingPaid, sequence: int, at_ns: int) -> None:
     """Append the payment; what the position has had in all is told with the position."""
     names = (event.account, event.market, event.asset, event.position_id)
     amounts = (event.ends_ns, event.rate_ppb, event.lots, event.amount_atoms)
@@ -43,6 +44,6 @@ def funding_paid(rows: Rows, event: events.FundingPaid, sequence: int, at_ns: in
 
 
 HANDLERS: Handlers = {
-    events.FundingRateSet: funding_rate_set,
-    events.FundingPaid: funding_paid,
+    FundingRateSet: funding_rate_set,
+    FundingPaid: funding_paid,
 }

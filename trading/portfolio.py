@@ -13,6 +13,7 @@ from accounts.selectors import subaccount_number
 from engine.fees import fee_of
 from engine.funding_rates import FundedHour
 from engine.ledger import NO_TERMS
+from engine.listed_market import ListedMarket as EngineMarket
 from engine.margin import (
     Health,
     MarginType,
@@ -25,7 +26,6 @@ from engine.margin import (
 )
 from engine.positions import Position as EnginePosition
 from engine.state import Account, State
-from engine.state import ListedMarket as EngineMarket
 from engine.units import PPB, AccountId, div_ceil
 from gateway.decimals import format_decimal, format_ratio
 from lending.selectors import lend_terms, pools

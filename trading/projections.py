@@ -3,6 +3,7 @@
 import msgspec
 
 from engine import events, order_events
+from engine.settlement_events import ClearingChanged, PositionInterestPosted, ProfitRealized
 from engine.units import HOUR_NS, SECOND_NS
 from gateway.tables import Handlers, Rows, Table
 from trading import (
@@ -12,17 +13,9 @@ from trading import (
     risk_projections,
 )
 from trading.candle_models import Candle, PricePoint
-from trading.models import (
-    Asset,
-    Clearing,
-    Market,
-    MarketStateChange,
-    Position,
-    PositionInterest,
-    Settlement,
-    Trade,
-)
+from trading.models import Asset, Market, MarketStateChange, Position, Trade
 from trading.order_projections import HANDLERS as ORDER_HANDLERS
+from trading.settlement_models import Clearing, PositionInterest, Settlement
 from trading.strategy_projections import HANDLERS as STRATEGY_HANDLERS
 
 MINUTE_NS = 60 * SECOND_NS
@@ -233,21 +226,21 @@ def prices_updated(rows: Rows, event: events.PricesUpdated, sequence: int, at_ns
         rows.put(PRICES, symbol, (symbol, PricePoint.Kind.MARK, price, at_ns))
 
 
-def profit_realized(rows: Rows, event: events.ProfitRealized, sequence: int, at_ns: int) -> None:
+def profit_realized(rows: Rows, event: ProfitRealized, sequence: int, at_ns: int) -> None:
     """Append the settlement."""
     names = (event.account, event.market, event.asset, event.position_id)
     rows.add(SETTLEMENTS, (sequence, at_ns, *names, event.amount_atoms, event.kind))
 
 
 def position_interest_posted(
-    rows: Rows, event: events.PositionInterestPosted, sequence: int, at_ns: int
+    rows: Rows, event: PositionInterestPosted, sequence: int, at_ns: int
 ) -> None:
     """Append the interest; what the position has had in all is told with the position."""
     names = (event.account, event.market, event.asset, event.position_id)
     rows.add(POSITION_INTEREST, (sequence, at_ns, *names, event.hour_ns, event.amount_atoms))
 
 
-def clearing_changed(rows: Rows, event: events.ClearingChanged, sequence: int, at_ns: int) -> None:
+def clearing_changed(rows: Rows, event: ClearingChanged, sequence: int, at_ns: int) -> None:
     """Set what stands behind the market's positions."""
     rows.put(
         CLEARINGS,
@@ -277,9 +270,9 @@ HANDLERS: Handlers = {
     events.PositionChanged: position_changed,
     events.PositionClosed: history_projections.position_closed,
     events.PricesUpdated: prices_updated,
-    events.ProfitRealized: profit_realized,
-    events.PositionInterestPosted: position_interest_posted,
-    events.ClearingChanged: clearing_changed,
+    ProfitRealized: profit_realized,
+    PositionInterestPosted: position_interest_posted,
+    ClearingChanged: clearing_changed,
     **rfq_projections.HANDLERS,
     **risk_projections.HANDLERS,
     **funding_projections.HANDLERS,

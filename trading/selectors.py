@@ -27,10 +27,10 @@ from trading.models import (
     Market,
     Order,
     Position,
-    Settlement,
 )
 from trading.portfolio import account_limits
 from trading.risk_models import AccountRisk
+from trading.settlement_models import Settlement
 
 OPEN_INTEREST_SECONDS: Final = 5
 OPEN_INTEREST_KEY: Final = "open-interest"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lending.interest_lines import accounted_until
 from lending.models import DebtWriteOff
 from trading.flows import DaySum, Flow, Held, Kind, day_sums, held_at, memo_sums
-from trading.models import StatementClose
+from trading.settlement_models import StatementClose
 
 NOTHING = Held(0, 0, 0)
 

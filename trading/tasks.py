@@ -7,7 +7,8 @@ from celery import shared_task
 from accounts.jobs import job_run
 from engine.catalog import MarketKind
 from engine.commands import AutoRealize, PayFunding
-from engine.events import Event, MarketFunded, MarketRealized
+from engine.events import Event
+from engine.settlement_events import MarketFunded, MarketRealized
 from gateway.period import submit_each
 from trading import candles, closing, price_records
 from trading.models import Market

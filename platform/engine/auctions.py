@@ -15,9 +15,10 @@ from typing import NamedTuple
 from engine import market_states, resting
 from engine.book import Order
 from engine.events import AuctionEnded
+from engine.listed_market import ListedMarket
 from engine.matching import can_pay, follow_trade, take_from_book, trade
 from engine.rejects import ExpiryReason
-from engine.state import ListedMarket, State
+from engine.state import State
 from engine.trades import Party
 
 # Levels of one side, best first: (price in ticks, lots).

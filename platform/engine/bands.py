@@ -12,7 +12,8 @@ Lowest prices are rounded up to a tick and highest down: never beyond the band.
 """
 
 from engine.catalog import MarketState
-from engine.state import ListedMarket, State
+from engine.listed_market import ListedMarket
+from engine.state import State
 from engine.units import PPB, AccountId, div_ceil
 from engine.vocabulary import BID, Side
 

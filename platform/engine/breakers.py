@@ -6,10 +6,11 @@ trips once. A second trip within a while is answered more strictly. See catalog.
 
 from engine import market_states
 from engine.catalog import OPEN, BreakerRules, MarketState
+from engine.listed_market import ListedMarket
 from engine.market_states import MILLISECOND_NS
 from engine.prices import Price
 from engine.schedule import Work
-from engine.state import ListedMarket, State
+from engine.state import State
 
 
 def watch(state: State, listed: ListedMarket) -> None:

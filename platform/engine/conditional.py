@@ -8,8 +8,9 @@ from engine.book import ConditionalOrder, terms_of
 from engine.catalog import MarketState
 from engine.commands import PlaceOrder
 from engine.intake import account_refusal, shape_refusal
+from engine.listed_market import ListedMarket
 from engine.rejects import Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import PPB, OrderId
 from engine.vocabulary import BID, Exit, Trigger, TriggerBy
 

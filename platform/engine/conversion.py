@@ -8,9 +8,10 @@ from engine.events import DustConverted, DustSold
 from engine.intake import impact_price
 from engine.kinds import MovementSource, SystemOrder
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.margin import value_ceil, value_floor
 from engine.rejects import Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.system_orders import Forced, trade_at_once
 from engine.units import div_ceil
 from engine.vocabulary import ASK

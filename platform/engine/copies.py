@@ -7,11 +7,12 @@ no check changes: prices, books, other accounts, the parameters of what is liste
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.listed_market import ListedMarket
 from engine.pools import Pool
 from engine.positions import OpenSide, Position
 from engine.record import Record
 from engine.snapshot import BUCKET_FIELDS, POOL_FIELDS, POSITION_FIELDS, SETTING_FIELDS
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 
 
 class Supposed(NamedTuple):

@@ -6,6 +6,7 @@ from engine.book import Order
 from engine.fees import fee_of
 from engine.kinds import MovementSource
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.loans import loan_refusal
 from engine.margin import collateral_micros, forget_part, standing, value_ceil, worth_of
 from engine.matching import Sweep
@@ -13,7 +14,7 @@ from engine.positions import Position
 from engine.price_states import risk_refusal
 from engine.rejects import Reject
 from engine.resting import lessen_borrow, paying_asset
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import MAX_ATOMS, PPB
 
 

@@ -12,10 +12,11 @@ from engine.answers import Events
 from engine.book import Order, terms_of
 from engine.commands import PlaceOrder, RequestQuote, SubmitQuote
 from engine.cover import forget_position, hold, perp_refusal, spot_refusal, uncount
+from engine.listed_market import ListedMarket
 from engine.matching import Sweep, follow
 from engine.quotes import Quote, Rfq
 from engine.resting import paying_asset, shrink_reduce_only
-from engine.state import ListedMarket, State
+from engine.state import State
 from engine.trades import Party, settle_perp, settle_spot
 from engine.units import OrderId
 from engine.vocabulary import ASK, BID, FOK

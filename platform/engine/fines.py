@@ -9,10 +9,11 @@ eat up whoever holds a position with a maintenance margin of little more.
 
 from engine import funds, realizing
 from engine.kinds import MovementSource
+from engine.listed_market import ListedMarket
 from engine.maintenance import Maintenance, maintenance
 from engine.positions import Position
 from engine.risk_events import LiquidationFeeCharged
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import PPM, div_ceil
 
 FINE_PPM = 10_000

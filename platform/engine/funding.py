@@ -17,12 +17,13 @@ from engine.answers import Events, rejected
 from engine.book import BookSide
 from engine.catalog import MarketState, PriceState
 from engine.commands import PayFunding
-from engine.events import FundingPaid, FundingRateSet, MarketFunded
 from engine.funding_rates import premium_ppb
+from engine.listed_market import ListedMarket
 from engine.positions import Position
 from engine.rejects import Reject
 from engine.schedule import Work
-from engine.state import ListedMarket, State
+from engine.settlement_events import FundingPaid, FundingRateSet, MarketFunded
+from engine.state import State
 from engine.units import HOUR_NS, AccountId, div_ceil
 
 MAX_POSITIONS = 100_000

@@ -12,7 +12,6 @@ it lends without counting it as collateral is not touched.
 
 from engine import liquidation_sales, pooling, realizing, takeover
 from engine.conversion import dollar_of
-from engine.events import ProfitRealized
 from engine.fines import owe_to_insurance
 from engine.kinds import RealizeKind
 from engine.liquidation_sales import bankruptcy_atoms
@@ -20,6 +19,7 @@ from engine.maintenance import maintenance, real_equity
 from engine.margin import unrealized
 from engine.positions import Position
 from engine.risk_events import InsurancePaid, LossShared
+from engine.settlement_events import ProfitRealized
 from engine.state import Account, Liquidation, State
 from engine.units import PPB, PPM, div_ceil
 

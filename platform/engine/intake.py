@@ -5,8 +5,9 @@ from engine.bands import best_opposite, limit_band, worst_for_taker
 from engine.book import Order
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder
+from engine.listed_market import ListedMarket
 from engine.rejects import Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import MAX_ATOMS, PPB, AccountId
 from engine.vocabulary import BID, GTC, LIMIT, REJECT_MAKER, OrderType, Side
 

@@ -10,12 +10,13 @@ from engine.bands import find_taker_band, limit_band
 from engine.catalog import OPEN, PriceState
 from engine.clearing import Clearing
 from engine.ledger import NOT_OPEN
+from engine.listed_market import ListedMarket
 from engine.margin import MarginType, health, standing, unrealized
 from engine.positions import Position
 from engine.quotes import MAX_QUOTES, MAX_RFQS
 from engine.resting import paying_asset, reserve_of
 from engine.schedule import Work
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import MAX_ATOMS, RAY
 
 

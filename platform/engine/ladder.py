@@ -4,8 +4,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from engine.book import Order
+from engine.listed_market import ListedMarket
 from engine.matching import Sweep, can_pay, meets
-from engine.state import ListedMarket, State
+from engine.state import State
 
 
 class Ladder:

@@ -16,6 +16,7 @@ from engine.events import CommandRejected
 from engine.intake import impact_price, intake_refusal, lots_bound, reach_of
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
+from engine.listed_market import ListedMarket
 from engine.matching import own_across
 from engine.orders import order_of
 from engine.questions import (
@@ -29,7 +30,7 @@ from engine.questions import (
 )
 from engine.rejects import Reject
 from engine.resting import paying_asset
-from engine.state import ListedMarket, State
+from engine.state import State
 from engine.treasury import take_out_refusal
 from engine.units import MAX_ATOMS
 from engine.vocabulary import BID, LIMIT, OrderType

@@ -11,10 +11,11 @@ from engine import funds
 from engine.fines import charge_fine
 from engine.kinds import SystemOrder
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.maintenance import Maintenance, Risk, maintenance, real_equity
 from engine.margin import value_ceil
 from engine.positions import Position
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.system_orders import Forced, is_trading, trade_at_once
 from engine.units import MICROS, PPB, PPM, div_ceil
 from engine.vocabulary import ASK, BID

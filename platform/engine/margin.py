@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from engine.catalog import Asset, Fraction, Haircut
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.positions import OpenSide, Position
-from engine.state import Account, ListedMarket, Standing, State
+from engine.state import Account, Standing, State
 from engine.units import MICROS, PPB, PPM, ROOT_SCALE, div_ceil, sqrt_ceil
 
 _WEIGHT_SCALE = PPB * ROOT_SCALE

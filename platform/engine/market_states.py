@@ -8,8 +8,9 @@ matching, until engine/auctions.py ends it. Then it is told as limit-only.
 
 from engine.catalog import OPEN, MarketState, PriceState, StateReason
 from engine.events import MarketStateChanged
+from engine.listed_market import ListedMarket
 from engine.schedule import Work
-from engine.state import ListedMarket, State
+from engine.state import State
 
 MILLISECOND_NS = 1_000_000
 STRICTNESS = {

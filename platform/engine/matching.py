@@ -9,11 +9,12 @@ from typing import NamedTuple
 from engine import funds, pending
 from engine.book import Level, Order
 from engine.kinds import FILLED, PARTIALLY_FILLED
+from engine.listed_market import ListedMarket
 from engine.order_events import OrderFilled, TradeExecuted
 from engine.rejects import ExpiryReason
 from engine.resting import cost_of, expire, forget, paying_asset, shrink_reduce_only
 from engine.schedule import Work
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.trades import Party, settle_perp, settle_spot
 from engine.units import OrderId
 from engine.vocabulary import REJECT_MAKER, REJECT_TAKER

@@ -19,10 +19,11 @@ from engine.kinds import (
     OrderStatus,
     OrderTerms,
 )
+from engine.listed_market import ListedMarket
 from engine.matching import Sweep
 from engine.order_events import OrderCancelled, OrderExpired, OrderPlaced, OrdersCancelled
 from engine.rejects import ExpiryReason, Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import OrderId
 from engine.vocabulary import FOK, GTC, LIMIT, REJECT_MAKER, REJECT_TAKER, CancelKind
 

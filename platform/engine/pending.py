@@ -11,10 +11,11 @@ from engine.book import ConditionalOrder, Links, Order, terms_of
 from engine.catalog import MarketState
 from engine.commands import PlaceOrder
 from engine.kinds import OrderStatus, OrderTerms
+from engine.listed_market import ListedMarket
 from engine.order_events import OrderCancelled, OrderExpired, OrderModified, TriggerPlaced
 from engine.rejects import ExpiryReason
 from engine.schedule import Work
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import PPB, OrderId, div_ceil
 from engine.vocabulary import REJECT_MAKER, Conditions, Exit, OrderType, Side, Trigger, TriggerBy
 

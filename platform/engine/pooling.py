@@ -7,10 +7,11 @@ from engine.commands import AccrueInterest, FundInsurance, SetPoolState, WriteOf
 from engine.events import DebtWrittenOff, InsuranceFunded, InterestAccrued, PoolStateChanged
 from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.margin import value_floor
 from engine.pools import Pool
 from engine.rejects import Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import HOUR_NS, MAX_ATOMS, PPM, RAY, div_ceil
 
 # What always stays in the reserve, so that it can give back what others lost to it by rounding.

@@ -10,10 +10,11 @@ from engine import market_states
 from engine.answers import Events, rejected
 from engine.catalog import Asset, PriceState
 from engine.events import PricesUpdated
+from engine.listed_market import ListedMarket
 from engine.market_states import MILLISECOND_NS
 from engine.rejects import Reject
 from engine.schedule import Work
-from engine.state import ListedMarket, State
+from engine.state import State
 
 _WITHOUT_PRICE = (PriceState.STALE, PriceState.HALT)
 

@@ -16,8 +16,9 @@ from engine.book import BookSide
 from engine.catalog import MarketState, PriceState
 from engine.commands import UpdatePrices
 from engine.events import PricesUpdated
+from engine.listed_market import ListedMarket
 from engine.rejects import Reject
-from engine.state import ListedMarket, State
+from engine.state import State
 from engine.units import PPB
 
 MAX_PRICE_E8 = 10**18

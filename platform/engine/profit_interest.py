@@ -7,10 +7,11 @@ losses have paid for it; the rest is the house's, and is never below zero.
 """
 
 from engine.clearing import Clearing
-from engine.events import PositionInterestPosted
+from engine.listed_market import ListedMarket
 from engine.pools import Pool
 from engine.positions import Position
-from engine.state import ListedMarket, State
+from engine.settlement_events import PositionInterestPosted
+from engine.state import State
 from engine.units import HOUR_NS, RAY, div_ceil
 
 

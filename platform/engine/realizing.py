@@ -7,11 +7,12 @@ cash is borrowed.
 
 from engine import funds
 from engine.clearing import Clearing
-from engine.events import ClearingChanged
 from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.pools import Pool, burned
-from engine.state import Account, ListedMarket, State
+from engine.settlement_events import ClearingChanged
+from engine.state import Account, State
 from engine.units import RAY
 
 _SOURCE = MovementSource.SETTLEMENT

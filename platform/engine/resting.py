@@ -3,9 +3,10 @@
 from engine import funds
 from engine.book import Order
 from engine.kinds import OrderStatus
+from engine.listed_market import ListedMarket
 from engine.order_events import OrderCancelled, OrderExpired, OrderModified
 from engine.rejects import ExpiryReason
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 
 
 def paying_asset(listed: ListedMarket, *, is_bid: bool) -> str:

@@ -6,9 +6,10 @@ from engine.bands import limit_band
 from engine.catalog import OPEN, MarketState
 from engine.commands import PlaceOrder, RequestQuote, SubmitQuote
 from engine.intake import MAX_CLIENT_ID, price_refusal, quantity_refusal, too_small
+from engine.listed_market import ListedMarket
 from engine.quotes import MAX_QUOTES, MAX_RFQS, Rfq
 from engine.rejects import Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.vocabulary import BID, ExecutionMode
 
 _SHUT = {

@@ -18,8 +18,8 @@ from engine.answers import Events, rejected
 from engine.catalog import Asset
 from engine.clearing import Clearing, Cycle, Phase
 from engine.commands import AutoRealize
-from engine.events import MarketRealized, ProfitRealized
 from engine.kinds import RealizeKind
+from engine.listed_market import ListedMarket
 from engine.loans import limit_room
 from engine.margin import MarginType, health, unrealized
 from engine.pools import Pool
@@ -27,7 +27,8 @@ from engine.positions import Position
 from engine.price_states import settlement_refusal
 from engine.profit_interest import pay_interest, post_interest, sample
 from engine.rejects import Reject
-from engine.state import Account, ListedMarket, State
+from engine.settlement_events import MarketRealized, ProfitRealized
+from engine.state import Account, State
 from engine.units import HOUR_NS, PPB, PRICE_SCALE, RAY, AccountId
 
 # Amounts below a cent, or below 0.01 % of the position, wait: it keeps writes bounded.

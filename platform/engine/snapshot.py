@@ -16,6 +16,7 @@ from engine.clearing import Clearing, Cycle, Phase
 from engine.funding_rates import FundedHour, Funding
 from engine.kinds import OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
+from engine.listed_market import ListedMarket
 from engine.marks import Mark
 from engine.pools import Pool
 from engine.positions import Position
@@ -24,7 +25,7 @@ from engine.resting import paying_asset
 from engine.snapshot_rfqs import dump_rfqs, load_rfqs
 from engine.snapshot_risk import dump_risk, load_risk
 from engine.snapshot_waiting import dump_waiting, load_waiting
-from engine.state import Account, ListedMarket, State, Withdrawal
+from engine.state import Account, State, Withdrawal
 from engine.units import AccountId, OrderId
 from engine.upgrade import UPGRADES
 from engine.vocabulary import Side

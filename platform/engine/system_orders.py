@@ -9,8 +9,9 @@ from engine import funds, matching, orders
 from engine.book import Order
 from engine.catalog import MarketState
 from engine.kinds import MovementSource, OrderTerms, SystemOrder
+from engine.listed_market import ListedMarket
 from engine.resting import cost_of, paying_asset
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import OrderId
 from engine.vocabulary import IOC, LIMIT, REJECT_MAKER, Side
 

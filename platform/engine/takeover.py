@@ -14,12 +14,13 @@ from engine import cover, resting
 from engine.fines import charge
 from engine.kinds import FILLED, SystemOrder
 from engine.liquidation_sales import bankruptcy_atoms
+from engine.listed_market import ListedMarket
 from engine.maintenance import Maintenance, Risk, maintenance, real_equity
 from engine.matching import Sweep, follow
 from engine.order_events import OrderFilled, OrderPlaced
 from engine.positions import Position
 from engine.resting import shrink_reduce_only
-from engine.state import Account, Backstop, ListedMarket, State
+from engine.state import Account, Backstop, State
 from engine.system_orders import Forced, system_order
 from engine.trades import Party, settle_perp
 from engine.units import PPM, AccountId, div_ceil

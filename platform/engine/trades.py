@@ -7,10 +7,11 @@ from engine.events import PositionClosed
 from engine.fees import fee_of
 from engine.kinds import MovementSource
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.loans import limit_room
 from engine.positions import Position
 from engine.resting import lessen_borrow
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import div_ceil
 
 

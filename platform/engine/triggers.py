@@ -10,11 +10,12 @@ from engine.commands import PlaceOrder
 from engine.conditional import share_of
 from engine.events import CommandRejected
 from engine.intake import intake_refusal
+from engine.listed_market import ListedMarket
 from engine.order_events import OrderPlaced, OrderTriggered, TriggerFailed
 from engine.orders import Origin
 from engine.reasons import reason_of
 from engine.rejects import ExpiryReason, Reject
-from engine.state import Account, ListedMarket, State
+from engine.state import Account, State
 from engine.units import OrderId
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.engine import Engine
 from engine.margin import MarginType, health, unrealized
@@ -142,7 +143,7 @@ class _Hour:
 
     def _note(self, event: e.Event) -> None:
         """Count what comes into the trader's account or leaves it; lending is neither."""
-        if isinstance(event, e.ProfitRealized) and event.account == TRADER:
+        if isinstance(event, se.ProfitRealized) and event.account == TRADER:
             self.moved[event.asset]["realized"] += event.amount_atoms
         elif isinstance(event, e.DepositCredited) and event.account == TRADER:
             self.moved[event.asset]["deposited"] += event.amount_atoms
@@ -182,7 +183,7 @@ class _Hour:
         self.at_ns += CYCLE_SECONDS * SECOND_NS
         while True:
             answer = self._do(c.AutoRealize(market=PERP))
-            assert isinstance(answer, e.MarketRealized), answer
+            assert isinstance(answer, se.MarketRealized), answer
             if answer.done:
                 return
 

@@ -18,6 +18,7 @@ from engine.events import (
     PositionChanged,
     PricesUpdated,
 )
+from engine.listed_market import ListedMarket
 from engine.order_events import (
     BookChanged,
     OrderCancelled,
@@ -39,7 +40,6 @@ from engine.order_events import (
     TriggerFailed,
     TriggerPlaced,
 )
-from engine.state import ListedMarket
 from engine.units import AccountId
 from gateway import codec
 from sequencer.batch import Batch, Entry

@@ -9,7 +9,7 @@ from engine.state import State
 from lending.models import LendTerms, Pool, PoolLends
 from sequencer.database import Connection
 from sequencer.verify_facts import Facts, Table, name, rows, whole
-from trading.models import Clearing
+from trading.settlement_models import Clearing
 
 
 def _balances(connection: Connection) -> Facts:

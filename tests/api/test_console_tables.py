@@ -56,10 +56,11 @@ from tests.api.test_rest_accounts import OUT, WITHDRAWAL
 from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
 from trading import candles
 from trading.funding_models import FundingPayment, FundingRate
-from trading.models import Market, PositionInterest, StatementClose
+from trading.models import Market
 from trading.price_models import PriceHalt
 from trading.price_records import PriceRecords
 from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment
+from trading.settlement_models import PositionInterest, StatementClose
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
 # These belong to the console of users (tests of compliance and accounts).

@@ -24,7 +24,8 @@ from tests.engine.listings import SOL_PERP
 from trading import portfolio, screens
 from trading.catalog import refresh
 from trading.funding_models import FundingPayment, FundingRate
-from trading.models import Clearing, Position
+from trading.models import Position
+from trading.settlement_models import Clearing
 
 PERP = "QUICK_USDC_PERP"
 # One sample makes a rate; the book is looked at for 100 dollars.

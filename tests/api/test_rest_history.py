@@ -13,7 +13,8 @@ from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import refusal
-from trading.models import Fill, Order, Settlement
+from trading.models import Fill, Order
+from trading.settlement_models import Settlement
 
 PERP = "SOL_USDC_PERP"
 PATH = ("/wapi/v1/history/position", "positionHistoryQueryAll")

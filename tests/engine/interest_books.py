@@ -9,6 +9,7 @@ What borrowers pay is so, to the last part of an atom, what lenders and the hous
 from collections import defaultdict
 
 from engine import events as e
+from engine import settlement_events as se
 from engine.kinds import BorrowLendKind
 from engine.units import RAY
 
@@ -29,7 +30,7 @@ class InterestBooks:
         self.house: defaultdict[str, int] = defaultdict(int)
         self.written_off: defaultdict[str, int] = defaultdict(int)
         self.balances: dict[Owner, e.BalanceChanged] = {}
-        self.clearings: dict[str, e.ClearingChanged] = {}
+        self.clearings: dict[str, se.ClearingChanged] = {}
         self.quotes: dict[str, str] = {}
         self.pools: dict[str, e.PoolChanged] = {}
 
@@ -45,7 +46,7 @@ class InterestBooks:
                 self.moved[event.asset] += amount
             elif isinstance(event, e.LedgerPosted):
                 self._post(event, unpaid)
-            elif isinstance(event, e.ProfitRealized):
+            elif isinstance(event, se.ProfitRealized):
                 unpaid[str(event.account), event.asset] -= event.amount_atoms
                 # Clearing is the other side of what is realized.
                 self.moved[event.asset] -= event.amount_atoms
@@ -63,7 +64,7 @@ class InterestBooks:
             self.balances[str(event.account), event.asset] = event
         elif isinstance(event, e.PoolChanged):
             self.pools[event.asset] = event
-        elif isinstance(event, e.ClearingChanged):
+        elif isinstance(event, se.ClearingChanged):
             self.clearings[event.market] = event
         elif isinstance(event, e.MarketListed):
             self.quotes[event.market.symbol] = event.market.quote

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.book import ConditionalOrder, Order
 from engine.catalog import LEND_RATES_PPB, FundingRules, PoolState, RealizeLimits
@@ -365,18 +366,18 @@ def _kind(event: e.Event) -> str:
     match event:
         case e.CommandRejected():
             return event.code.value
-        case e.ProfitRealized():
+        case se.ProfitRealized():
             return f"{event.kind.value} {'paid' if event.amount_atoms > 0 else 'collected'}"
         case e.BorrowLendMoved():
             place = f" {event.bucket}" if event.kind is BorrowLendKind.LEND else ""
             return f"{event.kind.value} {event.source.value}{place}"
-        case e.FundingPaid():
+        case se.FundingPaid():
             return f"{name} {'got' if event.amount_atoms > 0 else 'paid'}"
-        case e.FundingRateSet():
+        case se.FundingRateSet():
             return f"{name} {'at a rate' if event.rate_ppb else 'at nothing'}"
-        case e.PositionInterestPosted():
+        case se.PositionInterestPosted():
             return f"{name} {'earned' if event.amount_atoms > 0 else 'charged'}"
-        case e.MarketRealized():
+        case se.MarketRealized():
             if not event.done:
                 return f"{name} in part"
             advanced = "advanced" if event.advanced_atoms else ""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.bands import find_taker_band
 from engine.catalog import (
@@ -26,7 +27,7 @@ from engine.catalog import (
     RateCurve,
 )
 from engine.engine import Engine
-from engine.kinds import LiquidationEnd, SystemOrder
+from engine.kinds import LiquidationEnd, OrderStatus, SystemOrder
 from engine.maintenance import real_equity
 from engine.rejects import Reject
 from engine.risk_events import LiquidationEnded
@@ -86,6 +87,13 @@ OF_ASSETS: tuple[dict[str, Any], ...] = (
     {"fee_ppm": 300_000, "lendable": False},
 )
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
+
+
+def _ended_untraded(answer: e.Event) -> bool:
+    """Tell whether an order was taken in and is gone: it has brought no risk."""
+    if not isinstance(answer, oe.OrderPlaced) or answer.executed_lots:
+        return False
+    return answer.status is OrderStatus.EXPIRED
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -159,7 +167,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         if isinstance(answer, e.CommandRejected):
             due = (e.PoolChanged, e.PoolHourClosed)
             assert all(isinstance(event, due) for event in events[1:]), events
-        elif isinstance(command, RISK) and not reducing:
+        elif isinstance(command, RISK) and not reducing and not _ended_untraded(answer):
             account = command.source if isinstance(command, c.TransferFunds) else command.account
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
             fills = sum(isinstance(event, oe.OrderFilled) for event in events)
@@ -803,7 +811,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         if isinstance(answer, e.CommandRejected):
             assert answer.code is Reject.PRICE_STALE
             return
-        assert isinstance(answer, e.MarketRealized)
+        assert isinstance(answer, se.MarketRealized)
         assert answer.paid_atoms <= answer.due_atoms
         assert answer.collected_atoms <= answer.owed_atoms
 
@@ -828,7 +836,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @rule(market=st.sampled_from([PERP, "BTC_USDC_PERP"]), most=st.sampled_from([1, 2, 500]))
     def pay_funding(self, market: str, most: int) -> None:
         answer = self.do(c.PayFunding(market=market, positions_max=most))
-        assert isinstance(answer, e.MarketFunded)
+        assert isinstance(answer, se.MarketFunded)
         funding = self.exchange.engine.state.markets[market].perp_funding()
         assert not answer.done or not funding.unpaid
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine import events as e
 from engine import order_events as oe
+from engine import settlement_events as se
 from engine.catalog import Asset, Market, MarketState, PriceState
 from engine.kinds import OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
 from engine.units import AccountId, OrderId
@@ -54,8 +55,8 @@ class Mirror:
         self.deposited: defaultdict[str, int] = defaultdict(int)
         self.withdrawn: defaultdict[str, int] = defaultdict(int)
         self.insured: defaultdict[str, int] = defaultdict(int)
-        self.clearings: dict[str, e.ClearingChanged] = {}
-        self.rates: dict[tuple[str, int], e.FundingRateSet] = {}
+        self.clearings: dict[str, se.ClearingChanged] = {}
+        self.rates: dict[tuple[str, int], se.FundingRateSet] = {}
         # By market and end of the hour: what each position has got, by account and its number.
         self.funded: defaultdict[tuple[str, int], dict[tuple[int, int], int]] = defaultdict(dict)
         self.strategies: dict[OrderId, oe.StrategyChanged | oe.StrategyCreated] = {}
@@ -139,14 +140,14 @@ class Mirror:
     def _insured(self, event: e.InsuranceFunded) -> None:
         self.insured[event.asset] += event.amount_atoms
 
-    def _cleared(self, event: e.ClearingChanged) -> None:
+    def _cleared(self, event: se.ClearingChanged) -> None:
         self.clearings[event.market] = event
 
-    def _rate_set(self, event: e.FundingRateSet) -> None:
+    def _rate_set(self, event: se.FundingRateSet) -> None:
         assert (event.market, event.ends_ns) not in self.rates, event
         self.rates[event.market, event.ends_ns] = event
 
-    def _funded(self, event: e.FundingPaid) -> None:
+    def _funded(self, event: se.FundingPaid) -> None:
         """An hour is paid once, at its rate, by what was held: rounded up for who pays."""
         payments, who = self.funded[event.market, event.ends_ns], (event.account, event.position_id)
         assert who not in payments, f"paid twice: {event}"
@@ -257,9 +258,9 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.DepositCredited: Mirror._deposited,
     e.WithdrawalSettled: Mirror._withdrawal_settled,
     e.InsuranceFunded: Mirror._insured,
-    e.ClearingChanged: Mirror._cleared,
-    e.FundingRateSet: Mirror._rate_set,
-    e.FundingPaid: Mirror._funded,
+    se.ClearingChanged: Mirror._cleared,
+    se.FundingRateSet: Mirror._rate_set,
+    se.FundingPaid: Mirror._funded,
     oe.OrderPlaced: Mirror._placed,
     oe.TriggerPlaced: Mirror._waits,
     oe.OrderTriggered: Mirror._triggered,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.catalog import PoolLimits, RateCurve
 from engine.invariants import check
@@ -66,11 +67,11 @@ class Settled(Exchange):
         self.limit(seller, v.Side.ASK, sol * 100, price * 100, PERP.symbol)
         self.limit(buyer, v.Side.BID, sol * 100, price * 100, PERP.symbol)
 
-    def realize(self, most: int = 500) -> e.MarketRealized:
+    def realize(self, most: int = 500) -> se.MarketRealized:
         """Run one cycle to its end, in steps of `most`, and return the last answer."""
         while True:
             answer = self.accept(c.AutoRealize(market=PERP.symbol, positions_max=most))
-            assert isinstance(answer, e.MarketRealized)
+            assert isinstance(answer, se.MarketRealized)
             if answer.done:
                 return answer
 

@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import settlement_events as se
 from engine.catalog import BreakerRules, Market, MarketState
 from engine.units import AccountId, OrderId
 from engine.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
@@ -172,7 +173,7 @@ def _said(story: Story, answer: e.Event) -> str:
         if answer.reason is not None:
             words.append(str(answer.reason))
         return " ".join(words)
-    if isinstance(answer, e.MarketRealized):
+    if isinstance(answer, se.MarketRealized):
         moved = (answer.owed_atoms, answer.collected_atoms, answer.paid_atoms)
         return "owed {} collected {} paid {}".format(
             *(story.amount_text(atoms, "USDC") for atoms in moved)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from engine import commands as c
 from engine import events as e
+from engine import settlement_events as se
 from engine.catalog import FundingRules, MarketState, PriceState
 from engine.engine import Engine
 from engine.funding import impact_e8
@@ -124,25 +125,25 @@ class Funded(Settled):
 
     @property
     def rates(self) -> list[int]:
-        return [one.rate_ppb for one in self.told(e.FundingRateSet)]
+        return [one.rate_ppb for one in self.told(se.FundingRateSet)]
 
     def paid(self, account: AccountId) -> list[int]:
-        return [x.amount_atoms for x in self.told(e.FundingPaid) if x.account == account]
+        return [x.amount_atoms for x in self.told(se.FundingPaid) if x.account == account]
 
 
 def test_a_quiet_hour_costs_longs_the_interest() -> None:
     exchange = Funded()
     exchange.hour()
-    (rate,) = exchange.told(e.FundingRateSet)
+    (rate,) = exchange.told(se.FundingRateSet)
     assert (rate.rate_ppb, rate.premium_ppb, rate.samples) == (12_500, 0, 1)
     assert (rate.mark_e8, rate.ends_ns) == (100 * E8, exchange.at_ns)
-    assert exchange.told(e.FundingPaid) == [], "nobody was touched yet"
+    assert exchange.told(se.FundingPaid) == [], "nobody was touched yet"
     exchange.pay()
     # 100 SOL at 100 dollars: 10,000 × 0.00125 %.
     assert (exchange.paid(ALICE), exchange.paid(BOB)) == ([-125_000], [125_000])
     exchange.pay()
     exchange.realize()
-    assert len(exchange.told(e.FundingPaid)) == 2, "twice changes nothing"
+    assert len(exchange.told(se.FundingPaid)) == 2, "twice changes nothing"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_a_mean_counts_each_second_once() -> None:
     exchange.accept(c.UpdatePrices(prices_e8={"SOL": 100 * E8}))
     exchange.index()
     exchange.end_hour()
-    (rate,) = exchange.told(e.FundingRateSet)
+    (rate,) = exchange.told(se.FundingRateSet)
     assert (rate.samples, rate.premium_ppb) == (2, 20_000_000)
 
 
@@ -210,10 +211,10 @@ def test_an_hour_without_good_samples_costs_nothing(happens: Any, samples: int) 
     exchange = Funded()
     happens(exchange)
     exchange.end_hour()
-    (rate,) = exchange.told(e.FundingRateSet)
+    (rate,) = exchange.told(se.FundingRateSet)
     assert (rate.rate_ppb, rate.samples) == (0, samples)
     exchange.pay()
-    assert exchange.told(e.FundingPaid) == []
+    assert exchange.told(se.FundingPaid) == []
 
 
 def test_limit_only_markets_and_degraded_prices_count() -> None:
@@ -248,7 +249,7 @@ def test_hours_that_nobody_saw_are_told_and_cost_nothing() -> None:
     exchange.wait(4 * 3_600)
     exchange.advance()
     assert exchange.rates == [12_500, 0, 0, 0]
-    ends = [one.ends_ns for one in exchange.told(e.FundingRateSet)]
+    ends = [one.ends_ns for one in exchange.told(se.FundingRateSet)]
     assert [after - before for before, after in pairwise(ends)] == [HOUR_NS] * 3
     assert all(end % HOUR_NS == 0 for end in ends)
 
@@ -277,7 +278,7 @@ def test_closing_before_the_hour_pays_nothing_and_opening_after_it_neither() -> 
     exchange.trade(CAROL, DAVE, 5, 100)
     exchange.pay()
     assert exchange.rates == [12_500]
-    assert exchange.told(e.FundingPaid) == []
+    assert exchange.told(se.FundingPaid) == []
 
 
 def test_a_trade_after_the_hour_pays_for_what_was_held() -> None:
@@ -336,7 +337,7 @@ def test_each_hour_is_paid_by_itself_however_late() -> None:
             if prompt:
                 exchange.pay()
         exchange.pay()
-        payments = exchange.told(e.FundingPaid)
+        payments = exchange.told(se.FundingPaid)
         told.append(sorted((x.account, x.ends_ns, x.amount_atoms) for x in payments))
         assert len(payments) == 6
     assert told[0] == told[1]
@@ -352,7 +353,7 @@ def test_the_payer_pays_the_part_of_an_atom() -> None:
     exchange.hour()
     dust = exchange.clearing.dust
     exchange.pay()
-    payments = {x.account: x.amount_atoms for x in exchange.told(e.FundingPaid)}
+    payments = {x.account: x.amount_atoms for x in exchange.told(se.FundingPaid)}
     assert payments == {CAROL: -38, DAVE: -50, BOB: 87}
     assert exchange.clearing.dust - dust == 1
     assert exchange.clearing.funding == 0
@@ -380,7 +381,7 @@ def test_the_payments_of_an_hour_are_nothing_but_rounding(seed: int) -> None:
         exchange.end_hour()
     exchange.pay(2)
     sums: defaultdict[int, list[int]] = defaultdict(list)
-    for one in exchange.told(e.FundingPaid):
+    for one in exchange.told(se.FundingPaid):
         sums[one.ends_ns].append(one.amount_atoms)
     assert len(sums) == sum(rate != 0 for rate in exchange.rates) >= 6
     for payments in sums.values():
@@ -439,7 +440,7 @@ def test_funding_reaches_the_balance_as_funding(mode: bool) -> None:
     # (3 % − 0.05 %) / 8 of 10,000 dollars; the profit is 100 dollars.
     assert exchange.rates == [3_687_500]
     assert (exchange.paid(ALICE), exchange.paid(BOB)) == ([-36_875_000], [36_875_000])
-    told = exchange.told(e.ProfitRealized)
+    told = exchange.told(se.ProfitRealized)
     funded = {x.account: x.amount_atoms for x in told if x.kind is RealizeKind.FUNDING}
     assert funded == {ALICE: -36_875_000, BOB: 36_875_000}
     profit = 100 * USD if mode else 0
@@ -481,11 +482,11 @@ def test_portions_visit_everybody_once() -> None:
     exchange = Funded()
     exchange.trade(CAROL, DAVE, 7, 100)
     exchange.hour()
-    answers: list[e.MarketFunded] = []
+    answers: list[se.MarketFunded] = []
     while not answers or not answers[-1].done:
         answers.append(exchange.accept(c.PayFunding(market=PERP.symbol, positions_max=2)))
     assert [one.positions for one in answers] == [2, 2, 1]
-    assert len(exchange.told(e.FundingPaid)) == 4, "the maker holds nothing"
+    assert len(exchange.told(se.FundingPaid)) == 4, "the maker holds nothing"
 
 
 def test_an_hour_that_ends_between_two_portions_is_paid_too() -> None:
@@ -543,5 +544,5 @@ def test_settled_positions_of_all_modes_stay_exact() -> None:
             exchange.advance()
             exchange.realize(2)
         exchange.accept(c.PayFunding(market=PERP.symbol))
-        assert any(one.rate_ppb for one in exchange.told(e.FundingRateSet))
-        assert exchange.told(e.FundingPaid)
+        assert any(one.rate_ppb for one in exchange.told(se.FundingRateSet))
+        assert exchange.told(se.FundingPaid)

@@ -29,11 +29,11 @@ from engine import engine as engine_module
 from engine.book import BookSide
 from engine.catalog import OPEN
 from engine.ledger import Ledger
+from engine.listed_market import ListedMarket
 from engine.pools import Pool
 from engine.positions import Position
 from engine.quotes import Rfq
 from engine.schedule import Work
-from engine.state import ListedMarket
 from engine.units import PPB, RAY
 from tests.engine.machine import ExchangeMachine
 

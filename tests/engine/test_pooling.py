@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine import commands as c
-from engine import events as e
+from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.catalog import PoolLimits, PoolState, PriceState, RateCurve
 from engine.invariants import check
@@ -196,7 +196,7 @@ def test_what_waits_for_winners_shares_the_loss_and_nothing_is_advanced_until_it
     exchange.prices(SOL=110 * 10**8)
     told = list(exchange.apply(c.AutoRealize(market=SOL_PERP.symbol)))
     answer = told[0]
-    assert isinstance(answer, e.MarketRealized)
+    assert isinstance(answer, se.MarketRealized)
     assert (answer.due_atoms, answer.advanced_atoms) == (300 * USD, 0)
     assert abs(answer.paid_atoms - (lent - short)) <= 2
     for _ in range(20):
@@ -206,7 +206,7 @@ def test_what_waits_for_winners_shares_the_loss_and_nothing_is_advanced_until_it
             check(state)
     # The pool's fees make it whole with time, before the house has any; then Bob is paid in full.
     assert clearing.rounding_ray < RAY
-    paid = [x.amount_atoms for x in told if isinstance(x, e.ProfitRealized) and x.account == BOB]
+    paid = [x.amount_atoms for x in told if isinstance(x, se.ProfitRealized) and x.account == BOB]
     assert abs(sum(paid) - 300 * USD) < USD
 
 

@@ -8,6 +8,7 @@ import pytest
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import settlement_events as se
 from engine.engine import Engine
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import AccountId
@@ -125,8 +126,8 @@ def test_settlement_does_not_move_the_prices_of_a_position() -> None:
     exchange.trade(ALICE, BOB, 100, 100)
     exchange.prices(SOL=110 * 10**8)
     exchange.accept(c.AutoRealize(market=PERP))
-    assert sum(one.amount_atoms for one in exchange.told(e.ProfitRealized)) == 0
-    assert exchange.told(e.ProfitRealized), "nothing was settled"
+    assert sum(one.amount_atoms for one in exchange.told(se.ProfitRealized)) == 0
+    assert exchange.told(se.ProfitRealized), "nothing was settled"
     exchange.trade(BOB, ALICE, 100, 105)
     closed = {one.account: one for one in exchange.told(e.PositionClosed)}
     assert {account: one.realized_atoms for account, one in closed.items()} == {

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine import events as e
+from engine import settlement_events as se
 from engine.units import RAY
 from tests.engine.driver import ALICE, BOB, CAROL
 from tests.engine.settled import OFF, ON, PERP, USD, positioned
@@ -96,7 +96,7 @@ def test_interest_accumulates_and_compounds(steps: list[int]) -> None:
         exchange.wait(seconds)
         exchange.realize()
     after = exchange.grown()
-    posted = [(event.account, event.hour_ns) for event in exchange.told(e.PositionInterestPosted)]
+    posted = [(event.account, event.hour_ns) for event in exchange.told(se.PositionInterestPosted)]
     assert len(set(posted)) == len(posted) <= 2 * 49, "once an hour"
     for account, sign, index in ((ALICE, 1, 1), (BOB, -1, 0)):
         # As if it had been lent, or borrowed, at the start; each sample rounds by an atom at most.
@@ -115,7 +115,7 @@ def test_closing_a_position_posts_its_interest() -> None:
         exchange.wait(1_800)
         exchange.realize()
     posted = {ALICE: 0, BOB: 0}
-    for event in exchange.told(e.PositionInterestPosted):
+    for event in exchange.told(se.PositionInterestPosted):
         posted[event.account] += event.amount_atoms
     earned, charged = posted[ALICE], posted[BOB]
     # From the sample to the one after the trade, an hour, at 6 % and 4 % of 1,000; then nothing.

@@ -6,6 +6,7 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine import settlement_events as se
 from engine.catalog import RealizeLimits
 from engine.units import MAX_ATOMS, PPB, RAY, AccountId
 from tests.engine.driver import ALICE, BOB, CAROL, DAVE
@@ -98,11 +99,11 @@ def test_what_is_culled(
     exchange = positioned(OFF, OFF, sizes=(100, -100), rich=1_000, realize=RealizeLimits(**limits))
     exchange.prices(SOL=price * 10**8)
     exchange.realize()
-    told = exchange.told(e.ProfitRealized)
+    told = exchange.told(se.ProfitRealized)
     assert {(x.kind, x.account, x.amount_atoms // USD) for x in told} == kinds
     # A cull leaves nothing due, and says what it was once.
     exchange.realize()
-    assert len(exchange.told(e.ProfitRealized)) == len(told)
+    assert len(exchange.told(se.ProfitRealized)) == len(told)
 
 
 def test_losers_pay_when_too_much_is_advanced() -> None:
@@ -116,7 +117,7 @@ def test_losers_pay_when_too_much_is_advanced() -> None:
     exchange.wait(60)
     answer = exchange.realize()
     assert answer.collected_atoms == 1_000 * USD
-    (culled,) = [x for x in exchange.told(e.ProfitRealized) if x.account == BOB]
+    (culled,) = [x for x in exchange.told(se.ProfitRealized) if x.account == BOB]
     assert culled.kind == "CulledRealizePnlSystemThreshold"
     # The pool has its loan back, but for a bit against interest that Bob is still to be charged.
     assert exchange.advanced <= 20
@@ -167,7 +168,7 @@ def test_gaps_in_price(modes: tuple[bool, ...], prices: tuple[int, ...]) -> None
             paid += answer.paid_atoms
             there += answer.collected_atoms + answer.advanced_atoms
             # Interest that was posted is paid with the profit.
-            posted = [x.amount_atoms for x in exchange.told(e.PositionInterestPosted)]
+            posted = [x.amount_atoms for x in exchange.told(se.PositionInterestPosted)]
             assert paid <= there + sum(max(atoms, 0) for atoms in posted)
             exchange.wait(3_600)
     held = [
@@ -236,7 +237,7 @@ def test_a_cull_takes_what_is_due_with_it() -> None:
     exchange.prices(SOL=72 * 10**8)
     # 50 × 8 realized and 50 × −28 open: a third of what she has.
     exchange.realize()
-    (culled,) = [x for x in exchange.told(e.ProfitRealized) if x.account == ALICE]
+    (culled,) = [x for x in exchange.told(se.ProfitRealized) if x.account == ALICE]
     assert (culled.kind, culled.amount_atoms) == ("CulledRealizePnlAccountThreshold", -1_000 * USD)
     exchange.realize()
     assert exchange.available(ALICE, "USDC") == 2_000 * USD

@@ -9,9 +9,10 @@ import pytest
 
 from engine import commands as c
 from engine.engine import Engine
-from engine.events import CommandRejected, Event, FundingPaid, FundingRateSet
+from engine.events import CommandRejected, Event
 from engine.invariants import check
 from engine.schedule import Work
+from engine.settlement_events import FundingPaid, FundingRateSet
 from engine.snapshot import VERSION, SnapshotError, digest, dump_state, load_state
 from engine.units import HOUR_NS, MAX_ATOMS, SECOND_NS
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange

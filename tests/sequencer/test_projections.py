@@ -70,22 +70,11 @@ from tests.engine_fixture import assert_tables_agree
 from tests.sequencer.market import ACCOUNTS, PERP, PRICE_TICKS, SPOT, asset, market, order, set_up
 from trading.candle_models import Candle, PriceCandle, PricePoint
 from trading.history_projections import CLOSED_INTEREST, CLOSED_POSITIONS, PRICE_CANDLES
-from trading.models import (
-    Asset,
-    Clearing,
-    ClosedPosition,
-    Fill,
-    Market,
-    Order,
-    Position,
-    PositionInterest,
-    Settlement,
-    Strategy,
-    Trade,
-)
+from trading.models import Asset, ClosedPosition, Fill, Market, Order, Position, Strategy, Trade
 from trading.projections import ASSETS, MARKETS
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
 from trading.rfq_projections import QUOTE_CHANGES, QUOTES, RFQ_CHANGES, RFQS
+from trading.settlement_models import Clearing, PositionInterest, Settlement
 
 A, B, C = map(AccountId, ACCOUNTS)
 

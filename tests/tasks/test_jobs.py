@@ -40,7 +40,8 @@ from sequencer import services as sequencer_services
 from sequencer.models import JournalEntry
 from sequencer.tasks import find_orphans, write_snapshot, write_snapshot_under_load
 from trading import tasks
-from trading.models import Position, Settlement
+from trading.models import Position
+from trading.settlement_models import Settlement
 from trading.tasks import (
     auto_realize,
     close_statements,

@@ -19,7 +19,8 @@ from lending.tasks import accrue_interest, auto_lend, thin_rates, write_interest
 from sequencer.inline import InlineEngine
 from tests.trading import months as story
 from tests.trading.months import ANN, EVE, GUS, HAL, PERP, USDC, Clock
-from trading.models import Position, Settlement, StatementClose
+from trading.models import Position
+from trading.settlement_models import Settlement, StatementClose
 from trading.tasks import auto_realize, close_statements
 
 pytestmark = pytest.mark.django_db

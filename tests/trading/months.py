@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import vocabulary as v
 from engine.catalog import FundingRules, PoolState, PriceState
-from engine.events import CommandRejected, MarketRealized
+from engine.events import CommandRejected
+from engine.settlement_events import MarketRealized
 from engine.units import AccountId
 from gateway.client import submit
 from tests.engine.listings import ASSETS, INDEX_E8, MARKETS

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from trading.models import Settlement
 from trading.row_times import first_id_since
+from trading.settlement_models import Settlement
 
 pytestmark = pytest.mark.django_db
 

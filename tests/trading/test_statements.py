@@ -28,7 +28,8 @@ from tests.trading.months import ANN, BEN, DIA, EVE, EVERYBODY, FAY, GUS, Clock
 from trading.closing import close_months
 from trading.flows import Flow, Kind, held_at
 from trading.funding_models import FundingPayment
-from trading.models import Fill, StatementClose
+from trading.models import Fill
+from trading.settlement_models import StatementClose
 from trading.statement_csv import HEADINGS, csv_lines
 from trading.statements import StatementWrong, month_start, statement
 
