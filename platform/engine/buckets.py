@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from engine.catalog import Asset, RateCurve
 from engine.interest import opening_utilization
-from engine.units import PPB, RAY
+from engine.units import PPB, RAY, div_ceil
 
 
 class Bucket:
@@ -69,3 +69,10 @@ def activate(live: list[Bucket], borrowed_ray: int) -> int:
         bucket.active_ray = active
         below += active
     return below
+
+
+def burned(amount_atoms: int, index: int, of_scaled: int) -> int:
+    """Return the scaled lend that pays `amount_atoms`, rounded up; all of it if that takes all."""
+    if amount_atoms >= of_scaled * index // RAY:
+        return of_scaled
+    return div_ceil(amount_atoms * RAY, index)

@@ -15,7 +15,7 @@ Interest is counted from an anchor, which moves only when money moves and at who
 compounds). So how often a pool is accrued in between changes no amount.
 """
 
-from engine.buckets import Bucket, activate, buckets_of
+from engine.buckets import Bucket, activate, buckets_of, burned
 from engine.catalog import POOL_CLOSED, POOL_OPEN, Asset
 from engine.events import PoolHourClosed
 from engine.interest import RAY_PER_PPB, Base, Share, borrow_rate, growth, lend_rate
@@ -390,13 +390,6 @@ class Pool:
         self.anchor()
         self.record.pools[self] = None
         return scaled
-
-
-def burned(amount_atoms: int, index: int, of_scaled: int) -> int:
-    """Return the scaled lend that pays `amount_atoms`, rounded up; all of it if that takes all."""
-    if amount_atoms >= of_scaled * index // RAY:
-        return of_scaled
-    return div_ceil(amount_atoms * RAY, index)
 
 
 def _utilization(borrowed: int, supply: int, one: int) -> int:

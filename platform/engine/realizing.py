@@ -10,7 +10,8 @@ from engine.clearing import Clearing
 from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.listed_market import ListedMarket
-from engine.pools import Pool, burned
+from engine.pools import Pool
+from engine.buckets import burned
 from engine.settlement_events import ClearingChanged
 from engine.state import Account, State
 from engine.units import RAY
