@@ -38,7 +38,8 @@ def settle(state: State, listed: ListedMarket) -> None:
 
 def find(state: State, listed: ListedMarket) -> bool:
     """Find what a market accepts now; begin or break off an auction. Return whether it changed."""
-    before = (listed.state, listed.reason, until_ns(listed))
+    # A breaker that trips again has another end by now: what was told is what counts.
+    before = (listed.state, listed.reason, listed.told_until_ns)
     by_prices = ordered_by_prices(state, listed)
     listed.state, listed.reason = strictest(listed, by_prices)
     if listed.state in SHUT:
@@ -55,7 +56,8 @@ def find(state: State, listed: ListedMarket) -> bool:
     else:
         listed.halted = False
     derive(state, listed)
-    return before != (listed.state, listed.reason, until_ns(listed))
+    listed.told_until_ns = until_ns(listed)
+    return before != (listed.state, listed.reason, listed.told_until_ns)
 
 
 def strictest(listed: ListedMarket, by_prices: MarketState) -> tuple[MarketState, StateReason]:

@@ -6,12 +6,12 @@ cash is borrowed.
 """
 
 from engine import funds
+from engine.buckets import burned
 from engine.clearing import Clearing
 from engine.kinds import BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.listed_market import ListedMarket
 from engine.pools import Pool
-from engine.buckets import burned
 from engine.settlement_events import ClearingChanged
 from engine.state import Account, State
 from engine.units import RAY

@@ -102,6 +102,27 @@ def test_a_breaker_trips_when_the_mark_moves_too_far(
         assert told(events, market) == (held if trips else []), market
 
 
+def test_a_breaker_that_trips_again_while_it_holds_tells_its_new_end() -> None:
+    exchange = exchange_with_book()
+    exchange.accept(c.CancelAllOrders(account=BOB))
+    ends = []
+    for cents in (10_600, 11_300, 12_000, 12_700):
+        (now,) = told(move(exchange, cents, 10))
+        ends.append(now)
+        restart(exchange)
+    # The first minute without a market order, then five without takers, each time anew.
+    start = exchange.at_ns - 30 * SECOND_NS
+    assert ends[0] == (LIMIT_ONLY, StateReason.BREAKER, start + 60 * SECOND_NS)
+    assert ends[1:] == [
+        (POST_ONLY, StateReason.BREAKER, start + (10 * number + 300) * SECOND_NS)
+        for number in (1, 2, 3)
+    ]
+    exchange.wait(299)
+    assert told(exchange.advance()) == []
+    exchange.wait(1)
+    assert told(exchange.advance())[-1][0] is not POST_ONLY
+
+
 def test_while_it_holds_takers_stay_within_one_percent_of_the_mark() -> None:
     exchange = exchange_with_book()
     # The median of index, book and others is the book's 99.00 to 101.00: only spot has moved.
