@@ -82,7 +82,7 @@ def _look_at(state: State, account: Account) -> None:
         _suspect(state, account, found)
         if account.liquidation is not None:
             return
-    status = _status_of(found, account.margin_status)
+    status = status_of(found, account.margin_status)
     if status is not account.margin_status:
         account.margin_status = status
         state.record.events.append(
@@ -96,7 +96,7 @@ def _look_at(state: State, account: Account) -> None:
     watched.watch(number, account, _bounds(found, status))
 
 
-def _status_of(found: Maintenance, before: MarginStatus) -> MarginStatus:
+def status_of(found: Maintenance, before: MarginStatus) -> MarginStatus:
     """Return the status that equity is enough for; a better one than before by some more."""
     is_better = True
     for status, times_ppm in LEVELS:

@@ -16,11 +16,11 @@ from engine.book import BookSide
 from engine.catalog import MarketState, PriceState
 from engine.commands import UpdatePrices
 from engine.events import PricesUpdated
+from engine.prices import MAX_PRICE_E8
 from engine.rejects import Reject
 from engine.state import ListedMarket, State
 from engine.units import PPB
 
-MAX_PRICE_E8 = 10**18
 _NEAR_PPB = PPB // 100
 _TRUSTED = (PriceState.OK, PriceState.DEGRADED)
 

@@ -158,8 +158,8 @@ def command_ids_are_forgotten(patch: Patch) -> None:
 
 
 def a_snapshot_forgets_what_an_order_has_done(patch: Patch) -> None:
-    fields = tuple(name for name in snapshot._ORDER_FIELDS if name != "executed_lots")
-    patch.setattr(snapshot, "_ORDER_FIELDS", fields)
+    fields = tuple(name for name in snapshot.ORDER_FIELDS if name != "executed_lots")
+    patch.setattr(snapshot, "ORDER_FIELDS", fields)
 
 
 def a_strategy_that_ends_leaves_its_order(patch: Patch) -> None:
