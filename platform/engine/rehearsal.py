@@ -119,7 +119,7 @@ def _met(
             if len(met) > MOST_MET:
                 return None
             # Who borrows may be unable to pay: it is passed over then, as an own order may be.
-            if maker.owner != owner and not maker.borrow:
+            if maker.owner != owner and not maker.borrow and not listed.auction_ns:
                 lots += maker.lots_open
                 quote += listed.quote_atoms(level.price, maker.lots_open)
     return met

@@ -22,13 +22,13 @@ from engine.catalog import (
     PriceState,
 )
 from engine.engine import Engine
-from engine.kinds import LiquidationEnd, SystemOrder
+from engine.kinds import LiquidationEnd, OrderStatus, SystemOrder
 from engine.maintenance import real_equity
 from engine.rejects import Reject
 from engine.risk_events import LiquidationEnded
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, MICROS, RAY, AccountId, OrderId
-from tests.engine import invariants, listings
+from tests.engine import foresight, invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
 SUB = AccountId(2_001)
@@ -73,6 +73,15 @@ OF_PERPETUALS: tuple[dict[str, Any], ...] = (
     {"premium_tolerance_ppb": 2_000_000},
 )
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
+
+
+def _ended_at_once(answer: e.Event) -> bool:
+    """Tell whether an order has neither traded nor come to rest: it adds no risk."""
+    return (
+        isinstance(answer, oe.OrderPlaced)
+        and answer.status is OrderStatus.EXPIRED
+        and not answer.executed_lots
+    )
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -138,15 +147,21 @@ class ExchangeMachine(RuleBasedStateMachine):
         held = {key: position.lots for key, position in exchange.mirror.positions.items()}
         open_interest = self._open_interest()
         taker_bands = {symbol: find_taker_band(state, one) for symbol, one in state.markets.items()}
+        told = None
+        if isinstance(command, c.PlaceOrder):
+            told = foresight.preview(exchange.engine, command, exchange.at_ns)
         events = exchange.apply(command)
         answer = events[0]
+        if told is not None:
+            report = foresight.risk(exchange.engine, command.account, exchange.at_ns)
+            foresight.compare(told, command, events, report)
         self._limits_hold(open_interest)
         if isinstance(command, c.PlaceOrder):
             self._bands_hold(events, taker_bands)
         if isinstance(answer, e.CommandRejected):
             due = (e.PoolChanged, e.PoolHourClosed)
             assert all(isinstance(event, due) for event in events[1:]), events
-        elif isinstance(command, RISK) and not reducing:
+        elif isinstance(command, RISK) and not reducing and not _ended_at_once(answer):
             account = command.source if isinstance(command, c.TransferFunds) else command.account
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
             fills = sum(isinstance(event, oe.OrderFilled) for event in events)
@@ -818,6 +833,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert isinstance(answer, e.MarketFunded)
         funding = self.exchange.engine.state.markets[market].perp_funding()
         assert not answer.done or not funding.unpaid
+
+    @rule(account=ACCOUNTS, seconds=st.sampled_from([0, 1, 3_600]))
+    def ask_for_risk(self, account: AccountId, seconds: int) -> None:
+        """Before and after interest and funding of some time: nothing of it is changed by asking."""
+        engine, at_ns = self.exchange.engine, self.exchange.at_ns
+        foresight.ends_are_ends(engine, account, at_ns + seconds * 10**9)
+        foresight.ends_are_ends(engine, account, at_ns)
 
     @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
     def market_state(self, market: str, state: MarketState) -> None:
