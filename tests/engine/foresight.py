@@ -53,9 +53,10 @@ def compare(
     ):
         real: dict[str, int] = {}
         for event in events:
-            if isinstance(event, e.BorrowLendMoved):
-                if (event.account, event.kind) == (order.account, kind):
-                    real[event.asset] = real.get(event.asset, 0) + event.amount_atoms
+            if not isinstance(event, e.BorrowLendMoved):
+                continue
+            if (event.account, event.kind) == (order.account, kind):
+                real[event.asset] = real.get(event.asset, 0) + event.amount_atoms
         assert moved == real, kind
     assert told.after.figures == report.figures
     position = next((one for one in report.positions if one.market == order.market), None)

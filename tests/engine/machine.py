@@ -836,7 +836,7 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     @rule(account=ACCOUNTS, seconds=st.sampled_from([0, 1, 3_600]))
     def ask_for_risk(self, account: AccountId, seconds: int) -> None:
-        """Before and after interest and funding of some time: nothing of it is changed by asking."""
+        """Of some time later, and of now: asking changes nothing."""
         engine, at_ns = self.exchange.engine, self.exchange.at_ns
         foresight.ends_are_ends(engine, account, at_ns + seconds * 10**9)
         foresight.ends_are_ends(engine, account, at_ns)
