@@ -74,7 +74,7 @@ def _compare_fills(told: q.OrderPreview, order_id: int, events: tuple[e.Event, .
     ]
     assert told.fee_atoms == sum(fill.fee_atoms for fill in fills)
     if not fills:
-        assert told.average_e8 is told.worst_ticks is told.fee_asset is None
+        assert (told.average_e8, told.worst_ticks, told.fee_asset) == (None, None, None)
         return
     assert told.fee_asset == fills[0].fee_asset
     prices = [fill.price_ticks for fill in fills]

@@ -147,14 +147,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         held = {key: position.lots for key, position in exchange.mirror.positions.items()}
         open_interest = self._open_interest()
         taker_bands = {symbol: find_taker_band(state, one) for symbol, one in state.markets.items()}
-        told = None
-        if isinstance(command, c.PlaceOrder):
-            told = foresight.preview(exchange.engine, command, exchange.at_ns)
-        events = exchange.apply(command)
+        events = self._foreseen(command)
         answer = events[0]
-        if told is not None:
-            report = foresight.risk(exchange.engine, command.account, exchange.at_ns)
-            foresight.compare(told, command, events, report)
         self._limits_hold(open_interest)
         if isinstance(command, c.PlaceOrder):
             self._bands_hold(events, taker_bands)
@@ -185,6 +179,18 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert same == events, "a replay tells something else"
         assert digest(self.twin.state) == after
         return answer
+
+    def _foreseen(self, command: c.AnyCommand) -> tuple[e.Event, ...]:
+        """Apply a command; what the engine said of an order before is what then comes of it."""
+        exchange = self.exchange
+        if not isinstance(command, c.PlaceOrder):
+            return exchange.apply(command)
+        told = foresight.preview(exchange.engine, command, exchange.at_ns)
+        events = exchange.apply(command)
+        if told is not None:
+            report = foresight.risk(exchange.engine, command.account, exchange.at_ns)
+            foresight.compare(told, command, events, report)
+        return events
 
     def _open_interest(self) -> dict[str, int]:
         markets = self.exchange.engine.state.markets.items()

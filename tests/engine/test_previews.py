@@ -286,5 +286,5 @@ def test_a_slice_of_a_strategy_is_met_as_it_will_be(exchange: Exchange) -> None:
     exchange.advance()
     told = foreseen(exchange, market(BID, 50))
     assert told.executed_lots == 50
-    (running,) = exchange.mirror.strategies.values()
+    (running,) = exchange.engine.state.strategies.values()
     assert running.executed_lots > 0, "it has met the slice"
