@@ -13,6 +13,8 @@ from accounts.access import Access
 from accounts.api.errors import ask_answered, invalid_request
 from accounts.assets import asset_named, decimals_of
 from accounts.scopes import ALL_SCOPES
+from engine.kinds import MarginStatus
+from engine.outlook import report_of
 from engine.questions import (
     AccountRisk,
     AnyQuestion,
@@ -25,6 +27,7 @@ from engine.questions import (
     RiskReport,
     SupposePrices,
 )
+from engine.state import Account, State
 from engine.units import AccountId, div_ceil
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
 from trading.catalog import MAX_INTEGER, ListedMarket, catalog, market_named
@@ -184,6 +187,15 @@ def preview_order(access: Access, request: OrderRequest) -> PreviewRow:
         after=None if told.after is None else _outlook_row(told.after, listed),
         filled=None if told.filled is None else _outlook_row(told.filled, listed),
     )
+
+
+def risk_of(state: State, account: Account, *, is_liquidated: bool) -> RiskRow:
+    """Return how an account stands which is loaded from its rows; nobody is asked.
+
+    Of its five-minute averages rows know nothing; what is worth at prices of now is exact.
+    """
+    before = MarginStatus.HEALTHY
+    return _risk_row(report_of(state, account, before=before, is_liquidated=is_liquidated))
 
 
 def _asked(question: AnyQuestion, kind: type[_Answer]) -> _Answer:

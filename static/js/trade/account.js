@@ -3,6 +3,7 @@
 import { conditionWords, statusWords, typeWords } from "./conditions.js";
 import { cut, group, parse, percent, tone } from "./decimal.js";
 import { make, setText, stamp } from "./dom.js";
+import { distance, isNear } from "./health.js";
 import { get, post } from "./http.js";
 
 const POLL_MS = 2000;
@@ -65,6 +66,7 @@ const TABLES = {
       signed(row.netQuantity, null),
       account.price(row.symbol, row.entryPrice),
       account.price(row.symbol, row.markPrice),
+      account.liquidation(row),
       signed(row.pnlUnrealized, 2),
       signed(row.pnlRealized, 2),
       signed(row.interest, null),
@@ -196,6 +198,15 @@ export class AccountTables {
   price(symbol, value) {
     const market = this.markets.find((one) => one.symbol === symbol);
     return number(market === undefined ? value : cut(value, market.priceDecimals));
+  }
+
+  /** The mark that would liquidate a position, and how far it is away; near is said by more than colour. */
+  liquidation({ symbol, markPrice, liquidationPrice }) {
+    if (liquidationPrice === "0") return "none";
+    const near = isNear(markPrice, liquidationPrice);
+    const words = `${distance(markPrice, liquidationPrice)}${near ? ", near" : ""}`;
+    const away = make("span", { class: "away", "data-near": near }, `(${words})`);
+    return make("span", { "data-liquidation": symbol }, this.price(symbol, liquidationPrice), " ", away);
   }
 
   /** Make the button which cancels one order. */
