@@ -176,11 +176,11 @@ def report_of(
         for symbol, holding in account.holdings.items()
         if _owned(state, holding) or holding.debt_scaled
     }
-    open_ = [one for one in account.positions.values() if one.lots or one.quote]
+    open_ = [one for _, one in sorted(account.positions.items()) if one.lots or one.quote]
     bases = [state.markets[position.market].market.base for position in open_]
     ends = {
         symbol: safe_prices(state, account, symbol, found)
-        for symbol in dict.fromkeys((*held, *bases))
+        for symbol in sorted({*held, *bases})
     }
     return RiskReport(
         figures=figures(state, account, found),

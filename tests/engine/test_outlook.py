@@ -146,7 +146,7 @@ def test_each_position_has_the_end_on_its_losing_side(exchange: Exchange) -> Non
     told = report(exchange)
     by_market = {one.market: one for one in told.positions}
     by_asset = {one.asset: one for one in told.assets}
-    assert list(by_asset) == ["USDC", "SOL", "BTC"]
+    assert list(by_asset) == ["BTC", "SOL", "USDC"]
     assert by_market[PERP].liquidation_e8 == by_asset["SOL"].lower_e8 is not None
     assert by_market["BTC_USDC_PERP"].liquidation_e8 == by_asset["BTC"].upper_e8 is not None
     assert by_asset["SOL"].owned_atoms == 20 * 10**9

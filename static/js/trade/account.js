@@ -1,13 +1,12 @@
 /** What the signed-in account holds and has open: polled gently, and at once after each own act. */
 
 import { conditionWords, statusWords, typeWords } from "./conditions.js";
-import { cut, group, parse, percent, tone } from "./decimal.js";
+import { cut, group, percent, tone } from "./decimal.js";
 import { make, setText, stamp } from "./dom.js";
 import { distance, isNear } from "./health.js";
 import { get, post } from "./http.js";
 
 const POLL_MS = 2000;
-const FRACTION_DECIMALS = 12;
 // The words of the wire, in a reader's words; what is not here is shown as it is.
 const MOVED = { Borrow: "Borrowed", BorrowRepay: "Repaid", Lend: "Lent", LendRedeem: "Redeemed" };
 const WHY = {
@@ -269,19 +268,9 @@ export class AccountTables {
     if (name === "orders") this.root.querySelector("[data-cancel-all]").disabled = rows.length === 0;
   }
 
-  // Maintenance reaches 100 % where a liquidation begins.
   #margin(margin) {
-    const target = this.root.querySelector("[data-margin]");
-    if (margin === null) return setText(target, "");
-    const parts = [`Equity $${group(cut(margin.equity, 2))}`, `free $${group(cut(margin.free, 2))}`];
-    if (margin.marginFraction !== null) {
-      const fraction = parse(margin.marginFraction, FRACTION_DECIMALS);
-      const kept = parse(margin.mmf, FRACTION_DECIMALS);
-      const used = fraction > 0n ? (kept * 100n) / fraction : 100n;
-      parts.push(`maintenance ${used}%`);
-      target.dataset.level = used >= 80n ? "high" : "low";
-    }
-    setText(target, parts.join(" \u00b7 "));
+    const words = margin === null ? "" : `Equity $${group(cut(margin.equity, 2))} \u00b7 free $${group(cut(margin.free, 2))}`;
+    setText(this.root.querySelector("[data-margin]"), words);
   }
 
   #cancelAll(button) {

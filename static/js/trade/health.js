@@ -13,6 +13,12 @@ const WORDS = { Healthy: "Healthy", Low: "Low", MarginCall: "Margin call", Liqui
 
 const usd = (text) => `$${group(cut(text, 2))}`;
 
+/** A price in six digits or so, for reading and supposing: 78127.5, 119.03, 0.84125. */
+export function brief(text) {
+  const whole = text.split(".")[0];
+  return trim(cut(text, whole === "0" ? 6 : Math.max(1, 5 - whole.length)));
+}
+
 /** How far `to` is from `from` (both texts), as "−12.30%"; null where one of them is missing. */
 export function distance(from, to) {
   if (from === null || to === null) return null;
@@ -39,8 +45,8 @@ export function keptPercent(figures) {
 /** Where the account ends, in words, for one asset. */
 export function endWords({ symbol, indexPrice, lowerPrice, upperPrice }) {
   const ends = [];
-  if (lowerPrice !== null) ends.push(`at ${group(trim(lowerPrice))} or below (${distance(indexPrice, lowerPrice)})`);
-  if (upperPrice !== null) ends.push(`at ${group(trim(upperPrice))} or above (${distance(indexPrice, upperPrice)})`);
+  if (lowerPrice !== null) ends.push(`at ${group(brief(lowerPrice))} or below (${distance(indexPrice, lowerPrice)})`);
+  if (upperPrice !== null) ends.push(`at ${group(brief(upperPrice))} or above (${distance(indexPrice, upperPrice)})`);
   if (!ends.length) return `No price of ${symbol} alone would liquidate this account.`;
   return `Liquidated with ${symbol} ${ends.join(", or ")}.`;
 }
@@ -88,8 +94,8 @@ export class Health {
     meter.setAttribute("aria-valuenow", String(kept));
     meter.setAttribute("aria-valuetext", `${status}: ${kept}% of the equity must be kept; at 100% liquidation begins`);
     meter.style.setProperty("--kept", `${kept}%`);
-    const { maintenanceMargin, equity } = risk.figures;
-    setText(this.root.querySelector("[data-health-text]"), `${usd(maintenanceMargin)} of ${usd(equity)} must be kept`);
+    const words = `${usd(risk.figures.maintenanceMargin)} (${kept}%) must be kept`;
+    setText(this.root.querySelector("[data-health-text]"), words);
   }
 
   #open() {
@@ -104,7 +110,7 @@ export class Health {
 
   #row(asset) {
     const id = `suppose-${asset.symbol}`;
-    const price = make("input", { id, inputmode: "decimal", autocomplete: "off", value: trim(asset.indexPrice), "data-price": asset.symbol });
+    const price = make("input", { id, inputmode: "decimal", autocomplete: "off", value: brief(asset.indexPrice), "data-price": asset.symbol });
     const slider = make("input", {
       type: "range", min: "-90", max: "100", step: "1", value: "0",
       "data-move": asset.symbol, "aria-label": `Change of ${asset.symbol} in percent`,
@@ -129,21 +135,23 @@ export class Health {
   #move(item, percent) {
     const index = parse(item.dataset.index, PRICE_DECIMALS);
     const price = (index * (100n + percent)) / 100n;
-    item.querySelector("[data-price]").value = trim(format(price, PRICE_DECIMALS));
-    this.#tell(item, price);
+    item.querySelector("[data-price]").value = brief(format(price, PRICE_DECIMALS));
+    this.#tell(item, percent === 0n ? null : price);
   }
 
   // A typed price, to where the slider then stands.
   #follow(item, text) {
     const price = parse(text, PRICE_DECIMALS);
-    if (price === null) return;
+    if (price === null) return item.setAttribute("data-supposes", "");
     const index = parse(item.dataset.index, PRICE_DECIMALS);
     item.querySelector("[data-move]").value = String(((price - index) * 100n) / index);
     this.#tell(item, price);
   }
 
+  // Null: the price of now, which is not supposed but there.
   #tell(item, price) {
-    const moved = percentChange(parse(item.dataset.index, PRICE_DECIMALS), price);
+    item.toggleAttribute("data-supposes", price !== null);
+    const moved = price === null ? "0" : percentChange(parse(item.dataset.index, PRICE_DECIMALS), price);
     setText(item.querySelector("[data-moved]"), `${moved}%`);
   }
 
@@ -161,9 +169,8 @@ export class Health {
   }
 
   #supposed() {
-    return [...this.list.querySelectorAll("[data-price]")]
-      .filter((input) => trim(input.value) !== trim(input.closest("li").dataset.index))
-      .map((input) => [input.dataset.price, input.value.trim()]);
+    const inputs = [...this.list.querySelectorAll("[data-supposes] [data-price]")];
+    return inputs.map((input) => [input.dataset.price, input.value.trim()]);
   }
 
   async #ask() {

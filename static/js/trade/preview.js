@@ -31,7 +31,7 @@ export function outcomeWords(preview, base) {
   if (rests !== "0") parts.push(`${group(rests)} ${base} rest in the book`);
   if (reasonText) parts.push(`${parts.length ? "the rest ends" : "It would end at once"}: ${reasonText}`);
   const said = parts.length ? `${parts.join("; ")}.` : "";
-  return preview.filled === null ? said : `${said} After \u2192: once that has filled.`;
+  return preview.filled === null ? said : `${said} What follows the arrow is once that has filled.`;
 }
 
 export class Preview {
