@@ -11,7 +11,8 @@ const USD_DECIMALS = 6;
 const NEAR = 500n;
 const WORDS = { Healthy: "Healthy", Low: "Low", MarginCall: "Margin call", Liquidating: "In liquidation" };
 
-const usd = (text) => `$${group(cut(text, 2))}`;
+/** An amount of dollars to the cent, for reading; the sign stands first. */
+export const usd = (text) => `$${group(cut(text, 2))}`.replace("$\u2212", "\u2212$");
 
 /** A price in six digits or so, for reading and supposing: 78127.5, 119.03, 0.84125. */
 export function brief(text) {
@@ -115,7 +116,7 @@ export class Health {
       type: "range", min: "-90", max: "100", step: "1", value: "0",
       "data-move": asset.symbol, "aria-label": `Change of ${asset.symbol} in percent`,
     });
-    const moved = make("output", { for: id, "data-moved": asset.symbol, class: "dim" }, "0%");
+    const moved = make("span", { "data-moved": asset.symbol, class: "moved dim" }, "0%");
     return make(
       "li", { "data-index": asset.indexPrice },
       make("label", { for: id }, asset.symbol), price, slider, moved,

@@ -2,6 +2,7 @@
 
 import { cut, group, percent } from "./decimal.js";
 import { make, setText } from "./dom.js";
+import { usd } from "./health.js";
 import { post } from "./http.js";
 
 const QUIET_MS = 250;
@@ -94,7 +95,7 @@ export class Preview {
   #show(told) {
     const { before } = told;
     const after = told.filled ?? told.after;
-    const usd = (name) => change(`$${money(before.figures[name])}`, `$${money(after.figures[name])}`);
+    const money = (name) => change(usd(before.figures[name]), usd(after.figures[name]));
     const times = (outlook) => (outlook.figures.leverage === null ? null : `${outlook.figures.leverage}\u00d7`);
     const price = (text) => (text === null ? null : group(cut(text, this.market.priceDecimals)));
     const size = (outlook) => `${group(outlook.netQuantity)} ${this.market.base}`;
@@ -109,15 +110,11 @@ export class Preview {
     }
     if (told.toBorrow !== null) rows.push(["May borrow later", `${group(told.toBorrow.quantity)} ${told.toBorrow.symbol}`]);
     if (this.market.kind === "PERP") rows.push(["Position", change(size(before), size(after))]);
-    rows.push(["Initial margin", usd("initialMargin")], ["Free margin", usd("freeMargin")]);
+    rows.push(["Initial margin", money("initialMargin")], ["Free margin", money("freeMargin")]);
     rows.push(["Leverage", change(times(before), times(after))]);
     rows.push(["Liquidation price", change(price(before.liquidationPrice), price(after.liquidationPrice)), "", "liquidation"]);
     this.list.replaceChildren(...rows.map(([label, text, more, name]) => row(label, text, more, name)));
   }
-}
-
-function money(text) {
-  return group(cut(text, 2));
 }
 
 function row(label, text, more = "", name = null) {
