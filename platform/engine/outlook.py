@@ -179,8 +179,7 @@ def report_of(
     open_ = [one for _, one in sorted(account.positions.items()) if one.lots or one.quote]
     bases = [state.markets[position.market].market.base for position in open_]
     ends = {
-        symbol: safe_prices(state, account, symbol, found)
-        for symbol in sorted({*held, *bases})
+        symbol: safe_prices(state, account, symbol, found) for symbol in sorted({*held, *bases})
     }
     return RiskReport(
         figures=figures(state, account, found),

@@ -103,7 +103,8 @@ def _met(
         nearer = min(bound, limit) if is_bid else max(bound, limit)
         bound = limit if listed.auction_ns else nearer
     most = _most_lots(listed, order, account)
-    lots, quote, met = 0, 0, list[Order]()
+    met: list[Order] = []
+    lots = quote = 0
     for level in listed.book.side(not is_bid).from_best():
         if level.price > bound if is_bid else level.price < bound:
             return met + list(level)[:1]
