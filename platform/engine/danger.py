@@ -80,7 +80,7 @@ def _look_at(state: State, account: Account) -> None:
         watched.suspects.pop(number, None)
     else:
         _suspect(state, account, found)
-        if account.liquidation is not None:
+        if number in state.liquidations:
             return
     status = status_of(found, account.margin_status)
     if status is not account.margin_status:
