@@ -68,7 +68,8 @@ compiled: setup-dev
 	@$(PY) -m launcher compile
 	@$(NO_SERVICES) COMPILED_ENGINE=1 $(PY) -m pytest tests/engine --no-cov -q \
 		-o pythonpath='.build/compiled . platform' --ignore tests/engine/test_planted_bugs.py \
-		--deselect tests/engine/test_long_run.py::test_a_long_life_finds_the_bug
+		--deselect tests/engine/test_long_run.py::test_a_long_life_finds_the_bug \
+		--deselect tests/engine/test_liquidation.py::test_the_bug_is_found
 
 lint: setup-dev
 	$(VENV)/bin/ruff check .

@@ -14,6 +14,7 @@ from engine.fees import fee_of
 from engine.funding_rates import FundedHour
 from engine.ledger import NO_TERMS
 from engine.listed_market import ListedMarket as EngineMarket
+from engine.maintenance import Maintenance, maintenance
 from engine.margin import (
     Health,
     MarginType,
@@ -24,6 +25,7 @@ from engine.margin import (
     value_floor,
     weight_ppb,
 )
+from engine.outlook import liquidation_e8, safe_prices
 from engine.positions import Position as EnginePosition
 from engine.state import Account, State
 from engine.units import PPB, AccountId, div_ceil
@@ -35,8 +37,6 @@ from trading.models import OPEN_STATUSES, Order, Position
 
 MICROS_DECIMALS = 6
 PRICE_DECIMALS = 8
-# A short's liquidation price is looked for up to this multiple of the mark.
-HIGHEST_MULTIPLE = 100
 NO_PRICE = "0"
 HOUR_SECONDS = 3_600
 
@@ -168,7 +168,7 @@ def account_limits(account_id: int) -> AccountLimits:
 
 
 def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[PositionRow]:
-    """Return the open positions; the liquidation price is computed for a single market only."""
+    """Return the open positions, with the price that would liquidate each."""
     state, account = load(account_id)
     subaccount = subaccount_number(account_id)
     return [
@@ -179,15 +179,14 @@ def positions(account_id: int, *, user: int, symbol: str | None = None) -> list[
 
 def positions_of(state: State, account: Account, *, symbol: str | None = None) -> list[PositionRow]:
     """Return the open positions of an account which is loaded already, without whose they are."""
-    rows = []
-    for market, position in account.positions.items():
-        if position.lots and symbol in (None, market):
-            row = _position_row(state, account, position)
-            if symbol is not None:
-                price = _liquidation_price(state, account, position)
-                row = row._replace(liquidation_price=price)
-            rows.append(row)
-    return rows
+    found = maintenance(state, account)
+    return [
+        _position_row(state, account, position)._replace(
+            liquidation_price=_liquidation_price(state, account, position, found)
+        )
+        for market, position in account.positions.items()
+        if position.lots and symbol in (None, market)
+    ]
 
 
 def _account(account_id: int) -> Account:
@@ -366,57 +365,28 @@ def _position_row(state: State, account: Account, position: EnginePosition) -> P
     )
 
 
-def _liquidation_price(state: State, account: Account, position: EnginePosition) -> str:
+def _liquidation_price(
+    state: State, account: Account, position: EnginePosition, found: Maintenance
+) -> str:
     """Return the mark at which the account would be liquidated if only this base's price moved."""
     listed = state.markets[position.market]
-    mark, index = state.mark_e8(listed), state.prices[listed.market.base].now_e8
-    found = liquidation_index(state, account, listed.market.base, falls=position.lots > 0)
-    return NO_PRICE if found is None else format_decimal(found * mark // index, PRICE_DECIMALS)
+    if not found.is_met:
+        return format_decimal(state.mark_e8(listed), PRICE_DECIMALS)
+    ends = safe_prices(state, account, listed.market.base, found)
+    return _end_text(liquidation_e8(state, listed, ends, lots=position.lots))
 
 
 def liquidation_price(state: State, account: Account, asset: str, *, falls: bool) -> str:
-    """Return the index at which the account would be liquidated, as text; "0" if at none."""
-    found = liquidation_index(state, account, asset, falls=falls)
-    return NO_PRICE if found is None else format_decimal(found, PRICE_DECIMALS)
+    """Return the index, below or above that of now, which would liquidate the account; or "0"."""
+    found = maintenance(state, account)
+    if not found.is_met:
+        return _end_text(state.prices[asset].now_e8)
+    ends = safe_prices(state, account, asset, found)
+    return _end_text(ends.lower_e8 if falls else ends.upper_e8)
 
 
-def liquidation_index(state: State, account: Account, asset: str, *, falls: bool) -> int | None:
-    """Return the index at which maintenance margin is just met, all else as it is; None if at none.
-
-    The price of the asset is moved as the engine would move it: everything that the account has of
-    it, or in markets of it, gains and loses with it, and marks keep their distance in parts.
-
-    Args:
-        falls: whether the price is looked for below that of now, or above.
-    """
-    price = state.prices[asset]
-    index = price.now_e8
-    marks = [
-        (listed.perp_mark().price, state.mark_e8(listed))
-        for listed in state.markets.values()
-        if listed.is_perp and listed.market.base == asset
-    ]
-
-    def sound(index_e8: int) -> bool:
-        price.now_e8 = index_e8
-        for mark, before in marks:
-            mark.now_e8 = before * index_e8 // index
-        now = health(state, account, MarginType.MAINTENANCE)
-        return now.equity >= now.margin
-
-    try:
-        far = 0 if falls else index * HIGHEST_MULTIPLE
-        if not sound(index):
-            return index
-        if sound(far):
-            return None
-        safe = index
-        while abs(safe - far) > 1:
-            middle = (safe + far) // 2
-            safe, far = (middle, far) if sound(middle) else (safe, middle)
-        return far
-    finally:
-        sound(index)
+def _end_text(price_e8: int | None) -> str:
+    return NO_PRICE if price_e8 is None else format_decimal(price_e8, PRICE_DECIMALS)
 
 
 def _fraction(margin: int, exposure: int, otherwise_ppb: int) -> str:

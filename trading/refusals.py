@@ -127,6 +127,7 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.PRICE_STALE: (400, "TRADING_PAUSED", ""),
     Reject.INVALID_TRIGGER: (400, "INVALID_ORDER", "Invalid order"),
     Reject.TRIGGER_LIMIT: (400, "ORDER_LIMIT", ""),
+    Reject.PREVIEW_TOO_LARGE: (400, "INVALID_QUANTITY", ""),
     Reject.UNKNOWN_STRATEGY: (404, "RESOURCE_NOT_FOUND", "Strategy not found"),
     Reject.INVALID_STRATEGY: (400, "INVALID_CLIENT_REQUEST", "Invalid strategy"),
     Reject.STRATEGY_LIMIT: (400, "ORDER_LIMIT", ""),

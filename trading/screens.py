@@ -17,10 +17,18 @@ from engine.rejects import ExpiryReason
 from gateway.decimals import format_decimal
 from lending.models import BorrowLendMovement, InterestPayment
 from lending.selectors import pools
-from trading import portfolio
+from trading import outlooks, portfolio
+from trading.api.outlooks import RiskOutput
 from trading.catalog import Catalog, ListedMarket, market_named
 from trading.funding_models import FundingPayment
-from trading.selectors import OrderRow, Wanted, fill_history, open_orders, order_history
+from trading.selectors import (
+    OrderRow,
+    Wanted,
+    fill_history,
+    is_liquidating,
+    open_orders,
+    order_history,
+)
 from trading.strategies import running_strategies
 
 HISTORY_ROWS = 50
@@ -81,14 +89,16 @@ def account_rows(account: Account) -> dict[str, Any]:
     if not AccountSettings.objects.filter(account_id=account.pk).exists():
         # Signed up a moment ago: the engine has not opened the account yet.
         empty: dict[str, Any] = {"balances": [], "positions": [], "orders": [], "strategies": []}
-        return empty | {"margin": None, "borrowRates": {}}
+        return empty | {"margin": None, "risk": None, "borrowRates": {}}
     state, held = portfolio.load(account.pk)
+    risk = outlooks.risk_of(state, held, is_liquidated=is_liquidating(account.pk))
     return {
         "balances": balance_rows(account),
         "positions": [_position_row(one) for one in portfolio.positions_of(state, held)],
         "orders": order_rows(account),
         "strategies": strategy_rows(account),
         "margin": _margin_row(portfolio.margin_of(state, held)),
+        "risk": RiskOutput(risk).data,
         "borrowRates": {
             symbol: percent_text(pool.rate_ppb) for symbol, pool in state.pools.items()
         },
@@ -123,6 +133,7 @@ def _position_row(position: portfolio.PositionRow) -> Row:
         "netQuantity": position.net_quantity,
         "entryPrice": position.entry_price,
         "markPrice": position.mark_price,
+        "liquidationPrice": position.liquidation_price,
         "pnlUnrealized": position.pnl_unrealized,
         "pnlRealized": position.pnl_realized,
         "interest": position.interest,

@@ -5,7 +5,7 @@ Symbols are upper case, so they meet no other name.
 
 from django.urls import path, re_path
 
-from trading import lend_page, price_views, statement_views, views
+from trading import lend_page, outlook_views, price_views, statement_views, views
 
 app_name = "trading"
 
@@ -22,6 +22,8 @@ urlpatterns = [
     path("trade/history", views.history, name="history"),
     path("trade/fills", views.fills, name="fills"),
     path("trade/order", views.order, name="order"),
+    path("trade/preview", outlook_views.preview, name="preview"),
+    path("trade/what-if", outlook_views.what_if, name="what_if"),
     path("trade/cancel", views.cancel, name="cancel"),
     path("trade/cancel-all", views.cancel_all, name="cancel_all"),
     path("trade/cancel-strategy", views.cancel_strategy, name="cancel_strategy"),

@@ -56,7 +56,7 @@ TABLES: tuple[dict[str, Any], ...] = (
         "name": "positions",
         "label": "Positions",
         "headings": (
-            *("Market", "Size", "Entry", "Mark"),
+            *("Market", "Size", "Entry", "Mark", "Liquidation"),
             *("Unrealized", "Realized", "Interest", "Funding"),
         ),
         "empty": "No open position.",
@@ -146,6 +146,8 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
             "borrowLends": reverse("trading:borrow_lends"),
             "funding": reverse("trading:funding"),
             "interest": reverse("trading:interest"),
+            "preview": reverse("trading:preview"),
+            "whatIf": reverse("trading:what_if"),
             "cancel": reverse("trading:cancel"),
             "cancelAll": reverse("trading:cancel_all"),
             "cancelStrategy": reverse("trading:cancel_strategy"),

@@ -7,6 +7,7 @@ no check changes: prices, books, other accounts, the parameters of what is liste
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.ledger import Holding
 from engine.listed_market import ListedMarket
 from engine.pools import Pool
 from engine.positions import OpenSide, Position
@@ -38,29 +39,32 @@ def suppose(
     touched = dict.fromkeys((*account.holdings, *account.pending_borrow, *assets))
     copy.pools = {**state.pools}
     for symbol in touched:
-        copy.pools[symbol] = _pool(state.pools[symbol], copy.record)
+        copy.pools[symbol] = copy_pool(state.pools[symbol], copy.record)
     copy.markets = {**state.markets}
     if market is not None:
-        copy.markets[market] = _market(state.markets[market], copy.record)
-    return Supposed(copy, _account(account))
+        copy.markets[market] = copy_market(state.markets[market], copy.record)
+    return Supposed(copy, copy_account(account))
 
 
-def _assign(copy: object, original: object, fields: tuple[str, ...]) -> None:
+def assign(copy: object, original: object, fields: tuple[str, ...]) -> None:
+    """Give `copy` the original's values of some fields."""
     for field in fields:
         setattr(copy, field, getattr(original, field))
 
 
-def _pool(pool: Pool, record: Record) -> Pool:
+def copy_pool(pool: Pool, record: Record) -> Pool:
+    """Return a pool which tells `record` what changes."""
     copy = Pool(pool.asset, record, pool.accrued_at_ns)
     copy.state, copy.cash.atoms = pool.state, pool.cash.atoms
     for bucket, original in zip(copy.buckets, pool.buckets, strict=True):
-        _assign(bucket, original, BUCKET_FIELDS)
+        assign(bucket, original, BUCKET_FIELDS)
     copy.live = [bucket for bucket in copy.buckets if bucket.scaled]
-    _assign(copy, pool, POOL_FIELDS)
+    assign(copy, pool, POOL_FIELDS)
     return copy
 
 
-def _market(listed: ListedMarket, record: Record) -> ListedMarket:
+def copy_market(listed: ListedMarket, record: Record) -> ListedMarket:
+    """Return a market with the book, mark and funding of the original, and no positions."""
     copy = ListedMarket(
         listed.market,
         listed.base,
@@ -77,19 +81,14 @@ def _market(listed: ListedMarket, record: Record) -> ListedMarket:
     return copy
 
 
-def _account(account: Account) -> Account:
+def copy_account(account: Account) -> Account:
+    """Return an account with all that margin counts; its open orders are the original's own."""
     copy = Account(account.account_id, account.owner)
-    _assign(copy, account, SETTING_FIELDS)
-    for symbol, original in account.holdings.items():
-        holding = copy.holding(symbol)
-        holding.terms, holding.bucket = original.terms, original.bucket
-        holding.available.atoms = original.available.atoms
-        holding.locked.atoms = original.locked.atoms
-        holding.lend_scaled, holding.debt_scaled = original.lend_scaled, original.debt_scaled
-        holding.opened = original.opened
-        holding.note_interest()
+    assign(copy, account, SETTING_FIELDS)
+    for original in account.holdings.values():
+        copy_holding(original, copy)
     copy.positions = {
-        market: _position(position, copy) for market, position in account.positions.items()
+        market: copy_position(position, copy) for market, position in account.positions.items()
     }
     # Checks only look into them.
     copy.orders, copy.client_ids = account.orders, account.client_ids
@@ -98,9 +97,21 @@ def _account(account: Account) -> Account:
     return copy
 
 
-def _position(position: Position, owner: Account) -> Position:
+def copy_holding(original: Holding, owner: Account) -> None:
+    """Give `owner` a holding like the original."""
+    holding = owner.holding(original.asset)
+    holding.terms, holding.bucket = original.terms, original.bucket
+    holding.available.atoms = original.available.atoms
+    holding.locked.atoms = original.locked.atoms
+    holding.lend_scaled, holding.debt_scaled = original.lend_scaled, original.debt_scaled
+    holding.opened = original.opened
+    holding.note_interest()
+
+
+def copy_position(position: Position, owner: Account) -> Position:
+    """Return a position like the original, which tells `owner` that it has changed."""
     copy = Position(position.account_id, position.market, owner.standing.stale)
-    _assign(copy, position, POSITION_FIELDS)
+    assign(copy, position, POSITION_FIELDS)
     copy.bids, copy.asks = _side(position.bids), _side(position.asks)
     copy.order_ticks = position.order_ticks
     copy.reduce_orders, copy.reduce_lots = {**position.reduce_orders}, position.reduce_lots

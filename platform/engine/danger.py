@@ -85,9 +85,9 @@ def _look_at(state: State, account: Account) -> None:
         watched.suspects.pop(number, None)
     else:
         _suspect(state, account, found)
-        if account.liquidation is not None:
+        if number in state.liquidations:
             return
-    status = _status_of(found, account.margin_status)
+    status = status_of(found, account.margin_status)
     if status is not account.margin_status:
         account.margin_status = status
         state.record.events.append(
@@ -101,7 +101,7 @@ def _look_at(state: State, account: Account) -> None:
     watched.watch(number, account, _bounds(found, status))
 
 
-def _status_of(found: Maintenance, before: MarginStatus) -> MarginStatus:
+def status_of(found: Maintenance, before: MarginStatus) -> MarginStatus:
     """Return the status that equity is enough for; a better one than before by some more."""
     is_better = True
     for status, times_ppm in LEVELS:

@@ -20,7 +20,9 @@ from engine import (
     liquidation,
     listing,
     orders,
+    outlook,
     pooling,
+    previews,
     pricing,
     rfq,
     settlement,
@@ -117,9 +119,12 @@ STOPPED = (
 Answerer = Callable[[State, Any, int], q.AnyAnswer]
 
 ANSWERERS: dict[type[q.Question], Answerer] = {
+    q.AccountRisk: outlook.account_risk,
     q.MaxBorrow: limits.max_borrow,
     q.MaxOrder: limits.max_order,
     q.MaxWithdrawal: limits.max_withdrawal,
+    q.PreviewOrder: previews.preview_order,
+    q.SupposePrices: outlook.suppose_prices,
 }
 
 

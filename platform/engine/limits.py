@@ -7,12 +7,11 @@ other, on a private copy of the account. The largest is accepted, and one step m
 from collections.abc import Callable
 
 from engine import funds
-from engine.answers import Events, rejected
+from engine.answers import rejected, unanswerable
 from engine.book import Order
 from engine.commands import PlaceOrder
 from engine.copies import Supposed, suppose
 from engine.cover import perp_refusal, spot_refusal, uncount
-from engine.events import CommandRejected
 from engine.intake import impact_price, intake_refusal, lots_bound, reach_of
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
@@ -82,7 +81,7 @@ def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
         return _unknown_account(question.account)
     listed = state.markets.get(question.market)
     if listed is None:
-        return _unanswerable(
+        return unanswerable(
             rejected(Reject.UNKNOWN_MARKET, f"there is no market {question.market}")
         )
     market = listed.market
@@ -94,12 +93,12 @@ def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
     command = _order_command(question, market.max_lots if question.reduce_only else market.min_lots)
     refusal = intake_refusal(copy, account, listed, command)
     if refusal:
-        return _unanswerable(refusal)
+        return unanswerable(refusal)
     price = question.price_ticks
     if price is None:
         price = impact_price(copy, listed, question.side)
         if price is None or not listed.book.crosses(price, is_bid=question.side is BID):
-            return _unanswerable(
+            return unanswerable(
                 rejected(
                     Reject.NO_PRICE,
                     f"{market.symbol} has no offer that a market order may take; name a price",
@@ -196,18 +195,12 @@ def _supposed(
     if account is None:
         return _unknown_account(question.account)
     if question.asset not in state.assets:
-        return _unanswerable(rejected(Reject.UNKNOWN_ASSET, f"there is no asset {question.asset}"))
+        return unanswerable(rejected(Reject.UNKNOWN_ASSET, f"there is no asset {question.asset}"))
     return suppose(state, account, at_ns=at_ns, assets=(question.asset,))
 
 
 def _unknown_account(account: int) -> Unanswerable:
-    return _unanswerable(rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {account}"))
-
-
-def _unanswerable(refusal: Events) -> Unanswerable:
-    (why,) = refusal
-    assert isinstance(why, CommandRejected), f"{why} refuses nothing"
-    return Unanswerable(why=why)
+    return unanswerable(rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {account}"))
 
 
 def _largest_of(accepts: Callable[[int], bool], most: int) -> int:

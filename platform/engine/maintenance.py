@@ -12,6 +12,7 @@ from typing import NamedTuple
 from engine.catalog import PriceState
 from engine.guards import NO_BOUND, Bounds
 from engine.ledger import Holding
+from engine.listed_market import ListedMarket
 from engine.margin import collateral_micros, fraction_ppb, unrealized, value_ceil, value_floor
 from engine.positions import Position
 from engine.state import Account, State
@@ -70,13 +71,14 @@ def maintenance(state: State, account: Account, *, recent: bool = False) -> Main
     risks = [
         risk
         for holding in account.holdings.values()
-        for risk in _holding_risks(state, account, holding)
+        for risk in holding_risks(state, holding, state.prices[holding.asset].now_e8)
     ]
-    risks += [
-        _position_risk(state, position, recent=recent)
-        for position in account.positions.values()
-        if position.lots or position.quote
-    ]
+    for position in account.positions.values():
+        if position.lots or position.quote:
+            listed = state.markets[position.market]
+            mark = listed.perp_mark()
+            mark_e8 = mark.median_e8() if recent else mark.price.now_e8
+            risks.append(position_risk(listed, position, mark_e8))
     return Maintenance(
         equity=sum(risk.equity for risk in risks),
         margin=sum(risk.margin for risk in risks),
@@ -85,9 +87,10 @@ def maintenance(state: State, account: Account, *, recent: bool = False) -> Main
     )
 
 
-def _holding_risks(state: State, account: Account, holding: Holding) -> list[Risk]:
+def holding_risks(state: State, holding: Holding, price_e8: int) -> list[Risk]:
+    """Return what a holding adds if its asset is worth `price_e8`."""
     symbol = holding.asset
-    price_e8, asset, pool = state.prices[symbol].now_e8, state.assets[symbol], state.pools[symbol]
+    asset, pool = state.assets[symbol], state.pools[symbol]
     owned = holding.available.atoms + holding.locked.atoms
     if holding.lend_scaled:
         owned += pool.lend_atoms(holding.seizable_scaled, holding.bucket)
@@ -108,10 +111,9 @@ def _holding_risks(state: State, account: Account, holding: Holding) -> list[Ris
     return found
 
 
-def _position_risk(state: State, position: Position, *, recent: bool) -> Risk:
-    listed = state.markets[position.market]
-    market, mark = listed.market, listed.perp_mark()
-    mark_e8 = mark.median_e8() if recent else mark.price.now_e8
+def position_risk(listed: ListedMarket, position: Position, mark_e8: int) -> Risk:
+    """Return what a position adds if its market's mark is `mark_e8`."""
+    market = listed.market
     fraction = market.mmf
     assert fraction is not None, f"{market.symbol} has no margin fraction"
     profit = unrealized(position, listed, mark_e8)

@@ -102,7 +102,7 @@ def match(
             order.locked + order.borrow
         ):
             return ExpiryReason.INSUFFICIENT_FUNDS
-        _execute(state, account, listed, order=order, maker=maker, lots=lots)
+        execute(state, account, listed, order=order, maker=maker, lots=lots)
     return None
 
 
@@ -139,9 +139,10 @@ def can_pay(state: State, listed: ListedMarket, order: Order, lots: int, price: 
     return short <= state.pools[holding.asset].borrowable(state.at_ns)
 
 
-def _execute(
+def execute(
     state: State, account: Account, listed: ListedMarket, *, order: Order, maker: Order, lots: int
 ) -> None:
+    """Trade `lots` of an order of `account` with a resting one, at that one's price."""
     market = listed.market
     taker_side = Party(account, order, market.taker_fee_ppm, is_maker=False)
     other = state.accounts[maker.terms.account]

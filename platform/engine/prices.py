@@ -6,6 +6,8 @@ from engine.catalog import PriceState
 from engine.units import PPB, SECOND_NS
 
 AVERAGE_NS = 300 * SECOND_NS
+# An update with a higher one is refused.
+MAX_PRICE_E8 = 10**18
 
 
 class Price:
@@ -45,6 +47,14 @@ class Price:
         self.mean_e8 = average = self._average(now_ns)
         self.low_e8 = min(price_e8, average)
         self.high_e8 = max(price_e8, average)
+
+    def supposed(self, price_e8: int) -> "Price":
+        """Return a price which is `price_e8` now, beside the same five-minute average."""
+        price = Price()
+        price.now_e8, price.mean_e8 = price_e8, self.mean_e8
+        price.low_e8, price.high_e8 = min(price_e8, self.mean_e8), max(price_e8, self.mean_e8)
+        price.updated_at_ns, price.state = self.updated_at_ns, self.state
+        return price
 
     def moved(self, since_ns: int, *, limit_ppb: int) -> bool:
         """Tell whether the price is further than that from one it had since then.

@@ -17,11 +17,11 @@ from engine.catalog import MarketState, PriceState
 from engine.commands import UpdatePrices
 from engine.events import PricesUpdated
 from engine.listed_market import ListedMarket
+from engine.prices import MAX_PRICE_E8
 from engine.rejects import Reject
 from engine.state import State
 from engine.units import PPB
 
-MAX_PRICE_E8 = 10**18
 _NEAR_PPB = PPB // 100
 _TRUSTED = (PriceState.OK, PriceState.DEGRADED)
 

@@ -47,7 +47,7 @@ SETTING_FIELDS = (
     "auto_lend", "auto_repay_borrows", "auto_borrow_settlements", "auto_realize_pnl",
     "leverage_limit", "borrow_limit_micros", "position_limit_micros",
 )  # fmt: skip
-_ORDER_FIELDS = (
+ORDER_FIELDS = (
     "price", "lots_open", "executed_lots", "executed_quote", "locked", "borrow", "loss_micros",
     "flags", "may_borrow", "may_redeem", "slips",
 )  # fmt: skip
@@ -141,7 +141,7 @@ def _content(state: State) -> dict[str, Any]:
             (
                 msgspec.to_builtins(order.terms),
                 order.owner,
-                [_value(order, f) for f in _ORDER_FIELDS],
+                [_value(order, f) for f in ORDER_FIELDS],
             )
             for order in state.orders.values()
         ],
@@ -375,7 +375,7 @@ def _load_orders(state: State, items: list[Any]) -> None:
     for spec, owner, values in items:
         terms = msgspec.convert(spec, OrderTerms)
         order = Order(terms, owner=AccountId(owner), price=0, lots_open=0)
-        _restore(order, _ORDER_FIELDS, values)
+        _restore(order, ORDER_FIELDS, values)
         state.orders[terms.order_id] = order
         state.markets[terms.market].book.side(terms.side is Side.BID).add(order)
         _count(state, terms.order_id, order)

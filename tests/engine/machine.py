@@ -33,7 +33,7 @@ from engine.rejects import Reject
 from engine.risk_events import LiquidationEnded
 from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, MICROS, PPB, RAY, AccountId, OrderId
-from tests.engine import invariants, listings
+from tests.engine import foresight, invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 
 SUB = AccountId(2_001)
@@ -89,11 +89,13 @@ OF_ASSETS: tuple[dict[str, Any], ...] = (
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
 
 
-def _ended_untraded(answer: e.Event) -> bool:
-    """Tell whether an order was taken in and is gone: it has brought no risk."""
-    if not isinstance(answer, oe.OrderPlaced) or answer.executed_lots:
-        return False
-    return answer.status is OrderStatus.EXPIRED
+def _ended_at_once(answer: e.Event) -> bool:
+    """Tell whether an order has neither traded nor come to rest: it adds no risk."""
+    return (
+        isinstance(answer, oe.OrderPlaced)
+        and answer.status is OrderStatus.EXPIRED
+        and not answer.executed_lots
+    )
 
 
 class ExchangeMachine(RuleBasedStateMachine):
@@ -159,7 +161,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         held = {key: position.lots for key, position in exchange.mirror.positions.items()}
         open_interest = self._open_interest()
         taker_bands = {symbol: find_taker_band(state, one) for symbol, one in state.markets.items()}
-        events = exchange.apply(command)
+        events = self._foreseen(command)
         answer = events[0]
         self._limits_hold(open_interest)
         if isinstance(command, c.PlaceOrder):
@@ -167,7 +169,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         if isinstance(answer, e.CommandRejected):
             due = (e.PoolChanged, e.PoolHourClosed)
             assert all(isinstance(event, due) for event in events[1:]), events
-        elif isinstance(command, RISK) and not reducing and not _ended_untraded(answer):
+        elif isinstance(command, RISK) and not reducing and not _ended_at_once(answer):
             account = command.source if isinstance(command, c.TransferFunds) else command.account
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
             fills = sum(isinstance(event, oe.OrderFilled) for event in events)
@@ -191,6 +193,18 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert same == events, "a replay tells something else"
         assert digest(self.twin.state) == after
         return answer
+
+    def _foreseen(self, command: c.AnyCommand) -> tuple[e.Event, ...]:
+        """Apply a command; what the engine said of an order before is what then comes of it."""
+        exchange = self.exchange
+        if not isinstance(command, c.PlaceOrder):
+            return exchange.apply(command)
+        told = foresight.preview(exchange.engine, command, exchange.at_ns)
+        events = exchange.apply(command)
+        if told is not None:
+            report = foresight.risk(exchange.engine, command.account, exchange.at_ns)
+            foresight.compare(told, command, events, report)
+        return events
 
     def _open_interest(self) -> dict[str, int]:
         markets = self.exchange.engine.state.markets.items()
@@ -839,6 +853,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert isinstance(answer, se.MarketFunded)
         funding = self.exchange.engine.state.markets[market].perp_funding()
         assert not answer.done or not funding.unpaid
+
+    @rule(account=ACCOUNTS, seconds=st.sampled_from([0, 1, 3_600]))
+    def ask_for_risk(self, account: AccountId, seconds: int) -> None:
+        """Of some time later, and of now: asking changes nothing."""
+        engine, at_ns = self.exchange.engine, self.exchange.at_ns
+        foresight.ends_are_ends(engine, account, at_ns + seconds * 10**9)
+        foresight.ends_are_ends(engine, account, at_ns)
 
     @rule(market=MARKETS, state=st.sampled_from([MarketState.OPEN] * 3 + list(MarketState)))
     def market_state(self, market: str, state: MarketState) -> None:

@@ -18,7 +18,9 @@ from engine import (
     market_states,
     matching,
     orders,
+    outlook,
     pending,
+    rehearsal,
     resting,
     snapshot,
     snapshot_waiting,
@@ -158,8 +160,8 @@ def command_ids_are_forgotten(patch: Patch) -> None:
 
 
 def a_snapshot_forgets_what_an_order_has_done(patch: Patch) -> None:
-    fields = tuple(name for name in snapshot._ORDER_FIELDS if name != "executed_lots")
-    patch.setattr(snapshot, "_ORDER_FIELDS", fields)
+    fields = tuple(name for name in snapshot.ORDER_FIELDS if name != "executed_lots")
+    patch.setattr(snapshot, "ORDER_FIELDS", fields)
 
 
 def a_strategy_that_ends_leaves_its_order(patch: Patch) -> None:
@@ -264,6 +266,21 @@ def changed_accounts_are_not_looked_at(patch: Patch) -> None:
     patch.setattr(danger, "_look_on", careless)
 
 
+def a_preview_sees_half_of_the_book(patch: Patch) -> None:
+    most_lots = rehearsal._most_lots
+    patch.setattr(rehearsal, "_most_lots", lambda *args: most_lots(*args) // 2)
+
+
+def a_liquidation_price_is_a_unit_too_far(patch: Patch) -> None:
+    end = outlook._end
+
+    def far(spare: Any, safe: int, unsafe: int) -> int | None:
+        found = end(spare, safe, unsafe)
+        return None if found is None else found + (1 if unsafe > safe else -1)
+
+    patch.setattr(outlook, "_end", far)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -297,6 +314,8 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_snapshot_forgets_who_has_paid,
     bounds_of_prices_are_too_wide,
     changed_accounts_are_not_looked_at,
+    a_preview_sees_half_of_the_book,
+    a_liquidation_price_is_a_unit_too_far,
 )
 
 

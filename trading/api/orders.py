@@ -55,7 +55,7 @@ _Enum = TypeVar("_Enum", bound=StrEnum)
 
 async def post_order(access: Access, words: Words) -> Answer:
     """Place one order."""
-    request = _order_request(words)
+    request = order_request(words)
     if isinstance(request, Refusal):
         return refused(request)
     placed = await services.place_order_async(access, request)
@@ -68,7 +68,7 @@ async def post_orders(access: Access, batch: Sequence[Words]) -> Answer:
         message = f"A batch holds 1 to {services.BATCH_LIMIT} orders, this one has {len(batch)}"
         return refused(invalid_request(message))
     try:
-        results = await services.place_orders_async(access, [_order_request(one) for one in batch])
+        results = await services.place_orders_async(access, [order_request(one) for one in batch])
     except GatewayError as error:
         return refused(services.refusal_without_answer(error))
     return Answer(200, encode_sorted([_batch_item(result) for result in results]))
@@ -276,7 +276,8 @@ def _row_fields(row: Row) -> dict[str, object]:
     )
 
 
-def _order_request(words: Words) -> OrderRequest | Refusal:
+def order_request(words: Words) -> OrderRequest | Refusal:
+    """Return the order which the words of a request ask for, or what is wrong with them."""
     asked = {} if conditions.NAMES.isdisjoint(words) else words
     try:
         return OrderRequest(

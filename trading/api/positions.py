@@ -16,7 +16,7 @@ from trading.listings import listed_markets
 
 
 class PositionView(SignedView):
-    """Return the open positions; with `symbol` one, and the price which would liquidate it."""
+    """Return the open positions, or one with `symbol`, and the price which would liquidate each."""
 
     instructions: ClassVar = {"GET": "positionQuery"}
 

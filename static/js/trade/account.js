@@ -1,12 +1,12 @@
 /** What the signed-in account holds and has open: polled gently, and at once after each own act. */
 
 import { conditionWords, statusWords, typeWords } from "./conditions.js";
-import { cut, group, parse, percent, tone } from "./decimal.js";
+import { cut, group, percent, tone } from "./decimal.js";
 import { make, setText, stamp } from "./dom.js";
+import { distance, isNear } from "./health.js";
 import { get, post } from "./http.js";
 
 const POLL_MS = 2000;
-const FRACTION_DECIMALS = 12;
 // The words of the wire, in a reader's words; what is not here is shown as it is.
 const MOVED = { Borrow: "Borrowed", BorrowRepay: "Repaid", Lend: "Lent", LendRedeem: "Redeemed" };
 const WHY = {
@@ -65,6 +65,7 @@ const TABLES = {
       signed(row.netQuantity, null),
       account.price(row.symbol, row.entryPrice),
       account.price(row.symbol, row.markPrice),
+      account.liquidation(row),
       signed(row.pnlUnrealized, 2),
       signed(row.pnlRealized, 2),
       signed(row.interest, null),
@@ -198,6 +199,15 @@ export class AccountTables {
     return number(market === undefined ? value : cut(value, market.priceDecimals));
   }
 
+  /** The mark that would liquidate a position, and how far it is away; near is said by more than colour. */
+  liquidation({ symbol, markPrice, liquidationPrice }) {
+    if (liquidationPrice === "0") return "none";
+    const near = isNear(markPrice, liquidationPrice);
+    const words = `${distance(markPrice, liquidationPrice)}${near ? ", near" : ""}`;
+    const away = make("span", { class: "away", "data-near": near }, `(${words})`);
+    return make("span", { "data-liquidation": symbol }, this.price(symbol, liquidationPrice), " ", away);
+  }
+
   /** Make the button which cancels one order. */
   cancelButton(order) {
     return this.#button(order, "order", this.paths.cancel, { orderId: order.id });
@@ -258,19 +268,9 @@ export class AccountTables {
     if (name === "orders") this.root.querySelector("[data-cancel-all]").disabled = rows.length === 0;
   }
 
-  // Maintenance reaches 100 % where a liquidation begins.
   #margin(margin) {
-    const target = this.root.querySelector("[data-margin]");
-    if (margin === null) return setText(target, "");
-    const parts = [`Equity $${group(cut(margin.equity, 2))}`, `free $${group(cut(margin.free, 2))}`];
-    if (margin.marginFraction !== null) {
-      const fraction = parse(margin.marginFraction, FRACTION_DECIMALS);
-      const kept = parse(margin.mmf, FRACTION_DECIMALS);
-      const used = fraction > 0n ? (kept * 100n) / fraction : 100n;
-      parts.push(`maintenance ${used}%`);
-      target.dataset.level = used >= 80n ? "high" : "low";
-    }
-    setText(target, parts.join(" \u00b7 "));
+    const words = margin === null ? "" : `Equity $${group(cut(margin.equity, 2))} \u00b7 free $${group(cut(margin.free, 2))}`;
+    setText(this.root.querySelector("[data-margin]"), words);
   }
 
   #cancelAll(button) {

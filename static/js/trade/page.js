@@ -6,7 +6,9 @@ import { BookView } from "./book-view.js";
 import { Chart } from "./chart.js";
 import { PENDING, exitName } from "./conditions.js";
 import { format, parse } from "./decimal.js";
+import { Health } from "./health.js";
 import { MarketList } from "./market-list.js";
+import { Preview } from "./preview.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 import { TickerBar } from "./ticker-bar.js";
@@ -80,6 +82,15 @@ function start() {
     bestPrice: (side) => book.best(side),
     watched: (by) => bar.prices[by] ?? null,
     onPlaced: () => tables.refresh(),
+    onChange: () => preview.refresh(),
+  });
+  const preview = new Preview({ form: find("#ticket form"), path: page.paths.preview, market });
+  const health = new Health({
+    root: find("[data-health]"),
+    dialog: find("#what-if"),
+    path: page.paths.whatIf,
+    quote: market.quote,
+    accountId: page.account,
   });
   new Tape({
     root: find("[data-tape]"),
@@ -99,6 +110,7 @@ function start() {
     onState: (state) => {
       const here = state.orders.filter((order) => order.symbol === market.symbol);
       ticket.account(state);
+      health.show(state.risk);
       book.markOwn(here.filter((order) => order.status !== PENDING));
       chart.showOrders(here.map(orderLine));
     },

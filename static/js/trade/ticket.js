@@ -24,12 +24,14 @@ export class Ticket {
    * `bestPrice(side)` is the price at which an order of that side would trade now, or null;
    * `watched(by)` the mark, index or last price as text, or null.
    */
-  constructor({ form, market, bestPrice, watched, onPlaced }) {
+  constructor({ form, market, bestPrice, watched, onPlaced, onChange }) {
     this.form = form;
     this.market = market;
     this.bestPrice = bestPrice;
     this.watched = watched;
     this.onPlaced = onPlaced;
+    // Called when fields change without being typed into.
+    this.onChange = onChange;
     this.state = null;
     this.fields = form.elements;
     this.submit = form.querySelector("[data-submit]");
@@ -48,7 +50,7 @@ export class Ticket {
   pick(price) {
     this.#choose("orderType", "Limit");
     this.fields.price.value = trim(price);
-    this.#refresh();
+    this.#filled();
   }
 
   /** Take the account's balances and positions, for what is available. */
@@ -207,7 +209,7 @@ export class Ticket {
     const { market } = this;
     if (this.fields.unit.value === "position") {
       this.fields.quantity.value = String(percent);
-      this.#refresh();
+      this.#filled();
       return;
     }
     const available = this.#available();
@@ -216,7 +218,7 @@ export class Ticket {
     const held = parse(available.text, spendsQuote ? market.quoteDecimals : market.baseDecimals);
     if (this.fields.unit.value === "quote" && spendsQuote) {
       this.fields.quantity.value = trim(format((held * percent) / 100n, market.quoteDecimals));
-      this.#refresh();
+      this.#filled();
       return;
     }
     this.fields.unit.value = "base";
@@ -232,7 +234,7 @@ export class Ticket {
       lots = (held * percent) / 100n / 10n ** BigInt(market.baseDecimals - decimals);
     }
     this.fields.quantity.value = trim(format(lots - (lots % market.step), decimals));
-    this.#refresh();
+    this.#filled();
   }
 
   async #place(event) {
@@ -249,8 +251,13 @@ export class Ticket {
       this.#refuse(refusal.message);
     }
     this.submit.disabled = false;
-    this.#refresh();
+    this.#filled();
     this.onPlaced();
+  }
+
+  #filled() {
+    this.#refresh();
+    this.onChange();
   }
 
   #refuse(message) {
@@ -276,6 +283,6 @@ export class Ticket {
 
   #choose(name, value) {
     this.fields[name].value = value;
-    this.#refresh();
+    this.#filled();
   }
 }
