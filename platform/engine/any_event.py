@@ -72,6 +72,7 @@ from engine.risk_events import (
     LiquidationStarted,
     LossShared,
     MarginStatusChanged,
+    PositionTakenOver,
 )
 
 AnyEvent = (
@@ -136,6 +137,7 @@ AnyEvent = (
     | MarketRealized
     | MarginStatusChanged
     | LiquidationStarted
+    | PositionTakenOver
     | LiquidationFeeCharged
     | InsurancePaid
     | LossShared

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine import (
+    adl,
     clock,
     conversion,
     funding,
@@ -116,6 +117,7 @@ STOPPED = (
 Answerer = Callable[[State, Any, int], q.AnyAnswer]
 
 ANSWERERS: dict[type[q.Question], Answerer] = {
+    q.AskAdlRanks: adl.adl_ranks,
     q.MaxBorrow: limits.max_borrow,
     q.MaxOrder: limits.max_order,
     q.MaxWithdrawal: limits.max_withdrawal,

@@ -48,7 +48,17 @@ class MaxWithdrawal(Question, frozen=True, kw_only=True):
     auto_borrow: bool = False
 
 
-AnyQuestion = MaxBorrow | MaxOrder | MaxWithdrawal
+class AskAdlRanks(Question, frozen=True, kw_only=True):
+    """Ask for the ranks of a market's holders whose numbers are above `after`: some hundreds.
+
+    The answer is AdlRanks.
+    """
+
+    market: str
+    after: AccountId = AccountId(0)
+
+
+AnyQuestion = AskAdlRanks | MaxBorrow | MaxOrder | MaxWithdrawal
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="answer"):
@@ -70,10 +80,31 @@ class MaxLots(Answer, frozen=True, kw_only=True):
     lots: int
 
 
+class AdlRank(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides when a holder is reduced; `score` is a whole number of any size, as text."""
+
+    account: AccountId
+    is_long: bool
+    is_liquidated: bool
+    score: str
+
+    @property
+    def place(self) -> tuple[bool, int, AccountId]:
+        """What orders the holders of one side, who is reduced first the first."""
+        return self.is_liquidated, -int(self.score), self.account
+
+
+class AdlRanks(Answer, frozen=True, kw_only=True):
+    """The holders asked for, by number; `is_last`: there are no more."""
+
+    ranks: tuple[AdlRank, ...]
+    is_last: bool
+
+
 class Unanswerable(Answer, frozen=True, kw_only=True):
     """What is asked about is not there or not open: every quantity would be refused for this."""
 
     why: CommandRejected
 
 
-AnyAnswer = MaxAmount | MaxLots | Unanswerable
+AnyAnswer = AdlRanks | MaxAmount | MaxLots | Unanswerable
