@@ -13,6 +13,7 @@ from edge.topics import (
     BORROW_LEND,
     DEPTH_WINDOWS_MS,
     LIQUIDATION,
+    NOTICE,
     ORDERS,
     POSITIONS,
     Listener,
@@ -28,6 +29,8 @@ from gateway.feed import FeedItem, decode_events
 from trading.api.market_data import next_funding_ms
 from trading.klines import Candle, bucket_end
 from trading.live import LiveMarket, LiveMarkets
+from trading.notice_board import fields_of as notice_fields
+from trading.notices import NOTICED, notice_of
 
 
 class Merged(msgspec.Struct):
@@ -219,6 +222,9 @@ class Streams:
         if isinstance(event, rfq_streams.Event):
             rfq_streams.publish(self.topics, event, at_ns)
             return
+        if isinstance(event, NOTICED):
+            self._notice(event, at_ns)
+            return
         names: tuple[str, ...]
         if isinstance(event, private.OrderEvent):
             account, symbol = event.terms.account, event.terms.market
@@ -239,6 +245,12 @@ class Streams:
         data |= {"E": now_us(), "T": at_ns // 1_000}
         for topic in found:
             topic.send(data)
+
+    def _notice(self, event: Event, at_ns: int) -> None:
+        notice = notice_of(event)
+        topic = None if notice is None else self.topics.find(NOTICE, notice.account)
+        if notice is not None and topic is not None:
+            topic.send({"e": "notice", "E": now_us(), "T": at_ns // 1_000, **notice_fields(notice)})
 
     def _account_fields(self, event: Event, symbol: str, at_ns: int) -> dict[str, object]:
         if isinstance(event, BalanceChanged):

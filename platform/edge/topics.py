@@ -25,12 +25,13 @@ RFQS: Final = "account.rfqUpdate"
 # Additions of this exchange, under names which no client knows.
 BORROW_LEND: Final = "account.x.borrowLend"
 MARGIN: Final = "account.x.margin"
+NOTICE: Final = "account.x.notice"
 _PLAIN_KINDS: Final = frozenset(
     {"bookTicker", "depth", LIQUIDATION, "markPrice", "openInterest", "ticker", "trade"}
 )
 # Of one market or of all; the others are of the whole account.
 _KINDS_OF_MARKETS: Final = frozenset({ORDERS, POSITIONS, RFQS})
-_KINDS_OF_ACCOUNTS: Final = frozenset({BALANCES, BORROW_LEND, MARGIN})
+_KINDS_OF_ACCOUNTS: Final = frozenset({BALANCES, BORROW_LEND, MARGIN, NOTICE})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 # The account is 0 for a public stream.

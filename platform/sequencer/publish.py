@@ -38,6 +38,13 @@ from engine.order_events import (
     TriggerFailed,
     TriggerPlaced,
 )
+from engine.risk_events import (
+    LiquidationEnded,
+    LiquidationStarted,
+    LossShared,
+    MarginStatusChanged,
+    PositionTakenOver,
+)
 from engine.state import ListedMarket
 from engine.units import AccountId
 from gateway import codec
@@ -65,7 +72,12 @@ _OF_ORDERS: Final = frozenset(
         *(QuoteCancelled, QuoteFilled, QuoteSubmitted),
     }
 )
-_OF_ACCOUNTS: Final = frozenset({BalanceChanged, BorrowLendMoved, PositionChanged})
+_OF_ACCOUNTS: Final = frozenset(
+    {
+        *(BalanceChanged, BorrowLendMoved, PositionChanged),
+        *(LiquidationEnded, LiquidationStarted, LossShared, MarginStatusChanged),
+    }
+)
 # The kinds of the house's orders by which positions are taken from who cannot keep them.
 _LIQUIDATION: Final = "LiquidatePosition"
 
@@ -147,6 +159,9 @@ def feed_item(entry: Entry) -> codec.FeedItem:
         elif kind in _OF_ACCOUNTS:
             private.append(event)
             accounts[event.account] = None
+        elif kind is PositionTakenOver:
+            private.append(event)
+            accounts[event.taker] = None
     return codec.FeedItem(
         entry.sequence,
         entry.at_ns,
