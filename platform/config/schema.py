@@ -94,6 +94,11 @@ FAST_PATHS = (
         "GET", "/api/v1/status", "getStatus", "Say whether orders are taken.",
         None, None, None, d.StatusOutput,
     ),
+    FastPath(
+        "GET", "/api/v1/x/marketStates", "getMarketStates",
+        "Return what markets take now, who ordered it and why.",
+        None, d.MarketStatesQuery, None, d.MarketStateOutput(many=True),
+    ),
     FastPath("GET", "/api/v1/ping", "ping", "Answer pong.", None, None, None, _TEXT),
     FastPath("GET", "/api/v1/time", "getTime", "Tell the time in ms.", None, None, None, _TEXT),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from edge.topics import (
     BORROW_LEND,
     DEPTH_WINDOWS_MS,
     LIQUIDATION,
+    MARKET_STATE,
     NOTICE,
     ORDERS,
     POSITIONS,
@@ -29,6 +30,7 @@ from gateway.feed import FeedItem, decode_events
 from trading.api.market_data import next_funding_ms
 from trading.klines import Candle, bucket_end
 from trading.live import LiveMarket, LiveMarkets
+from trading.market_states import state_fields
 from trading.notice_board import fields_of as notice_fields
 from trading.notices import NOTICED, notice_of
 
@@ -97,6 +99,8 @@ class Streams:
                 topic.send_latest(_ticker_fields(market, day))
         for topic in self.topics.of_kind("markPrice"):
             self._mark(topic)
+        for topic in self.topics.of_kind(MARKET_STATE):
+            self._market_state(topic)
         for topic in self.topics.of_kind("kline"):
             market = self.live.markets.get(topic.parts.symbol)
             candle = market.latest.get(topic.parts.detail) if market else None
@@ -207,6 +211,13 @@ class Streams:
                 "T": now,
             }
         )
+
+    def _market_state(self, topic: Topic) -> None:
+        market = self.live.markets.get(topic.parts.symbol)
+        fields = None if market is None else state_fields(self.live, market)
+        if fields is not None and topic.sent != fields:
+            topic.sent, now = fields, now_us()
+            topic.send_latest({"e": "marketState", "E": now, "T": now, **fields})
 
     def _kline(self, topic: Topic, market: LiveMarket, candle: Candle, *, closed: bool) -> None:
         said = (candle.start, candle.trades, closed)

@@ -17,6 +17,7 @@ from engine.events import (
     PositionChanged,
     PricesUpdated,
 )
+from engine.market_states import until_ns
 from engine.order_events import (
     BookChanged,
     OrderCancelled,
@@ -188,6 +189,7 @@ def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:
         assets=tuple(AssetListed(asset=asset) for asset in state.assets.values()),
         markets=tuple(_market_snapshot(engine, listed) for listed in state.markets.values()),
         index_e8={symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8},
+        price_states={symbol: price.state for symbol, price in state.prices.items()},
     )
 
 
@@ -204,4 +206,6 @@ def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapsh
         last_price_ticks=listed.book.last_price,
         mark_e8=mark_e8 or None,
         funding_ppb=0 if listed.funding is None else listed.funding.told_ppb or 0,
+        reason=listed.reason,
+        until_ns=until_ns(listed),
     )
