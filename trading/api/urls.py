@@ -4,6 +4,7 @@ from django.urls import path
 
 from trading.api import (
     account,
+    adl,
     estimates,
     funding,
     history,
@@ -54,6 +55,7 @@ urlpatterns = [
     path("api/v1/rfq/quote", rfqs.QuoteView.as_view()),
     path("api/v1/rfq/refresh", rfqs.RefreshRfqView.as_view()),
     path("api/v1/rfqs", rfqs.RfqsView.as_view()),
+    path("api/v1/x/adl", adl.AdlQueueView.as_view()),
     path("api/v1/x/notices", notices.NoticesView.as_view()),
     path("api/v1/x/notices/read", notices.ReadNoticesView.as_view()),
     path("api/v1/x/prices", prices.ExplainedPricesView.as_view()),
