@@ -46,6 +46,14 @@ def choose_risk_mails(account: Account, *, wanted: bool) -> None:
     Account.objects.filter(pk=account.pk).update(risk_mails=wanted)
 
 
+def choose_backstop_right(number: int, *, allowed: bool) -> bool:
+    """Set whether an account's owner may offer backstops, and return whether it has an owner.
+
+    What is offered already stays until its owner or staff end it.
+    """
+    return bool(Account.objects.filter(pk=number).update(may_backstop=allowed))
+
+
 def parse_leverage(text: str | None) -> int | None:
     """Read a leverage limit, a whole number of times. Raises Refused for anything else."""
     if text is None:

@@ -10,7 +10,7 @@ from accounts.pace import MinuteLimit
 from engine.any_event import AnyEvent
 from engine.commands import AnyCommand
 from engine.events import CommandRejected
-from engine.questions import AnyQuestion, MaxAmount, MaxLots, Unanswerable
+from engine.questions import AccountQuestion, AdlRanks, MaxAmount, MaxLots, Unanswerable
 from gateway.client import ask, submit
 
 _questions = MinuteLimit(settings.QUESTIONS_PER_MINUTE)
@@ -49,7 +49,7 @@ def submit_accepted(command: AnyCommand, *, command_id: str | None = None) -> An
     return answer
 
 
-def ask_answered(question: AnyQuestion) -> MaxAmount | MaxLots:
+def ask_answered(question: AccountQuestion) -> MaxAmount | MaxLots:
     """Ask the engine and return its answer.
 
     Raises EngineRefused if what is asked about is not there or not open, EngineUnavailable, and
@@ -63,6 +63,7 @@ def ask_answered(question: AnyQuestion) -> MaxAmount | MaxLots:
     answer = ask(question)
     if isinstance(answer, Unanswerable):
         raise EngineRefused(answer.why)
+    assert not isinstance(answer, AdlRanks), "nothing else answers these"
     return answer
 
 

@@ -8,8 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 
 from accounts.api.views import PublicView, SignedView
+from trading.api import backstops, strategies
 from trading.api import described as d
-from trading.api import strategies
 
 Form = type[serializers.Serializer[Any]]
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -104,6 +104,7 @@ FAST_PATHS = (
 )  # fmt: skip
 # Bodies of DELETE, which the tools leave out, of what Django serves.
 _DELETE_BODIES = {
+    "/api/v1/x/backstop": backstops.EndInput,
     "/api/v1/strategies": strategies.CancelAllInput,
     "/api/v1/strategy": strategies.NameInput,
 }

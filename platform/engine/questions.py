@@ -58,7 +58,9 @@ class AskAdlRanks(Question, frozen=True, kw_only=True):
     after: AccountId = AccountId(0)
 
 
-AnyQuestion = AskAdlRanks | MaxBorrow | MaxOrder | MaxWithdrawal
+# What is asked about one account.
+AccountQuestion = MaxBorrow | MaxOrder | MaxWithdrawal
+AnyQuestion = AskAdlRanks | AccountQuestion
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="answer"):

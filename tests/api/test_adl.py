@@ -7,9 +7,10 @@ from django.core.cache import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.questions import AdlRank
+from engine.questions import AdlRank, AskAdlRanks
 from engine.units import AccountId
 from engine.vocabulary import Side
+from gateway.client import ask
 from gateway.errors import EngineUnavailable
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader
@@ -52,9 +53,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of questions that the engine is asked from now on."""
     cache.clear()
     questions: list[str] = []
-    ask = adl_queue.ask
 
-    def counted(question: Any) -> Any:
+    def counted(question: AskAdlRanks) -> Any:
         questions.append(question.market)
         return ask(question)
 

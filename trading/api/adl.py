@@ -35,7 +35,5 @@ class AdlQueueView(SignedView):
         if symbol is not None and symbol not in listed_markets():
             raise invalid_request("Invalid market symbol")
         rows = adl_queue.queue_rows(access_from(request).account, symbol=symbol)
-        told = [
-            {**row._asdict(), "side": "Long" if row.is_long else "Short"} for row in rows
-        ]
+        told = [{**row._asdict(), "side": "Long" if row.is_long else "Short"} for row in rows]
         return Response(self.Output(told, many=True).data)
