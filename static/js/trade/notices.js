@@ -1,0 +1,117 @@
+/** Notices of the account: a toast for each new one, and a list with what is unread. */
+
+import { make, setText, stamp } from "./dom.js";
+import { get, post } from "./http.js";
+
+const POLL_MS = 2000;
+const TOAST_MS = 12000;
+// The words beside the colours.
+const SEVERITIES = { Info: "Note", Warning: "Warning", Danger: "Urgent" };
+const FRESH_MS = 3600000;
+
+/** Return which of the notices (newest first) get a toast, the oldest first.
+ *
+ * `seen` is the highest number that was shown before; null on a page that has just opened: then it
+ * is the newest one only, if it is urgent, unread and of the last hour.
+ */
+export function toasted(notices, seen, now) {
+  if (seen !== null) return notices.filter((one) => one.id > seen).reverse();
+  const [newest] = notices;
+  const isNews = newest && newest.severity === "Danger" && !newest.isRead;
+  return isNews && now - Date.parse(newest.at) < FRESH_MS ? [newest] : [];
+}
+
+function label(notice) {
+  return make("span", { class: "severity", "data-severity": notice.severity }, SEVERITIES[notice.severity]);
+}
+
+export class Notices {
+  /** `opener` is the button that shows the list; `toasts` holds the two live regions. */
+  constructor({ dialog, opener, toasts }) {
+    this.dialog = dialog;
+    this.opener = opener;
+    this.toasts = toasts;
+    this.account = dialog.dataset.account;
+    this.seen = null;
+    this.shown = "";
+    opener.addEventListener("click", () => this.#open());
+    document.addEventListener("visibilitychange", () => this.refresh());
+    setInterval(() => this.refresh(), POLL_MS);
+    this.refresh();
+  }
+
+  /** Ask for the notices, and show what is new. */
+  async refresh() {
+    if (document.hidden) return;
+    const told = await get(this.dialog.dataset.path, { account: this.account }).catch(() => null);
+    if (told !== null) this.show(told);
+  }
+
+  /** Show {unread, notices}, the newest first. */
+  show({ unread, notices }) {
+    for (const notice of toasted(notices, this.seen, Date.now())) this.#toast(notice);
+    this.seen = Math.max(this.seen ?? 0, notices[0]?.id ?? 0);
+    setText(this.opener.querySelector("[data-unread]"), unread ? (unread < 100 ? String(unread) : "99+") : "");
+    this.opener.setAttribute("aria-label", unread ? `Notices, ${unread} unread` : "Notices");
+    this.#list(notices);
+    if (this.dialog.open && unread) this.#markRead();
+  }
+
+  #list(notices) {
+    const key = JSON.stringify(notices);
+    // While it is read, nothing is marked off under the reader's eyes.
+    if (this.shown === key || (this.dialog.open && notices.every((one) => one.isRead))) return;
+    this.shown = key;
+    this.dialog.querySelector("[data-list]").replaceChildren(...notices.map((one) => this.#row(one)));
+    this.dialog.querySelector("[data-none]").hidden = notices.length > 0;
+  }
+
+  #open() {
+    this.dialog.showModal();
+    this.refresh();
+  }
+
+  async #markRead() {
+    const csrf = this.dialog.querySelector("[name=csrfmiddlewaretoken]").value;
+    const fields = { account: this.account, id: this.seen, csrfmiddlewaretoken: csrf };
+    const told = await post(this.dialog.dataset.readPath, fields).catch(() => null);
+    if (told !== null) this.show(told);
+  }
+
+  #row(notice) {
+    return make(
+      "li",
+      { "data-notice": notice.id, "data-severity": notice.severity },
+      make(
+        "p",
+        { class: "notice-head" },
+        label(notice),
+        make("strong", {}, notice.title),
+        notice.isRead ? null : make("span", { class: "new" }, "New"),
+      ),
+      make("p", {}, notice.message),
+      make("p", { class: "advice" }, notice.advice),
+      make("p", { class: "dim" }, make("time", { datetime: notice.at }, `${stamp(notice.at)} UTC`)),
+    );
+  }
+
+  #toast(notice) {
+    const close = make("button", { type: "button", class: "link", "aria-label": "Dismiss this notice" }, "Dismiss");
+    const toast = make(
+      "div",
+      { class: "toast", "data-severity": notice.severity, "data-kind": notice.kind },
+      make("p", { class: "notice-head" }, label(notice), make("strong", {}, notice.title)),
+      make("p", {}, notice.message),
+      make("p", { class: "advice" }, notice.advice),
+      close,
+    );
+    const isUrgent = notice.severity === "Danger";
+    this.toasts.querySelector(isUrgent ? "[data-alarms]" : "[data-news]").append(toast);
+    close.addEventListener("click", () => toast.remove());
+    // What is urgent stays until somebody has seen it; a newer word of the account replaces it.
+    if (!isUrgent) setTimeout(() => toast.remove(), TOAST_MS);
+    for (const older of this.toasts.querySelectorAll(".toast")) {
+      if (older !== toast && older.dataset.severity === "Danger") older.remove();
+    }
+  }
+}
