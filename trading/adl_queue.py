@@ -95,10 +95,14 @@ def _ranks(market: str) -> list[AdlRank]:
 
 
 def lights_of(ranks: list[AdlRank]) -> dict[int, int]:
-    """Return the fifth of each holder among those of its side, 5 for who is reduced first."""
+    """Return the fifth of each holder among those of its side, 5 for who is reduced first.
+
+    Those without profit share the last place: nothing but their numbers tells them apart.
+    """
     found = {}
     for longs in (True, False):
         side = sorted((one for one in ranks if one.is_long is longs), key=lambda one: one.place)
         for place, rank in enumerate(side):
-            found[int(rank.account)] = LIGHTS - place * LIGHTS // len(side)
+            has_profit = rank.score != "0"
+            found[int(rank.account)] = LIGHTS - place * LIGHTS // len(side) if has_profit else 1
     return found
