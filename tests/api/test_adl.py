@@ -17,7 +17,7 @@ from tests.api.house import Trader
 from tests.api.test_notices import PERP, prices
 from trading import adl_queue
 
-PATH, QUERY = "/api/v1/x/adl", "adlQuery"
+PATH, QUERY = "/api/v1/x/adl", "xAdlQuery"
 
 
 @given(

@@ -33,15 +33,15 @@ def allow(trader: Trader, action: str = "allow_backstops") -> None:
 
 def offer(trader: Trader, minute: Any = "1000", hour: Any = "5000", symbol: Any = PERP) -> Any:
     body = {"symbol": symbol, "notionalPerMinute": minute, "notionalPerHour": hour}
-    return trader.send("POST", PATH, "backstopOffer", body)
+    return trader.send("POST", PATH, "xBackstopOffer", body)
 
 
 def end(trader: Trader, symbol: str = PERP) -> Any:
-    return trader.send("DELETE", PATH, "backstopEnd", {"symbol": symbol})
+    return trader.send("DELETE", PATH, "xBackstopEnd", {"symbol": symbol})
 
 
 def shown(trader: Trader) -> dict[str, tuple[str, str]]:
-    answer = trader.get(PATH, "backstopQuery")
+    answer = trader.get(PATH, "xBackstopQuery")
     assert answer.status_code == 200
     return {
         row["symbol"]: (row["notionalPerMinute"], row["notionalPerHour"]) for row in answer.json()
@@ -130,7 +130,7 @@ def test_what_was_taken_is_counted(bob: Trader, carol: Trader, live_engine: Inli
     allow(bob)
     offer(bob)
     prices(live_engine, 9_450)
-    (row,) = bob.get(PATH, "backstopQuery").json()
+    (row,) = bob.get(PATH, "xBackstopQuery").json()
     taken = float(row["taken"])
     assert 0 < taken <= 1_000
     assert row["takenLastMinute"] == row["takenLastHour"] == row["taken"]

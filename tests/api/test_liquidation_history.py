@@ -14,8 +14,8 @@ from tests.api.test_notices import PERP, carol, prices
 
 __all__ = ["carol"]
 
-OWN, OWN_QUERY = "/api/v1/x/liquidations", "liquidationQueryAll"
-SHARES, SHARES_QUERY = "/api/v1/x/liquidations/shares", "liquidationShareQueryAll"
+OWN, OWN_QUERY = "/api/v1/x/liquidations", "xLiquidationQueryAll"
+SHARES, SHARES_QUERY = "/api/v1/x/liquidations/shares", "xLiquidationShareQueryAll"
 HISTORY = "/wapi/v1/history/position"
 pytestmark = pytest.mark.django_db
 

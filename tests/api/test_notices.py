@@ -20,7 +20,7 @@ from trading import notice_mails, tasks
 from trading.notice_models import NoticeMail, NoticeMark, RiskNotice
 
 PERP = "SOL_USDC_PERP"
-PATH, QUERY = "/api/v1/x/notices", "noticeQueryAll"
+PATH, QUERY = "/api/v1/x/notices", "xNoticeQueryAll"
 READ = "/api/v1/x/notices/read"
 pytestmark = pytest.mark.django_db
 State = NoticeMail.State
@@ -98,12 +98,12 @@ def test_reading_marks_and_counts(carol: Trader, live_engine: InlineEngine) -> N
     for cents in (9_560, 9_530, 9_450):
         prices(live_engine, cents)
     rows = carol.get(PATH, QUERY).json()
-    said = carol.send("POST", READ, "noticeRead", {"id": rows[1]["id"]})
+    said = carol.send("POST", READ, "xNoticeRead", {"id": rows[1]["id"]})
     assert (said.status_code, said.json()) == (200, {"unread": 1})
     assert kinds(carol, ("unread", "true")) == ["LiquidationStarted"]
     # Read stays read, and beyond the last is the last.
-    assert carol.send("POST", READ, "noticeRead", {"id": 0}).json() == {"unread": 1}
-    assert carol.send("POST", READ, "noticeRead", {"id": 2**63 - 1}).json() == {"unread": 0}
+    assert carol.send("POST", READ, "xNoticeRead", {"id": 0}).json() == {"unread": 1}
+    assert carol.send("POST", READ, "xNoticeRead", {"id": 2**63 - 1}).json() == {"unread": 0}
     prices(live_engine, 9_000)
     assert kinds(carol, ("unread", "true"))[0] in ("Bankrupt", "Deleveraged")
 
@@ -114,7 +114,7 @@ def test_nobody_reads_or_marks_the_notices_of_another(
     prices(live_engine, 9_530)
     (notice,) = RiskNotice.objects.filter(account_id=carol.id)
     assert kinds(bob) == []
-    said = bob.send("POST", READ, "noticeRead", {"id": notice.pk})
+    said = bob.send("POST", READ, "xNoticeRead", {"id": notice.pk})
     assert said.json() == {"unread": 0}
     assert not NoticeMark.objects.exists()
     assert kinds(carol, ("unread", "true")) == [notice.kind]
@@ -125,7 +125,7 @@ def test_nobody_reads_or_marks_the_notices_of_another(
     [{}, {"id": None}, {"id": "x"}, {"id": -1}, {"id": 2**63}, {"id": [1]}, {"id": {"a": 1}}],
 )
 def test_what_is_no_number_of_a_notice_is_refused(alice: Trader, body: dict[str, Any]) -> None:
-    said = alice.send("POST", READ, "noticeRead", body)
+    said = alice.send("POST", READ, "xNoticeRead", body)
     assert (said.status_code, said.json()["code"]) == (400, "INVALID_CLIENT_REQUEST")
 
 

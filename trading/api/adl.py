@@ -16,7 +16,7 @@ from trading.listings import listed_markets
 class AdlQueueView(SignedView):
     """Return in which fifth of its side each open position would be reduced: 5 is the first."""
 
-    instructions: ClassVar = {"GET": "adlQuery"}
+    instructions: ClassVar = {"GET": "xAdlQuery"}
 
     class Input(serializers.Serializer[Any]):
         symbol = serializers.CharField(required=False)

@@ -41,9 +41,9 @@ class BackstopView(SignedView):
     """Return, offer, change and end what the account takes over of positions in liquidation."""
 
     instructions: ClassVar = {
-        "GET": "backstopQuery",
-        "POST": "backstopOffer",
-        "DELETE": "backstopEnd",
+        "GET": "xBackstopQuery",
+        "POST": "xBackstopOffer",
+        "DELETE": "xBackstopEnd",
     }
 
     @extend_schema(operation_id="getBackstops", responses=OfferOutput(many=True))

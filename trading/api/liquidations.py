@@ -33,7 +33,7 @@ class Step(serializers.Serializer[Any]):
 class LiquidationsView(SignedView):
     """Return the account's liquidations, the latest first, each with its steps."""
 
-    instructions: ClassVar = {"GET": "liquidationQueryAll"}
+    instructions: ClassVar = {"GET": "xLiquidationQueryAll"}
 
     class Input(SortedPageInput):
         limit = serializers.IntegerField(min_value=1, max_value=CASES_MAX, default=20)
@@ -60,7 +60,7 @@ class LiquidationsView(SignedView):
 class SharesView(SignedView):
     """Return what others' liquidations did to the account: takeovers, ADL, shared losses."""
 
-    instructions: ClassVar = {"GET": "liquidationShareQueryAll"}
+    instructions: ClassVar = {"GET": "xLiquidationShareQueryAll"}
 
     class Output(Step):
         kind = serializers.ChoiceField(choices=history.SHARE_KINDS)

@@ -20,7 +20,7 @@ NUMBER_MAX = 2**63 - 1
 class NoticesView(SignedView):
     """Return the account's notices, newest first."""
 
-    instructions: ClassVar = {"GET": "noticeQueryAll"}
+    instructions: ClassVar = {"GET": "xNoticeQueryAll"}
 
     class Input(SortedPageInput):
         unread = WireBoolean(required=False, help_text="true: those that are not read yet.")
@@ -60,7 +60,7 @@ class NoticesView(SignedView):
 class ReadNoticesView(SignedView):
     """Mark the account's notices as read, up to one of them."""
 
-    instructions: ClassVar = {"POST": "noticeRead"}
+    instructions: ClassVar = {"POST": "xNoticeRead"}
     scopes: ClassVar = {"POST": READ}
 
     class Input(serializers.Serializer[Any]):
