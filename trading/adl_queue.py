@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from django.core.cache import cache
 
 from engine.questions import AdlRank, AdlRanks, AskAdlRanks
-from engine.units import AccountId
 from gateway.client import ask
 from gateway.errors import EngineUnavailable
 from trading.models import Position
@@ -83,15 +82,15 @@ def _key(market: str, account: int) -> str:
 
 
 def _ranks(market: str) -> list[AdlRank]:
+    """Return all ranks; who comes or goes between two parts may be missed for a round."""
     found: list[AdlRank] = []
-    after = AccountId(0)
-    while True:
-        answer = ask(AskAdlRanks(market=market, after=after))
+    skip: int | None = 0
+    while skip is not None:
+        answer = ask(AskAdlRanks(market=market, skip=skip))
         assert isinstance(answer, AdlRanks), f"{market} is not a perpetual"
         found += answer.ranks
-        if answer.is_last:
-            return found
-        after = answer.ranks[-1].account
+        skip = answer.next_skip
+    return found
 
 
 def lights_of(ranks: list[AdlRank]) -> dict[int, int]:

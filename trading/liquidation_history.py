@@ -98,11 +98,10 @@ def liquidated_in(
     Args:
         spans: by the number of the position: its market, and when it was opened and closed.
     """
-    cases = Liquidation.objects.filter(account_id=account)
-    if not spans or not cases.exists():
+    if not spans or not Liquidation.objects.filter(account_id=account).exists():
         return {}
     first = min(opened for _, opened, _ in spans.values())
-    fills = list(_forced_fills(account, list(cases)).filter(at__gte=first))
+    fills = list(_forced_fills(account).filter(at__gte=first))
     fees = list(LiquidationPayment.objects.filter(account_id=account, kind=FEE, at__gte=first))
     found = {}
     for number, span in spans.items():
@@ -129,7 +128,8 @@ def _of(keys: list[tuple[str, int]], table: str) -> list[int]:
 
 def _case(row: Liquidation) -> CaseRow:
     payments = list(_payments(row)[:STEPS_MAX])
-    steps = [_traded(one) for one in _forced_fills(row.account_id, [row])[:STEPS_MAX]]
+    fills = _forced_fills(row.account_id).filter(_during(row))
+    steps = [_traded(one) for one in fills[:STEPS_MAX]]
     steps += [_paid(one) for one in payments]
     fees: dict[str, int] = {}
     for one in payments:
@@ -151,29 +151,30 @@ def _case(row: Liquidation) -> CaseRow:
     )
 
 
-def _forced_fills(account: int, cases: list[Liquidation]) -> QuerySet[Any]:
+def _during(case: Liquidation) -> Q:
+    begun = Q(sequence__gte=case.sequence)
+    return begun if case.ended_at is None else begun & Q(at__lte=case.ended_at)
+
+
+def _forced_fills(account: int) -> QuerySet[Any]:
     """Return the fills by which the house closed what an account had, oldest first.
 
-    What the account took over meanwhile from others is none of them.
+    What the account took over from others is none of them.
     """
     forced = Order.objects.filter(account_id=account, system__in=STAGES)
-    during = Q()
-    for case in cases:
-        span = Q(sequence__gte=case.sequence)
-        during |= span if case.ended_at is None else span & Q(at__lte=case.ended_at)
     taken = Takeover.objects.filter(
         taker_id=account, market=OuterRef("market"), trade_id=OuterRef("trade_id")
     )
     system = Order.objects.filter(pk=OuterRef("order_id")).values("system")
-    fills = Fill.objects.filter(during, account_id=account, order_id__in=forced.values("id"))
+    fills = Fill.objects.filter(account_id=account, order_id__in=forced.values("id"))
     return fills.exclude(Exists(taken)).annotate(system=Subquery(system)).order_by("id")
 
 
 def _payments(case: Liquidation) -> QuerySet[LiquidationPayment]:
     rows = LiquidationPayment.objects.filter(
-        account_id=case.account_id, kind__in=(FEE, INSURANCE), sequence__gte=case.sequence
+        _during(case), account_id=case.account_id, kind__in=(FEE, INSURANCE)
     )
-    return (rows if case.ended_at is None else rows.filter(at__lte=case.ended_at)).order_by("id")
+    return rows.order_by("id")
 
 
 def _traded(fill: Any) -> StepRow:

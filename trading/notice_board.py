@@ -1,8 +1,10 @@
-"""The notices of one account as its owner reads them, and up to where they were read."""
+"""Notices as an account's owner reads them, and up to where they were read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
 
 from accounts.api.paging import Listed, Page, listed
 from gateway.decimals import format_decimal
@@ -20,6 +22,7 @@ class NoticeRow(NamedTuple):
     """A notice with its words; numbers as decimal text, null where the kind has none."""
 
     id: int
+    account: int
     sequence: int
     at: datetime
     kind: str
@@ -41,17 +44,14 @@ class NoticeRow(NamedTuple):
 
 def notice_page(account: int, *, page: Page, unread: bool = False) -> Listed[NoticeRow]:
     """Return a page of an account's notices, newest first unless the page says otherwise."""
-    read_id = _read_id(account)
-    rows = RiskNotice.objects.filter(account_id=account)
-    if unread:
-        rows = rows.filter(pk__gt=read_id)
-    return listed(rows, page=page, order="id", read=lambda row: _row(row, read_id))
+    marks = _marks([account])
+    rows = _unread(marks) if unread else RiskNotice.objects.filter(account_id=account)
+    return listed(rows, page=page, order="id", read=lambda row: _row(row, marks))
 
 
-def unread_count(account: int) -> int:
-    """Return how many notices of an account are unread, UNREAD_MAX for more."""
-    rows = RiskNotice.objects.filter(account_id=account, pk__gt=_read_id(account))
-    return rows[:UNREAD_MAX].count()
+def unread_count(accounts: Sequence[int]) -> int:
+    """Return how many notices of the accounts are unread, UNREAD_MAX for more."""
+    return _unread(_marks(accounts))[:UNREAD_MAX].count()
 
 
 def mark_read(account: int, up_to: int) -> int:
@@ -65,14 +65,14 @@ def mark_read(account: int, up_to: int) -> int:
     if last is not None:
         mark, _ = NoticeMark.objects.get_or_create(pk=account, defaults={"read_id": last})
         NoticeMark.objects.filter(pk=mark.pk, read_id__lt=last).update(read_id=last)
-    return unread_count(account)
+    return unread_count([account])
 
 
-def newest(account: int, limit: int) -> list[NoticeRow]:
-    """Return an account's newest notices, the newest first."""
-    read_id = _read_id(account)
-    rows = RiskNotice.objects.filter(account_id=account).order_by("-id")[:limit]
-    return [_row(row, read_id) for row in rows]
+def newest(accounts: Sequence[int], limit: int) -> list[NoticeRow]:
+    """Return the newest notices of the accounts together, the newest first."""
+    marks = _marks(accounts)
+    rows = RiskNotice.objects.filter(account_id__in=accounts).order_by("-id")[:limit]
+    return [_row(row, marks) for row in rows]
 
 
 def notice_in(row: RiskNotice) -> Notice:
@@ -110,12 +110,13 @@ def fields_of(notice: Notice) -> dict[str, str | None]:
     }
 
 
-def _row(row: RiskNotice, read_id: int) -> NoticeRow:
+def _row(row: RiskNotice, marks: dict[int, int]) -> NoticeRow:
     return NoticeRow(
         id=row.pk,
+        account=row.account_id,
         sequence=row.sequence,
         at=row.at,
-        is_read=row.pk <= read_id,
+        is_read=row.pk <= marks[row.account_id],
         **fields_of(notice_in(row)),  # type: ignore[arg-type]  # its keys are the row's
     )
 
@@ -124,6 +125,14 @@ def _usd_text(micros: int | None) -> str | None:
     return None if micros is None else format_decimal(micros, MICROS_DECIMALS)
 
 
-def _read_id(account: int) -> int:
-    mark = NoticeMark.objects.filter(pk=account).values_list("read_id", flat=True).first()
-    return mark or 0
+def _marks(accounts: Sequence[int]) -> dict[int, int]:
+    """Return by account up to which of its notices were read."""
+    marks = NoticeMark.objects.filter(pk__in=accounts)
+    return {**dict.fromkeys(accounts, 0), **{mark.pk: mark.read_id for mark in marks}}
+
+
+def _unread(marks: dict[int, int]) -> QuerySet[RiskNotice]:
+    unread = Q(pk__in=[])
+    for account, read_id in marks.items():
+        unread |= Q(account_id=account, pk__gt=read_id)
+    return RiskNotice.objects.filter(unread)

@@ -32,14 +32,17 @@ def _refusal(account: Account) -> JsonResponse | None:
 @never_cache
 @with_account
 def notices(request: HttpRequest, account: Account) -> HttpResponse:
-    """Answer with the account's newest notices, and how many are unread."""
-    return _refusal(account) or JsonResponse(_notices(account))
+    """Answer with the newest notices of all of the user's accounts, and how many are unread.
+
+    Whoever trades on one account must hear of a margin call on another.
+    """
+    return _refusal(account) or JsonResponse(_notices(request))
 
 
 @require_POST
 @with_account
 def read_notices(request: HttpRequest, account: Account) -> HttpResponse:
-    """Mark the account's notices as read up to one of them."""
+    """Mark the notices of the user's accounts as read up to one of them."""
     number = request.POST.get("id", "")
     if not number.isdecimal() or not number.isascii() or len(number) > NUMBER_DIGITS:
         body = {"code": "INVALID_CLIENT_REQUEST", "message": "id must be that of a notice"}
@@ -47,8 +50,9 @@ def read_notices(request: HttpRequest, account: Account) -> HttpResponse:
     refused = _refusal(account)
     if refused is not None:
         return refused
-    notice_board.mark_read(account.pk, int(number))
-    return JsonResponse(_notices(account))
+    for one in accounts_of(request):
+        notice_board.mark_read(one.pk, int(number))
+    return JsonResponse(_notices(request))
 
 
 @require_GET
@@ -63,13 +67,15 @@ def adl(request: HttpRequest, account: Account) -> HttpResponse:
     return JsonResponse(rows, safe=False)
 
 
-def _notices(account: Account) -> dict[str, Any]:
-    rows = notice_board.newest(account.pk, NOTICES_SHOWN)
+def _notices(request: HttpRequest) -> dict[str, Any]:
+    names = {account.pk: account.name for account in accounts_of(request)}
+    rows = notice_board.newest(list(names), NOTICES_SHOWN)
     return {
-        "unread": notice_board.unread_count(account.pk),
+        "unread": notice_board.unread_count(list(names)),
         "notices": [
             {
                 "id": row.id,
+                "account": names[row.account] if len(names) > 1 else None,
                 "at": row.at.isoformat(),
                 "kind": row.kind,
                 "severity": row.severity,

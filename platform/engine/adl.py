@@ -5,7 +5,7 @@
 The highest first; an account that is liquidated itself comes last, of equals the lower number.
 """
 
-from heapq import nsmallest
+from itertools import islice
 
 from engine.answers import rejected
 from engine.events import CommandRejected
@@ -53,9 +53,11 @@ def adl_ranks(state: State, question: AskAdlRanks, _at_ns: int) -> AnyAnswer:
         why = rejected(Reject.UNKNOWN_MARKET, f"there is no perpetual {question.market}")[0]
         assert isinstance(why, CommandRejected)
         return Unanswerable(why=why)
-    positions = listed.perp_clearing().positions
-    held = (number for number, one in positions.items() if one.lots and number > question.after)
-    numbers = nsmallest(MOST_RANKS, held)
-    mark_e8 = state.mark_e8(listed)
-    ranks = [rank_of(state, listed, positions[one], mark_e8=mark_e8) for one in numbers]
-    return AdlRanks(ranks=tuple(ranks), is_last=len(ranks) < MOST_RANKS)
+    positions, skip = listed.perp_clearing().positions, max(0, question.skip)
+    mark_e8, end = state.mark_e8(listed), skip + MOST_RANKS
+    ranks = [
+        rank_of(state, listed, position, mark_e8=mark_e8)
+        for position in islice(positions.values(), skip, end)
+        if position.lots
+    ]
+    return AdlRanks(ranks=tuple(ranks), next_skip=end if end < len(positions) else None)

@@ -49,13 +49,13 @@ class MaxWithdrawal(Question, frozen=True, kw_only=True):
 
 
 class AskAdlRanks(Question, frozen=True, kw_only=True):
-    """Ask for the ranks of a market's holders whose numbers are above `after`: some hundreds.
+    """Ask for the ranks of some hundred of a market's holders, after the first `skip`.
 
     The answer is AdlRanks.
     """
 
     market: str
-    after: AccountId = AccountId(0)
+    skip: int = 0
 
 
 # What is asked about one account.
@@ -97,10 +97,10 @@ class AdlRank(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdlRanks(Answer, frozen=True, kw_only=True):
-    """The holders asked for, by number; `is_last`: there are no more."""
+    """Some of the holders, in no order; the next are those after `next_skip`, None: no more."""
 
     ranks: tuple[AdlRank, ...]
-    is_last: bool
+    next_skip: int | None
 
 
 class Unanswerable(Answer, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.services import create_sub_account
 from engine.commands import CreditDeposit, FundInsurance, SetBackstop
 from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
@@ -158,3 +159,24 @@ def test_the_pages_requests_are_the_sessions_own(
         assert browser.post("/trade/notices/read", {"id": wrong}).status_code == 400
     assert browser.post("/trade/notices/read", {"id": number}).json()["unread"] == 0
     assert browser.get("/trade/adl").json()[0]["symbol"] == PERP
+
+
+def test_the_page_tells_of_every_account_of_its_user_and_of_no_other(
+    bob: Trader, carol: Trader, live_engine: InlineEngine
+) -> None:
+    desk = create_sub_account(carol.user, "Desk")
+    prices(live_engine, 9_540)
+    browser = Client(headers={"accept": "application/json"})
+    browser.force_login(carol.user)
+    told = browser.get("/trade/notices", {"account": desk.pk}).json()
+    assert [(one["account"], one["kind"]) for one in told["notices"]] == [("Main", "MarginCall")]
+    assert told["unread"] == 1
+    theirs = Client(headers={"accept": "application/json"})
+    theirs.force_login(bob.user)
+    number = told["notices"][0]["id"]
+    empty = {"unread": 0, "notices": []}
+    assert theirs.get("/trade/notices").json() == empty
+    assert theirs.post("/trade/notices/read", {"id": number}).json() == empty
+    assert browser.get("/trade/notices").json()["unread"] == 1
+    read = browser.post("/trade/notices/read", {"id": number, "account": desk.pk})
+    assert read.json()["unread"] == 0

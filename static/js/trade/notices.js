@@ -21,8 +21,16 @@ export function toasted(notices, seen, now) {
   return isNews && now - Date.parse(newest.at) < FRESH_MS ? [newest] : [];
 }
 
-function label(notice) {
-  return make("span", { class: "severity", "data-severity": notice.severity }, SEVERITIES[notice.severity]);
+function head(notice) {
+  // Of several accounts, whose it is.
+  const title = notice.account === null ? notice.title : `${notice.account}: ${notice.title}`;
+  return make(
+    "p",
+    { class: "notice-head" },
+    make("span", { class: "severity", "data-severity": notice.severity }, SEVERITIES[notice.severity]),
+    make("strong", {}, title),
+    notice.isRead ? null : make("span", { class: "new" }, "New"),
+  );
 }
 
 export class Notices {
@@ -34,6 +42,8 @@ export class Notices {
     this.account = dialog.dataset.account;
     this.seen = null;
     this.shown = "";
+    // Up to which notice the server was last told that it is read.
+    this.marked = null;
     opener.addEventListener("click", () => this.#open());
     document.addEventListener("visibilitychange", () => this.refresh());
     setInterval(() => this.refresh(), POLL_MS);
@@ -54,7 +64,7 @@ export class Notices {
     setText(this.opener.querySelector("[data-unread]"), unread ? (unread < 100 ? String(unread) : "99+") : "");
     this.opener.setAttribute("aria-label", unread ? `Notices, ${unread} unread` : "Notices");
     this.#list(notices);
-    if (this.dialog.open && unread) this.#markRead();
+    if (this.dialog.open && unread && this.marked !== this.seen) this.#markRead();
   }
 
   #list(notices) {
@@ -72,6 +82,7 @@ export class Notices {
   }
 
   async #markRead() {
+    this.marked = this.seen;
     const csrf = this.dialog.querySelector("[name=csrfmiddlewaretoken]").value;
     const fields = { account: this.account, id: this.seen, csrfmiddlewaretoken: csrf };
     const told = await post(this.dialog.dataset.readPath, fields).catch(() => null);
@@ -82,13 +93,7 @@ export class Notices {
     return make(
       "li",
       { "data-notice": notice.id, "data-severity": notice.severity },
-      make(
-        "p",
-        { class: "notice-head" },
-        label(notice),
-        make("strong", {}, notice.title),
-        notice.isRead ? null : make("span", { class: "new" }, "New"),
-      ),
+      head(notice),
       make("p", {}, notice.message),
       make("p", { class: "advice" }, notice.advice),
       make("p", { class: "dim" }, make("time", { datetime: notice.at }, `${stamp(notice.at)} UTC`)),
@@ -96,22 +101,25 @@ export class Notices {
   }
 
   #toast(notice) {
+    const isUrgent = notice.severity === "Danger";
     const close = make("button", { type: "button", class: "link", "aria-label": "Dismiss this notice" }, "Dismiss");
     const toast = make(
       "div",
-      { class: "toast", "data-severity": notice.severity, "data-kind": notice.kind },
-      make("p", { class: "notice-head" }, label(notice), make("strong", {}, notice.title)),
+      { class: "toast", "data-severity": notice.severity, "data-kind": notice.kind, "data-account": notice.account ?? "" },
+      head({ ...notice, isRead: true }),
       make("p", {}, notice.message),
       make("p", { class: "advice" }, notice.advice),
+      isUrgent ? make("a", { class: "button", href: this.dialog.dataset.depositPath }, "Deposit") : null,
+      " ",
       close,
     );
-    const isUrgent = notice.severity === "Danger";
     this.toasts.querySelector(isUrgent ? "[data-alarms]" : "[data-news]").append(toast);
     close.addEventListener("click", () => toast.remove());
     // What is urgent stays until somebody has seen it; a newer word of the account replaces it.
     if (!isUrgent) setTimeout(() => toast.remove(), TOAST_MS);
     for (const older of this.toasts.querySelectorAll(".toast")) {
-      if (older !== toast && older.dataset.severity === "Danger") older.remove();
+      const isOfAccount = older.dataset.account === toast.dataset.account;
+      if (older !== toast && isOfAccount && older.dataset.severity === "Danger") older.remove();
     }
   }
 }
