@@ -8,6 +8,10 @@ const TOAST_MS = 12000;
 // The words beside the colours.
 const SEVERITIES = { Info: "Note", Warning: "Warning", Danger: "Urgent" };
 const FRESH_MS = 3600000;
+// On a phone there is room for one.
+const TOASTS_MAX = 3;
+// Kinds that say how an account stands.
+const STANDINGS = new Set(["Healthy", "Low", "MarginCall", "LiquidationStarted", "Recovered", "Bankrupt"]);
 
 /** Return which of the notices (newest first) get a toast, the oldest first.
  *
@@ -115,11 +119,19 @@ export class Notices {
     );
     this.toasts.querySelector(isUrgent ? "[data-alarms]" : "[data-news]").append(toast);
     close.addEventListener("click", () => toast.remove());
-    // What is urgent stays until somebody has seen it; a newer word of the account replaces it.
+    // What is urgent stays until somebody has seen it.
     if (!isUrgent) setTimeout(() => toast.remove(), TOAST_MS);
-    for (const older of this.toasts.querySelectorAll(".toast")) {
-      const isOfAccount = older.dataset.account === toast.dataset.account;
-      if (older !== toast && isOfAccount && older.dataset.severity === "Danger") older.remove();
-    }
+    this.#makeRoom(toast);
+  }
+
+  // How an account stands is said once, by the newest; and toasts never fill the page.
+  #makeRoom(newest) {
+    const { kind, account } = newest.dataset;
+    const all = [...this.toasts.querySelectorAll(".toast")].filter((one) => one !== newest);
+    const isStale = (one) => STANDINGS.has(kind) && STANDINGS.has(one.dataset.kind) && one.dataset.account === account;
+    const kept = all.filter((one) => !isStale(one));
+    const room = matchMedia("(max-width: 759px)").matches ? 0 : TOASTS_MAX - 1;
+    const tooMany = kept.slice(0, Math.max(0, kept.length - room));
+    for (const one of all) if (isStale(one) || tooMany.includes(one)) one.remove();
   }
 }
