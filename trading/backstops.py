@@ -16,7 +16,7 @@ from accounts.models import Account
 from engine.commands import SetBackstop
 from engine.kinds import SystemOrder
 from engine.units import MAX_ATOMS, AccountId
-from gateway.decimals import DecimalError, format_decimal, parse_decimal
+from gateway.decimals import DecimalError, format_decimal, group_digits, parse_decimal
 from trading.listings import listed_markets
 from trading.risk_models import Backstop, Takeover
 
@@ -41,6 +41,12 @@ class OfferRow(NamedTuple):
     @property
     def is_offered(self) -> bool:
         return self.minute != "0"
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The amounts as people read them."""
+        names = ("minute", "hour", "taken_minute", "taken_hour", "taken")
+        return {name: group_digits(getattr(self, name)) for name in names}
 
 
 def may_offer(account: int) -> bool:

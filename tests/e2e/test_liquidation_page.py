@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import OpenPage, SignIn
+from tests.e2e.conftest import PHONE, OpenPage, SignIn
 from tests.e2e.falling import write_falling_tape
 from tests.live import LiveExchange, running
 
@@ -115,6 +115,9 @@ def test_who_nears_the_margin_is_told_then_liquidated_and_sees_each_step(
     expect(case.locator("[data-step=Book]").first).to_contain_text("Closed on the book")
     expect(case.locator("[data-step=Fee]").first).to_contain_text("USDC")
     _keep(page, "liquidations")
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    _keep(page, "liquidations-phone")
     mails = [file.read_text(encoding="utf-8") for file in (exchange.data / "mail").glob("*.log")]
     assert [name in text for text in mails if "Margin call" in text] == [True]
 

@@ -74,7 +74,8 @@ export class Notices {
   #list(notices) {
     const key = JSON.stringify(notices);
     // While it is read, nothing is marked off under the reader's eyes.
-    if (this.shown === key || (this.dialog.open && notices.every((one) => one.isRead))) return;
+    const isRead = this.shown && this.dialog.open && notices.every((one) => one.isRead);
+    if (this.shown === key || isRead) return;
     this.shown = key;
     this.dialog.querySelector("[data-list]").replaceChildren(...notices.map((one) => this.#row(one)));
     this.dialog.querySelector("[data-none]").hidden = notices.length > 0;
