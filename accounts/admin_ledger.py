@@ -17,6 +17,7 @@ from accounts.models import (
     Withdrawal,
     WithdrawalInstruction,
 )
+from accounts.settings import choose_backstop_right
 from compliance.models import AuditRecord
 from compliance.services import Refusal
 from compliance.staff import audited_action, submit_act
@@ -142,6 +143,35 @@ def offer_backstop(
     )
 
 
+@audited_action(
+    permission="accounts.set_position_limit",
+    description="Let the owner offer backstops for the account",
+)
+def allow_backstops(
+    request: HttpRequest, row: AccountSettings, reason: str, record: AuditRecord
+) -> str:
+    """Give an institution the right to offer, change and end its backstops by itself."""
+    return _set_backstop_right(row, allowed=True)
+
+
+@audited_action(
+    permission="accounts.set_position_limit",
+    description="Let the owner offer no backstops any more",
+)
+def forbid_backstops(
+    request: HttpRequest, row: AccountSettings, reason: str, record: AuditRecord
+) -> str:
+    """Take the right away; what is offered stays until it is ended, by its owner or here."""
+    return _set_backstop_right(row, allowed=False)
+
+
+def _set_backstop_right(row: AccountSettings, *, allowed: bool) -> str:
+    if not choose_backstop_right(row.account_id, allowed=allowed):
+        raise Refusal("NO_OWNER", "Nobody signs in for this account: enter its backstop yourself.")
+    may = "may" if allowed else "may not"
+    return f"The owner of account {row.account_id} {may} offer backstops now."
+
+
 def _limit_micros(answer: str) -> int:
     if answer.lower() == "none":
         return MAX_ATOMS
@@ -164,7 +194,10 @@ class AccountSettingsAdmin(LargeTableAdmin):
         "position_limit",
     )
     search_fields = ("=account_id", "=owner_id")
-    actions = (limit_borrows, limit_positions, offer_backstop)
+    actions = (
+        *(limit_borrows, limit_positions),
+        *(offer_backstop, allow_backstops, forbid_backstops),
+    )
 
     @admin.display(description="borrow limit in USD", ordering="borrow_limit_micros")
     def borrow_limit(self, row: AccountSettings) -> str:

@@ -1,7 +1,8 @@
-"""The switches which an account's owner may set. The engine keeps them."""
+"""The switches which an account's owner may set. The engine keeps them, but for e-mails."""
 
 from accounts.access import Access
 from accounts.api.errors import invalid_request, require, submit_accepted
+from accounts.models import Account
 from engine.commands import UpdateAccount
 from engine.units import AccountId
 from gateway.decimals import DecimalError, parse_decimal
@@ -38,6 +39,19 @@ def update_settings(
             leverage_limit=leverage_limit,
         )
     )
+
+
+def choose_risk_mails(account: Account, *, wanted: bool) -> None:
+    """Set whether the owner gets e-mails about margin calls and liquidations of the account."""
+    Account.objects.filter(pk=account.pk).update(risk_mails=wanted)
+
+
+def choose_backstop_right(number: int, *, allowed: bool) -> bool:
+    """Set whether an account's owner may offer backstops, and return whether it has an owner.
+
+    What is offered already stays until its owner or staff end it.
+    """
+    return bool(Account.objects.filter(pk=number).update(may_backstop=allowed))
 
 
 def parse_leverage(text: str | None) -> int | None:

@@ -10,14 +10,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.choice import accounts_of, chosen_account
 from accounts.forms import SettingsForm, settings_initial
 from accounts.models import Account, AccountSettings
-from accounts.settings import update_settings
+from accounts.settings import choose_risk_mails, update_settings
 from engine.units import MAX_ATOMS
 from gateway.decimals import format_decimal, group_digits
 from gateway.errors import EngineUnavailable, OutcomeUnknown
@@ -47,6 +47,20 @@ def settings(request: HttpRequest) -> HttpResponse:
         form = SettingsForm(initial=settings_initial(current))
         return _page(request, account, current, form)
     return _change(request, account, current, SettingsForm(request.POST))
+
+
+@require_POST
+@login_required
+def set_risk_mails(request: HttpRequest) -> HttpResponse:
+    """Have margin calls and liquidations of the chosen account e-mailed, or not."""
+    account = chosen_account(request, accounts_of(request))
+    if account is None:
+        raise Http404("no such account of this user")
+    wanted = request.POST.get("risk_mails") == "on"
+    choose_risk_mails(account, wanted=wanted)
+    told = "are e-mailed" if wanted else "are not e-mailed any more; the notices stay"
+    messages.success(request, f"Margin calls and liquidations of {account.name} {told}.")
+    return redirect("accounts:settings")
 
 
 def _change(

@@ -21,6 +21,7 @@ urlpatterns = [
     path("addresses/whitelist-only", address_pages.whitelist_only, name="whitelist_only"),
     path("addresses/delay", address_pages.set_delay, name="set_delay"),
     path("settings", settings_page.settings, name="settings"),
+    path("settings/mails", settings_page.set_risk_mails, name="risk_mails"),
     path("keys", views.keys, name="keys"),
     path("keys/<int:key>", views.edit_key, name="edit_key"),
     path("keys/<int:key>/revoke", views.revoke_key, name="revoke_key"),

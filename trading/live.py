@@ -7,6 +7,7 @@ Other processes have none; what must be right everywhere is read from PostgreSQL
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
+from engine.catalog import PriceState, StateReason
 from engine.events import PricesUpdated
 from engine.order_events import BookChanged, TradeExecuted
 from gateway.feed import MarketSnapshot
@@ -97,6 +98,9 @@ class LiveMarket:
         # The day's ended minutes as one candle, and by which first and last minute it was made.
         self._ended: Candle | None = None
         self._ended_by = (0, 0)
+        # For whom the book takes no more than `listed.state` says, and until when.
+        self.reason = StateReason.STAFF
+        self.until_ns: int | None = None
         self.mark_e8: int | None = None
         # What the running hour of funding comes to if it goes on so.
         self.funding_ppb = 0
@@ -233,6 +237,8 @@ class LiveMarkets:
     def __init__(self) -> None:
         self.markets: dict[str, LiveMarket] = {}
         self.index_e8: dict[str, int] = {}
+        # How far each asset's index can be trusted.
+        self.price_states: dict[str, PriceState] = {}
         # By the symbol of an asset (its index) or of a perpetual market (its mark).
         self.price_seconds: defaultdict[str, PriceSeconds] = defaultdict(PriceSeconds)
         self.connected = False
@@ -240,6 +246,7 @@ class LiveMarkets:
     def take_prices(self, prices: PricesUpdated, *, at_ns: int) -> None:
         """Take new index prices by asset, and marks and funding rates by perpetual market."""
         self.index_e8.update(prices.index_e8)
+        self.price_states.update(prices.states)
         for symbol, price_e8 in prices.mark_e8.items():
             self.markets[symbol].mark_e8 = price_e8
         for symbol, rate_ppb in prices.funding_ppb.items():

@@ -21,6 +21,7 @@ from trading.candle_models import (  # noqa: F401
     PricePoint,
 )
 from trading.funding_models import FundingPayment, FundingRate  # noqa: F401
+from trading.notice_models import NoticeMail, NoticeMark, RiskNotice  # noqa: F401
 from trading.price_models import PriceHalt, PriceRecord  # noqa: F401
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest  # noqa: F401
 from trading.risk_models import (  # noqa: F401
@@ -28,6 +29,7 @@ from trading.risk_models import (  # noqa: F401
     Backstop,
     Liquidation,
     LiquidationPayment,
+    Takeover,
 )
 from trading.settlement_models import (  # noqa: F401
     Clearing,

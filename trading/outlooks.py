@@ -16,8 +16,8 @@ from accounts.scopes import ALL_SCOPES
 from engine.kinds import MarginStatus
 from engine.outlook import report_of
 from engine.questions import (
+    AccountQuestion,
     AccountRisk,
-    AnyQuestion,
     AssetRisk,
     Figures,
     OrderPreview,
@@ -198,7 +198,7 @@ def risk_of(state: State, account: Account, *, is_liquidated: bool) -> RiskRow:
     return _risk_row(report_of(state, account, before=before, is_liquidated=is_liquidated))
 
 
-def _asked(question: AnyQuestion, kind: type[_Answer]) -> _Answer:
+def _asked(question: AccountQuestion, kind: type[_Answer]) -> _Answer:
     answer = ask_answered(question)
     assert isinstance(answer, kind), f"{answer} answers something else"
     return answer

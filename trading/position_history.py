@@ -10,6 +10,7 @@ from accounts.api.paging import Listed, Page
 from accounts.assets import ppb_text, prices_e8
 from trading import portfolio
 from trading.catalog import ListedMarket
+from trading.liquidation_history import liquidated_in
 from trading.listings import listed_markets
 from trading.models import ClosedPosition, Position
 
@@ -43,7 +44,7 @@ class HistoryRow(NamedTuple):
     opened_at: datetime
     closed_at: datetime | None
     funding: str
-    # Nothing is liquidated yet.
+    # In the base asset; the fees in the quote.
     liquidated: str = "0"
     liquidation_fees: str = "0"
 
@@ -80,7 +81,25 @@ def position_history(
     # Asked for last: a position may have been closed meanwhile.
     rows |= _closed_rows(over.filter(position_id__in=numbers), known)
     found = [rows[number] for number in numbers if number in rows]
+    found = _with_liquidated(account, found)
     return Listed(found, live.count() + over.count())
+
+
+def _with_liquidated(account: int, rows: list[HistoryRow]) -> list[HistoryRow]:
+    """Say what of each position its owner's own liquidation has closed, and what that cost."""
+    spans = {int(row.id): (row.symbol, row.opened_at, row.closed_at) for row in rows}
+    found, known = liquidated_in(account, spans), listed_markets()
+
+    def told(row: HistoryRow) -> HistoryRow:
+        closed, listed = found.get(int(row.id)), known[row.symbol]
+        if closed is None:
+            return row
+        return row._replace(
+            liquidated=listed.quantity_text(closed.lots),
+            liquidation_fees=listed.quote_text(closed.fee_atoms),
+        )
+
+    return [told(row) for row in rows]
 
 
 def _page_of_numbers(

@@ -106,3 +106,33 @@ class LiquidationPayment(models.Model):
 
     def __str__(self) -> str:
         return f"payment {self.pk} of {self.account_id}"
+
+
+class Takeover(models.Model):
+    """Lots that went from a liquidated account to another, off the book.
+
+    `side` is the giver's; `system` says whether the taker is a backstop or is reduced (ADL).
+    `worth_atoms` is at the mark, in the quote asset.
+    """
+
+    sequence = models.BigIntegerField()
+    at = models.DateTimeField()
+    account_id = models.BigIntegerField()
+    taker_id = models.BigIntegerField()
+    market = models.TextField()
+    trade_id = models.BigIntegerField()
+    side = models.TextField()
+    lots = models.BigIntegerField()
+    price_ticks = models.BigIntegerField()
+    quote_atoms = atoms_field()
+    worth_atoms = atoms_field()
+    system = models.TextField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # Serves what an account took over, or lost, newest first.
+            models.Index(fields=["taker_id", "id"], name="takeover_by_taker"),
+        ]
+
+    def __str__(self) -> str:
+        return f"takeover {self.market} {self.trade_id}"

@@ -1,8 +1,17 @@
-"""Accounts at risk, as rows from the engine's events."""
+"""Accounts at risk, as rows from the engine's events; and what their owners are told of it."""
 
 from engine import risk_events
+from engine.events import Event
 from gateway.tables import Handlers, Rows, Table
-from trading.risk_models import AccountRisk, Backstop, Liquidation, LiquidationPayment
+from trading.notice_models import RiskNotice
+from trading.notices import Notice, notice_of
+from trading.risk_models import (
+    AccountRisk,
+    Backstop,
+    Liquidation,
+    LiquidationPayment,
+    Takeover,
+)
 
 RISKS = Table(
     AccountRisk,
@@ -36,6 +45,25 @@ PAYMENTS = Table(
         *("amount_atoms", "owed_atoms"),
     ),
 )
+TAKEOVERS = Table(
+    Takeover,
+    (
+        *("sequence", "at", "account_id", "taker_id", "market", "trade_id"),
+        *("side", "lots", "price_ticks", "quote_atoms", "worth_atoms", "system"),
+    ),
+)
+# After the number and time of the command, as a Notice has them.
+NOTICES = Table(
+    RiskNotice,
+    ("sequence", "at", "account_id", *Notice._fields[1:]),
+)
+
+
+def tell(rows: Rows, event: Event, sequence: int, at_ns: int) -> None:
+    """Append what the event has somebody told."""
+    notice = notice_of(event)
+    if notice is not None:
+        rows.add(NOTICES, (sequence, at_ns, *notice))
 
 
 def status_changed(
@@ -44,6 +72,7 @@ def status_changed(
     """Set the account's status."""
     row = (event.account, event.status, event.equity_micros, event.margin_micros, at_ns)
     rows.put(RISKS, event.account, row)
+    tell(rows, event, sequence, at_ns)
 
 
 def liquidation_started(
@@ -53,6 +82,7 @@ def liquidation_started(
     amounts = (event.equity_micros, event.margin_micros, event.closing_micros)
     row = (event.account, sequence, at_ns, *amounts, None, None, None, None)
     rows.put(LIQUIDATIONS, (event.account, sequence), row)
+    tell(rows, event, sequence, at_ns)
 
 
 def liquidation_ended(
@@ -66,6 +96,17 @@ def liquidation_ended(
         rows.put(LIQUIDATION_ENDS, key, (*key, *end))
     else:
         rows.put(LIQUIDATIONS, key, (*begun[: -len(end)], *end))
+    tell(rows, event, sequence, at_ns)
+
+
+def position_taken_over(
+    rows: Rows, event: risk_events.PositionTakenOver, sequence: int, at_ns: int
+) -> None:
+    """Append the takeover."""
+    names = (event.account, event.taker, event.market, event.trade_id, event.side.value)
+    amounts = (event.lots, event.price_ticks, event.quote_atoms, event.worth_atoms)
+    rows.add(TAKEOVERS, (sequence, at_ns, *names, *amounts, event.system.value))
+    tell(rows, event, sequence, at_ns)
 
 
 def fee_charged(
@@ -86,6 +127,7 @@ def loss_shared(rows: Rows, event: risk_events.LossShared, sequence: int, at_ns:
     """Append what a winner gave up; it was in a position."""
     names = (event.account, "LossShared", event.market, event.asset)
     rows.add(PAYMENTS, (sequence, at_ns, *names, -event.amount_atoms, -event.amount_atoms))
+    tell(rows, event, sequence, at_ns)
 
 
 def backstop_changed(
@@ -101,6 +143,7 @@ HANDLERS: Handlers = {
     risk_events.MarginStatusChanged: status_changed,
     risk_events.LiquidationStarted: liquidation_started,
     risk_events.LiquidationEnded: liquidation_ended,
+    risk_events.PositionTakenOver: position_taken_over,
     risk_events.LiquidationFeeCharged: fee_charged,
     risk_events.InsurancePaid: insurance_paid,
     risk_events.LossShared: loss_shared,

@@ -10,7 +10,7 @@ from engine.commands import AutoRealize, PayFunding
 from engine.events import Event
 from engine.settlement_events import MarketFunded, MarketRealized
 from gateway.period import submit_each
-from trading import candles, closing, price_records
+from trading import candles, closing, notice_mails, price_records
 from trading.models import Market
 
 # What one part of a cycle goes through; orders are served in between.
@@ -57,6 +57,16 @@ def forget_prices() -> None:
     """Delete explanations of prices which nobody looks back at any more."""
     with job_run("forget-prices") as run:
         run.counts = {"deleted": price_records.forget(int(time.time()))}
+
+
+@shared_task
+def mail_notices() -> None:
+    """E-mail the owners of accounts that had a margin call, or are liquidated."""
+    with job_run("mail-notices") as run:
+        run.counts = notice_mails.mail_all()
+        unsure = notice_mails.count_unsure()
+        if unsure or run.counts["failed"]:
+            run.fell_short(f"{unsure} may have been sent: see the console's notice mails")
 
 
 @shared_task

@@ -5,7 +5,15 @@ Symbols are upper case, so they meet no other name.
 
 from django.urls import path, re_path
 
-from trading import lend_page, outlook_views, price_views, statement_views, views
+from trading import (
+    backstop_page,
+    lend_page,
+    outlook_views,
+    price_views,
+    risk_pages,
+    statement_views,
+    views,
+)
 
 app_name = "trading"
 
@@ -18,6 +26,11 @@ urlpatterns = [
         name="statement_csv",
     ),
     path("account/statements/<int:account>/<str:month>", statement_views.page, name="statement"),
+    path("account/backstops", backstop_page.backstops, name="backstops"),
+    path("account/liquidations", risk_pages.liquidations, name="liquidations"),
+    path("trade/notices", risk_pages.notices, name="notices"),
+    path("trade/notices/read", risk_pages.read_notices, name="read_notices"),
+    path("trade/adl", risk_pages.adl, name="adl"),
     path("trade/account", views.account, name="account"),
     path("trade/history", views.history, name="history"),
     path("trade/fills", views.fills, name="fills"),

@@ -10,7 +10,7 @@ from accounts.pace import MinuteLimit
 from engine.any_event import AnyEvent
 from engine.commands import AnyCommand
 from engine.events import CommandRejected
-from engine.questions import AnyAnswer, AnyQuestion, Unanswerable
+from engine.questions import AccountQuestion, AnyAnswer, Unanswerable
 from gateway.client import ask, submit
 
 _questions = MinuteLimit(settings.QUESTIONS_PER_MINUTE)
@@ -49,7 +49,7 @@ def submit_accepted(command: AnyCommand, *, command_id: str | None = None) -> An
     return answer
 
 
-def ask_answered(question: AnyQuestion) -> AnyAnswer:
+def ask_answered(question: AccountQuestion) -> AnyAnswer:
     """Ask the engine and return its answer.
 
     Raises EngineRefused if what is asked about is not there or not open, EngineUnavailable, and

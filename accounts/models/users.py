@@ -72,6 +72,9 @@ class Account(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # When the engine said that it knows the account; until then it is asked again.
     opened_at = models.DateTimeField(null=True, blank=True)
+    # Whether margin calls and liquidations are e-mailed; what its owner may offer, see Backstops.
+    risk_mails = models.BooleanField(default=True)
+    may_backstop = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["user_id", "number"]

@@ -57,6 +57,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     ),
     # A row a second: each hour deletes one, so that no deletion is long.
     "forget-prices": _plain("trading.tasks.forget_prices", crontab(minute=51), expires=3600),
+    # A margin call is worth nothing late; with none to send, it is one look at an index.
+    "mail-notices": _plain("trading.tasks.mail_notices", timedelta(seconds=5), expires=5),
     # Only after an engine was away at sign-up: nobody should wait longer than a minute then.
     "ensure-accounts-open": _plain(
         "accounts.tasks.ensure_accounts_open", timedelta(minutes=1), expires=60

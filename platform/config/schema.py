@@ -8,8 +8,8 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 
 from accounts.api.views import PublicView, SignedView
+from trading.api import backstops, strategies
 from trading.api import described as d
-from trading.api import strategies
 
 Form = type[serializers.Serializer[Any]]
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -94,11 +94,17 @@ FAST_PATHS = (
         "GET", "/api/v1/status", "getStatus", "Say whether orders are taken.",
         None, None, None, d.StatusOutput,
     ),
+    FastPath(
+        "GET", "/api/v1/x/marketStates", "getMarketStates",
+        "Return what markets take now, who ordered it and why.",
+        None, d.MarketStatesQuery, None, d.MarketStateOutput(many=True),
+    ),
     FastPath("GET", "/api/v1/ping", "ping", "Answer pong.", None, None, None, _TEXT),
     FastPath("GET", "/api/v1/time", "getTime", "Tell the time in ms.", None, None, None, _TEXT),
 )  # fmt: skip
 # Bodies of DELETE, which the tools leave out, of what Django serves.
 _DELETE_BODIES = {
+    "/api/v1/x/backstop": backstops.EndInput,
     "/api/v1/strategies": strategies.CancelAllInput,
     "/api/v1/strategy": strategies.NameInput,
 }

@@ -83,9 +83,11 @@ class MarketKeeper:
             market = markets[one.listed.market.symbol]
             market.book.replace(one, snapshot.at_ns)
             market.mark_e8, market.funding_ppb = one.mark_e8, one.funding_ppb
+            market.reason, market.until_ns = one.reason, one.until_ns
         await _load(list(markets.values()), int(time.time()))
         self.live.markets = markets
         self.live.index_e8 = dict(snapshot.index_e8)
+        self.live.price_states = dict(snapshot.price_states)
         self.live.connected = True
         self.streams.forget_depth()
         _log.info("%s markets as of sequence %s", len(markets), snapshot.sequence)
@@ -124,6 +126,8 @@ class MarketKeeper:
         elif isinstance(event, MarketStateChanged):
             listed = catalog().markets[event.market]
             self._replace(msgspec.structs.replace(listed, state=event.state))
+            market = self.live.markets[event.market]
+            market.reason, market.until_ns = event.reason, event.until_ns
 
     def _take_asset(self, asset: Asset) -> None:
         known = {**catalog().assets, asset.symbol: asset}

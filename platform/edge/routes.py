@@ -46,6 +46,7 @@ ROUTES: Final[dict[tuple[str, str], Route]] = {
     ("GET", "/api/v1/tickers"): market_data.get_tickers,
     ("GET", "/api/v1/klines"): candles.get_klines,
     ("GET", "/api/v1/markPrices"): market_data.get_mark_prices,
+    ("GET", "/api/v1/x/marketStates"): market_data.get_market_states,
     ("GET", "/api/v1/status"): market_data.get_status,
     ("GET", "/api/v1/ping"): market_data.get_ping,
     ("GET", "/api/v1/time"): market_data.get_time,

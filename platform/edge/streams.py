@@ -13,6 +13,8 @@ from edge.topics import (
     BORROW_LEND,
     DEPTH_WINDOWS_MS,
     LIQUIDATION,
+    MARKET_STATE,
+    NOTICE,
     ORDERS,
     POSITIONS,
     Listener,
@@ -28,6 +30,9 @@ from gateway.feed import FeedItem, decode_events
 from trading.api.market_data import next_funding_ms
 from trading.klines import Candle, bucket_end
 from trading.live import LiveMarket, LiveMarkets
+from trading.market_states import state_fields
+from trading.notice_board import fields_of as notice_fields
+from trading.notices import NOTICED, notice_of
 
 
 class Merged(msgspec.Struct):
@@ -94,6 +99,8 @@ class Streams:
                 topic.send_latest(_ticker_fields(market, day))
         for topic in self.topics.of_kind("markPrice"):
             self._mark(topic)
+        for topic in self.topics.of_kind(MARKET_STATE):
+            self._market_state(topic)
         for topic in self.topics.of_kind("kline"):
             market = self.live.markets.get(topic.parts.symbol)
             candle = market.latest.get(topic.parts.detail) if market else None
@@ -205,6 +212,13 @@ class Streams:
             }
         )
 
+    def _market_state(self, topic: Topic) -> None:
+        market = self.live.markets.get(topic.parts.symbol)
+        fields = None if market is None else state_fields(self.live, market)
+        if fields is not None and topic.sent != fields:
+            topic.sent, now = fields, now_us()
+            topic.send_latest({"e": "marketState", "E": now, "T": now, **fields})
+
     def _kline(self, topic: Topic, market: LiveMarket, candle: Candle, *, closed: bool) -> None:
         said = (candle.start, candle.trades, closed)
         if topic.sent == said:
@@ -218,6 +232,9 @@ class Streams:
         """Send an event to the account it belongs to."""
         if isinstance(event, rfq_streams.Event):
             rfq_streams.publish(self.topics, event, at_ns)
+            return
+        if isinstance(event, NOTICED):
+            self._notice(event, at_ns)
             return
         names: tuple[str, ...]
         if isinstance(event, private.OrderEvent):
@@ -239,6 +256,12 @@ class Streams:
         data |= {"E": now_us(), "T": at_ns // 1_000}
         for topic in found:
             topic.send(data)
+
+    def _notice(self, event: Event, at_ns: int) -> None:
+        notice = notice_of(event)
+        topic = None if notice is None else self.topics.find(NOTICE, notice.account)
+        if notice is not None and topic is not None:
+            topic.send({"e": "notice", "E": now_us(), "T": at_ns // 1_000, **notice_fields(notice)})
 
     def _account_fields(self, event: Event, symbol: str, at_ns: int) -> dict[str, object]:
         if isinstance(event, BalanceChanged):

@@ -25,12 +25,15 @@ RFQS: Final = "account.rfqUpdate"
 # Additions of this exchange, under names which no client knows.
 BORROW_LEND: Final = "account.x.borrowLend"
 MARGIN: Final = "account.x.margin"
+NOTICE: Final = "account.x.notice"
+MARKET_STATE: Final = "x.marketState"
+MARKET_STATE_PREFIX: Final = f"{MARKET_STATE}."
 _PLAIN_KINDS: Final = frozenset(
     {"bookTicker", "depth", LIQUIDATION, "markPrice", "openInterest", "ticker", "trade"}
 )
 # Of one market or of all; the others are of the whole account.
 _KINDS_OF_MARKETS: Final = frozenset({ORDERS, POSITIONS, RFQS})
-_KINDS_OF_ACCOUNTS: Final = frozenset({BALANCES, BORROW_LEND, MARGIN})
+_KINDS_OF_ACCOUNTS: Final = frozenset({BALANCES, BORROW_LEND, MARGIN, NOTICE})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 # The account is 0 for a public stream.
@@ -63,6 +66,8 @@ def parse_stream(name: str) -> StreamName:
         return _private(name)
     if name == LIQUIDATION:
         return StreamName(name, "")
+    if name.startswith(MARKET_STATE_PREFIX) and len(name) > len(MARKET_STATE_PREFIX):
+        return StreamName(MARKET_STATE, name.removeprefix(MARKET_STATE_PREFIX))
     kind, *rest = name.split(".")
     if kind in _PLAIN_KINDS and len(rest) == 1 and rest[0]:
         return StreamName(kind, rest[0])

@@ -66,6 +66,7 @@ from engine.risk_events import (
     LiquidationStarted,
     LossShared,
     MarginStatusChanged,
+    PositionTakenOver,
 )
 from engine.settlement_events import (
     ClearingChanged,
@@ -140,6 +141,7 @@ AnyEvent = (
     | MarketRealized
     | MarginStatusChanged
     | LiquidationStarted
+    | PositionTakenOver
     | LiquidationFeeCharged
     | InsurancePaid
     | LossShared

@@ -52,8 +52,16 @@ def end_auction(state: State, number: int) -> None:
 
 def reference_ticks(state: State, listed: ListedMarket) -> int:
     """Return the reference in ticks, rounded to the nearest, up from the middle; 0: none."""
-    tick_e8 = listed.market.tick_e8
-    return (2 * state.reference_e8(listed) + tick_e8) // (2 * tick_e8)
+    return nearest_ticks(state.reference_e8(listed), listed.market.tick_e8)
+
+
+def nearest_ticks(price_e8: int, tick_e8: int) -> int:
+    """Return a price in ticks, rounded to the nearest, up from the middle.
+
+    >>> nearest_ticks(149, 100), nearest_ticks(150, 100)
+    (1, 2)
+    """
+    return (2 * price_e8 + tick_e8) // (2 * tick_e8)
 
 
 def crossing(listed: ListedMarket, reference: int) -> Crossing | None:

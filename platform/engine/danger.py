@@ -23,7 +23,7 @@ CONFIRM_NS = SECOND_NS
 # Equity above so many times the margin, by status, the best first.
 LEVELS = ((MarginStatus.HEALTHY, 1_500_000), (MarginStatus.LOW, 1_200_000))
 # A status becomes better only when equity is beyond the level by this part of the margin.
-_HYSTERESIS_PPM = 50_000
+HYSTERESIS_PPM = 50_000
 
 
 def look(state: State) -> None:
@@ -106,7 +106,7 @@ def status_of(found: Maintenance, before: MarginStatus) -> MarginStatus:
     is_better = True
     for status, times_ppm in LEVELS:
         is_better = is_better and status is not before
-        needed_ppm = times_ppm + _HYSTERESIS_PPM if is_better else times_ppm
+        needed_ppm = times_ppm + HYSTERESIS_PPM if is_better else times_ppm
         if found.equity * PPM >= found.margin * needed_ppm:
             return status
     return MarginStatus.MARGIN_CALL

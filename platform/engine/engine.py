@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine import (
+    adl,
     clock,
     conversion,
     funding,
@@ -120,6 +121,7 @@ Answerer = Callable[[State, Any, int], q.AnyAnswer]
 
 ANSWERERS: dict[type[q.Question], Answerer] = {
     q.AccountRisk: outlook.account_risk,
+    q.AskAdlRanks: adl.adl_ranks,
     q.MaxBorrow: limits.max_borrow,
     q.MaxOrder: limits.max_order,
     q.MaxWithdrawal: limits.max_withdrawal,

@@ -80,7 +80,19 @@ class PreviewOrder(Question, frozen=True, kw_only=True):
         return self.order.account
 
 
-AnyQuestion = AccountRisk | MaxBorrow | MaxOrder | MaxWithdrawal | PreviewOrder | SupposePrices
+class AskAdlRanks(Question, frozen=True, kw_only=True):
+    """Ask for the ranks of some hundred of a market's holders, after the first `skip`.
+
+    The answer is AdlRanks.
+    """
+
+    market: str
+    skip: int = 0
+
+
+# What is asked about one account.
+AccountQuestion = AccountRisk | MaxBorrow | MaxOrder | MaxWithdrawal | PreviewOrder | SupposePrices
+AnyQuestion = AskAdlRanks | AccountQuestion
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag=True, tag_field="answer"):
@@ -100,6 +112,27 @@ class MaxLots(Answer, frozen=True, kw_only=True):
     """
 
     lots: int
+
+
+class AdlRank(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides when a holder is reduced; `score` is a whole number of any size, as text."""
+
+    account: AccountId
+    is_long: bool
+    is_liquidated: bool
+    score: str
+
+    @property
+    def place(self) -> tuple[bool, int, AccountId]:
+        """What orders the holders of one side, who is reduced first the first."""
+        return self.is_liquidated, -int(self.score), self.account
+
+
+class AdlRanks(Answer, frozen=True, kw_only=True):
+    """Some of the holders, in no order; the next are those after `next_skip`, None: no more."""
+
+    ranks: tuple[AdlRank, ...]
+    next_skip: int | None
 
 
 class Unanswerable(Answer, frozen=True, kw_only=True):
@@ -224,4 +257,4 @@ class OrderPreview(Answer, frozen=True, kw_only=True):
     filled: Outlook | None = None
 
 
-AnyAnswer = MaxAmount | MaxLots | OrderPreview | RiskReport | Unanswerable
+AnyAnswer = AdlRanks | MaxAmount | MaxLots | OrderPreview | RiskReport | Unanswerable

@@ -1,8 +1,9 @@
 """What has happened to accounts at risk: notices, liquidations, who bore what; as other events."""
 
 from engine.events import Event
-from engine.kinds import LiquidationEnd, MarginStatus
+from engine.kinds import LiquidationEnd, MarginStatus, SystemOrder
 from engine.units import AccountId
+from engine.vocabulary import Side
 
 
 class MarginStatusChanged(Event, frozen=True, kw_only=True):
@@ -21,6 +22,24 @@ class LiquidationStarted(Event, frozen=True, kw_only=True):
     equity_micros: int
     margin_micros: int
     closing_micros: int
+
+
+class PositionTakenOver(Event, frozen=True, kw_only=True):
+    """Lots that went from a liquidated account to another off the book; `side` is the giver's.
+
+    The taker is a backstop, or is reduced (ADL), as `system` says. `worth_atoms` is at the mark.
+    """
+
+    account: AccountId
+    taker: AccountId
+    market: str
+    trade_id: int
+    side: Side
+    lots: int
+    price_ticks: int
+    quote_atoms: int
+    worth_atoms: int
+    system: SystemOrder
 
 
 class LiquidationFeeCharged(Event, frozen=True, kw_only=True):

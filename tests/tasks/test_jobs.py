@@ -302,6 +302,7 @@ def test_every_job_writes_down_how_it_went(
         "forget-old-runs": forget_old_runs,
         "release-withdrawals": release_withdrawals,
         "revoke-page-keys": revoke_page_keys,
+        "mail-notices": tasks.mail_notices,
         "hedge-all": hedging_tasks.hedge_all,
         "unwind-desks": lambda: hedging_tasks.unwind_desks(60),
         "report-desks": hedging_tasks.report_desks,

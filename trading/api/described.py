@@ -6,6 +6,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from accounts.api.fields import NOTHING, DecimalText, UnixMillis
+from engine.catalog import MarketState, PriceState, StateReason
 from trading.api.markets import MARKET_KINDS
 
 SIDES = ("Bid", "Ask")
@@ -229,6 +230,33 @@ class MarkPriceOutput(serializers.Serializer[Any]):
     markPrice = DecimalText()
     nextFundingTimestamp = serializers.IntegerField(allow_null=True)
     symbol = serializers.CharField()
+
+
+class MarketStatesQuery(serializers.Serializer[Any]):
+    symbol = serializers.CharField(required=False)
+
+
+class MarketStateOutput(serializers.Serializer[Any]):
+    """What a market takes now. `reason` says who ordered it; null while it is open."""
+
+    class Auction(serializers.Serializer[Any]):
+        """What all that cross would trade at now; a positive imbalance is of bids."""
+
+        imbalance = DecimalText()
+        price = DecimalText(allow_null=True)
+        quantity = DecimalText()
+
+    advice = serializers.CharField()
+    auction = Auction(allow_null=True)
+    indexes = serializers.DictField(
+        child=serializers.ChoiceField(choices=[one.value for one in PriceState])
+    )
+    message = serializers.CharField()
+    reason = serializers.ChoiceField(choices=[one.value for one in StateReason], allow_null=True)
+    state = serializers.ChoiceField(choices=[one.value for one in MarketState])
+    symbol = serializers.CharField()
+    title = serializers.CharField()
+    until = UnixMillis(allow_null=True)
 
 
 class StatusOutput(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from trading.api.answers import Answer, answer, refused, text
 from trading.catalog import ListedMarket
 from trading.klines import Candle
 from trading.live import LIVE, LiveMarket, merge
+from trading.market_states import state_fields
 from trading.reads import rows
 from trading.refusals import (
     ENGINE_AWAY,
@@ -145,6 +146,15 @@ async def get_mark_prices(words: Words) -> Answer:
         chosen = []
     shown = (mark_fields(market, now_ms=time.time_ns() // 1_000_000) for market in chosen)
     return answer([fields for fields in shown if fields is not None], cache_seconds=1)
+
+
+async def get_market_states(words: Words) -> Answer:
+    """Show what markets take now, who ordered that, and what one can still do."""
+    symbol, markets = words.get("symbol"), _markets()
+    if symbol is not None and symbol not in markets:
+        raise Refused(_NO_SYMBOL)
+    chosen = list(markets.values()) if symbol is None else [markets[symbol]]
+    return answer([state_fields(LIVE, market) for market in chosen], cache_seconds=1)
 
 
 async def get_status(words: Words) -> Answer:
