@@ -1,10 +1,12 @@
 """What owners see of liquidations afterwards: their own step by step, and what others' did."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.services import create_sub_account
 from engine.commands import CreditDeposit, FundInsurance, SetBackstop
@@ -12,6 +14,7 @@ from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted
 from tests.api.test_notices import PERP, carol, prices
+from trading.risk_models import Liquidation
 
 __all__ = ["carol"]
 
@@ -84,7 +87,12 @@ def test_others_see_what_fell_to_them_and_not_whose_it_was(
     assert everything == 10
     assert str(carol.id) not in str((took, reduced))
     assert own(bob) == own(alice) == []
-    # Nothing of theirs was liquidated: ADL is none of their own liquidations.
+    # ADL is none of their own liquidations, also where they have had one.
+    once = {"equity_micros": 0, "margin_micros": 1, "closing_micros": 1}
+    Liquidation.objects.create(
+        **once, account_id=alice.id, sequence=1, started_at=timezone.now() - timedelta(days=1)
+    )
+    assert [one["steps"] for one in own(alice)] == [[]]
     rows = alice.get(HISTORY, "positionHistoryQueryAll").json()
     assert {(row["liquidated"], row["liquidationFees"]) for row in rows} == {("0", "0")}
     assert shares(carol) == []

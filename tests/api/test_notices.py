@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail.backends import locmem
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Account
@@ -153,6 +154,45 @@ def test_a_margin_call_and_a_liquidation_are_mailed_once(
     ]
     assert {tuple(message.to) for message in mail.outbox} == {("carol@example.org",)}
     assert "Deposit at least" in mail.outbox[0].body
+
+
+def test_a_mail_is_claimed_for_good_before_it_leaves(
+    carol: Trader, live_engine: InlineEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices(live_engine, 9_540)
+    outside = len(connection.savepoint_ids)
+    seen: list[tuple[str, int]] = []
+
+    def looks(self: Any, messages: Any) -> int:
+        seen.append((NoticeMail.objects.get().state, len(connection.savepoint_ids)))
+        return 1
+
+    monkeypatch.setattr(locmem.EmailBackend, "send_messages", looks)
+    notice_mails.mail_all()
+    # No transaction of its own is open, which a death of the process would undo.
+    assert seen == [(State.SENDING, outside)]
+
+
+def test_two_workers_at_once_send_each_mail_once(
+    carol: Trader, live_engine: InlineEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cents in (9_560, 9_530, 9_450):
+        prices(live_engine, cents)
+    send = locmem.EmailBackend.send_messages
+    others: list[dict[str, int]] = []
+
+    def meanwhile(self: Any, messages: Any) -> int:
+        # While the first worker waits for the mail server, a second one does all that is left.
+        if not others:
+            others.append({})
+            others[0] = notice_mails.mail_all()
+        return send(self, messages)
+
+    monkeypatch.setattr(locmem.EmailBackend, "send_messages", meanwhile)
+    notice_mails.mail_all()
+    assert others == [{"sent": 1, "failed": 0, "left_out": 0}]
+    subjects = [message.subject for message in mail.outbox]
+    assert len(subjects) == len(set(subjects)) == 2
 
 
 def test_one_mail_an_hour_of_each_status(carol: Trader, live_engine: InlineEngine) -> None:
