@@ -149,6 +149,15 @@ def test_twice_in_ten_minutes_stops_all_taking_for_five() -> None:
     assert told(move(exchange, 13_100))[0][:2] == (LIMIT_ONLY, StateReason.BREAKER)
 
 
+def test_a_third_trip_while_the_second_holds_tells_that_it_holds_longer() -> None:
+    exchange = exchange_with_book()
+    exchange.accept(c.CancelAllOrders(account=BOB))
+    for cents in (10_600, 11_200):
+        move(exchange, cents, 10)
+    held = (POST_ONLY, StateReason.BREAKER, after(exchange, 310))
+    assert told(move(exchange, 11_900, 10)) == [held]
+
+
 def test_alternative_rules_are_parameters() -> None:
     rules = BreakerRules(short_move_ppb=PPB // 10, long_move_ppb=PPB // 5, limit_only_ms=5_000)
     exchange = exchange_with_book(breaker=rules)
