@@ -40,9 +40,6 @@ PPM_DECIMALS = 6
 _LEVERAGE_STEP = 100
 _Answer = TypeVar("_Answer", RiskReport, OrderPreview)
 
-# The words of a request, by asset.
-Words = Mapping[str, str]
-
 
 class FiguresRow(NamedTuple):
     """What an account is worth and must keep. `leverage` is exposure over equity, rounded up."""

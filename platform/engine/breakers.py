@@ -33,6 +33,7 @@ def _moved_too_far(rules: BreakerRules, price: Price, *, now_ns: int, since_ns: 
 
 def _trip(state: State, listed: ListedMarket, rules: BreakerRules) -> None:
     breaker, now_ns = listed.breaker, state.at_ns
+    until_ns = market_states.until_ns(listed)
     tripped_ns, breaker.tripped_ns = breaker.tripped_ns, now_ns
     if tripped_ns and now_ns - tripped_ns <= rules.repeat_ms * MILLISECOND_NS:
         breaker.state = MarketState.POST_ONLY
@@ -41,7 +42,9 @@ def _trip(state: State, listed: ListedMarket, rules: BreakerRules) -> None:
         breaker.state = MarketState.LIMIT_ONLY
         breaker.until_ns = now_ns + rules.limit_only_ms * MILLISECOND_NS
     state.schedule.add(breaker.until_ns, Work.BREAKER, listed.number)
-    market_states.settle(state, listed)
+    # A third trip orders what the second did, for longer: that is told too.
+    if market_states.find(state, listed) or until_ns != market_states.until_ns(listed):
+        state.record.events.append(market_states.told(listed))
 
 
 def release(state: State, number: int) -> None:

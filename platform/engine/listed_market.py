@@ -69,7 +69,6 @@ class ListedMarket:
         "taker_band",
         "taker_fee_per_tick",
         "taker_version",
-        "told_until_ns",
         "watch",
         "worst_fee_ppm",
     )
@@ -95,8 +94,6 @@ class ListedMarket:
         self.reason = StateReason.STAFF
         self.ordered: MarketState = OPEN
         self.breaker = Breaker()
-        # Until when it was told to hold.
-        self.told_until_ns: int | None = None
         # Whether it has been halted, so that it opens by auction; when the auction ends, 0: none.
         self.halted = False
         self.auction_ns = 0

@@ -38,8 +38,7 @@ def settle(state: State, listed: ListedMarket) -> None:
 
 def find(state: State, listed: ListedMarket) -> bool:
     """Find what a market accepts now; begin or break off an auction. Return whether it changed."""
-    # A breaker that trips again has another end by now: what was told is what counts.
-    before = (listed.state, listed.reason, listed.told_until_ns)
+    before = (listed.state, listed.reason, until_ns(listed))
     by_prices = ordered_by_prices(state, listed)
     listed.state, listed.reason = strictest(listed, by_prices)
     if listed.state in SHUT:
@@ -56,8 +55,7 @@ def find(state: State, listed: ListedMarket) -> bool:
     else:
         listed.halted = False
     derive(state, listed)
-    listed.told_until_ns = until_ns(listed)
-    return before != (listed.state, listed.reason, listed.told_until_ns)
+    return before != (listed.state, listed.reason, until_ns(listed))
 
 
 def strictest(listed: ListedMarket, by_prices: MarketState) -> tuple[MarketState, StateReason]:

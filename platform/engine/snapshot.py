@@ -227,7 +227,6 @@ def _load_orders_to_it(state: State, listed: ListedMarket, item: list[Any]) -> N
     listed.ordered, breaker = MarketState(ordered), listed.breaker
     breaker.state = MarketState(breaker_state)
     breaker.tripped_ns, breaker.until_ns = tripped_ns, until_ns
-    listed.told_until_ns = market_states.until_ns(listed)
     market_states.derive(state, listed)
 
 

@@ -137,10 +137,10 @@ class WhatIfView(SignedView):
 
     class Input(serializers.Serializer[Any]):
         moves = serializers.CharField(
-            required=False, max_length=5_000, help_text="SOL:-0.1,BTC:0.05, as fractions"
+            required=False, max_length=2_000, help_text="SOL:-0.1,BTC:0.05, as fractions"
         )
         prices = serializers.CharField(
-            required=False, max_length=5_000, help_text="SOL:91.2,BTC:45000, in USD"
+            required=False, max_length=2_000, help_text="SOL:91.2,BTC:45000, in USD"
         )
 
     @extend_schema(operation_id="getWhatIf", parameters=[Input], responses={200: RiskOutput})
