@@ -1,8 +1,10 @@
 """Proof of a stress test: what it tells is all that has happened, to the atom and beyond.
 
-    given = taken       what was forced off the book has two sides with the same lots and quote
+    given = taken       what was forced off the book has two sides with the same lots and quote;
+                        all else was seen by the public, or by who asked for a quote
     positions           each has moved by what is told of it; what the insurance fund bought of a
                         bankrupt account is what it is owed beyond the fees
+    debts               what is told to be written off is what accounts need not repay
     insurance           what is told of fees and payments is what its ledger accounts have moved
     worth               what accounts have lost is what others have won, in rays
     invariants          the engine's own
@@ -15,7 +17,7 @@ from collections import Counter, defaultdict
 from engine import invariants
 from engine.state import State
 from engine.units import AccountId
-from stress.tally import Part, Tally
+from stress.tally import Part, Tally, WrittenOff
 from stress.worth import House, Rays, house_of, micros_of, worth_of
 
 Positions = dict[tuple[AccountId, str], tuple[int, int]]
@@ -62,26 +64,34 @@ def insurance_of(state: State, asset: str) -> int:
 
 def prove(tally: Tally, state: State, before: Before) -> None:
     """Check everything."""
-    check_sides(tally)
+    check_sides(tally, state)
     check_positions(tally, state, before)
     check_insurance(tally, state, before)
+    check_debts(tally, state)
     check_worth(state, before)
     invariants.check(state)
 
 
-def check_sides(tally: Tally) -> None:
-    """What the liquidated gave off the book, backstops and winners took."""
+def check_sides(tally: Tally, state: State) -> None:
+    """What the liquidated gave off the book, backstops and winners took; the rest was public."""
+    bought: Counter[str] = Counter()
     sums: dict[str, dict[Part, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for (_, market), parts in tally.moves.items():
+    for (number, market), parts in tally.moves.items():
         for part, moved in parts.items():
+            is_given = part in (Part.BOOK, Part.BACKSTOP, Part.ADL)
+            assert not is_given or number in tally.cases, f"account {number} gave without a case"
             sums[market][part][0] += moved.lots
             sums[market][part][1] += moved.quote
+            if part in (Part.BOOK, Part.TRADED):
+                bought[market] += moved.bought
     for market, found in sums.items():
         for given, taken in ((Part.BACKSTOP, Part.TOOK_BACKSTOP), (Part.ADL, Part.TOOK_ADL)):
             both = [one + other for one, other in zip(found[given], found[taken], strict=True)]
             assert both == [0, 0], f"{market} {given}: {found[given]} given, {found[taken]} taken"
         on_book = found[Part.BOOK][0] + found[Part.TRADED][0]
         assert not on_book, f"{market}: {on_book} lots were traded with nobody"
+        seen = tally.public[market] if state.markets[market].is_perp else 0
+        assert bought[market] == seen, f"{market}: {bought[market]} lots bought, {seen} were seen"
 
 
 def check_positions(tally: Tally, state: State, before: Before) -> None:
@@ -124,9 +134,8 @@ def check_insurance(tally: Tally, state: State, before: Before) -> None:
         out -= flows["account", "insurance", asset, "bad_debt"]
         told = tally.paid[asset]
         assert out == told, f"{asset}: {told} are told to be paid for the bankrupt, {out} were"
-        insured, told = flows["insurance", "pool", asset, "bad_debt"], 0
-        if asset in tally.written_off:
-            told = tally.written_off[asset].insured
+        insured = flows["insurance", "pool", asset, "bad_debt"]
+        told = tally.written_off.get(asset, WrittenOff()).insured
         assert insured == told, f"{asset}: {told} of debts are told to be insured, {insured} were"
         moved = sum(
             atoms * ((credit == "insurance") - (debit == "insurance"))
@@ -135,6 +144,16 @@ def check_insurance(tally: Tally, state: State, before: Before) -> None:
         )
         now, was = insurance_of(state, asset), before.insurance[asset]
         assert now == was + moved, f"{asset}: the insurance fund went from {was} to {now}"
+
+
+def check_debts(tally: Tally, state: State) -> None:
+    """Each debt that was forgotten was borne by reserve, insurance and lenders, but for an atom."""
+    for asset in state.assets:
+        sums = tally.written_off.get(asset, WrittenOff())
+        forgiven = tally.forgiven[asset]
+        assert sums.debts == forgiven, f"{asset}: {forgiven} need not be repaid, not {sums.debts}"
+        borne = sums.reserve + sums.insured + sums.lenders
+        assert abs(borne - sums.debts) <= sums.count, f"{asset}: {borne} borne of {sums.debts}"
 
 
 def check_worth(state: State, before: Before) -> None:

@@ -39,8 +39,9 @@ class AccountLine(msgspec.Struct, frozen=True, kw_only=True):
     before_micros: int
     lost_micros: int
     # What it owed and could not pay: paid for it by insurance and house, given up by winners,
-    # written off.
+    # written off. And what was left of it, which the insurance fund took.
     paid_micros: int
+    left_micros: int
     shared_micros: int
     written_off_micros: int
 

@@ -104,6 +104,7 @@ def _account_line(case: Case, state: State, before: Before) -> AccountLine:
         before_micros=was,
         lost_micros=was - micros_of(state, worth_of(state, account)),
         paid_micros=case.paid_micros,
+        left_micros=case.left_micros,
         shared_micros=case.shared_micros,
         written_off_micros=case.written_off_micros,
     )

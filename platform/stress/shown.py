@@ -164,6 +164,8 @@ def stages(report: Report) -> Table:
     }
     told = ", ".join(f"{usd(micros)} {words}" for words, micros in sums.items() if micros)
     rows.append((f"Insolvent: {report.bankrupt} accounts", usd(sum(sums.values())), told))
+    left = sum(line.left_micros for line in report.lines)
+    rows.append(("Left of the insolvent, to the insurance fund", usd(left), ""))
     rows.append(("Fees of liquidation, to the insurance fund", usd(report.fee_micros), ""))
     return Table("By stage", ("Stage", "USD", "By whom"), rows)
 

@@ -14,7 +14,7 @@ import msgspec
 from engine import events as e
 from engine import order_events as oe
 from engine import risk_events as re
-from engine.kinds import LiquidationEnd, MarginStatus, SystemOrder
+from engine.kinds import LiquidationEnd, MarginStatus, MovementSource, SystemOrder
 from engine.margin import value_floor
 from engine.state import State
 from engine.units import AccountId
@@ -53,6 +53,7 @@ class Moved(msgspec.Struct):
 
     lots: int = 0
     quote: int = 0
+    bought: int = 0
     traded_micros: int = 0
     gained_micros: int = 0
 
@@ -72,8 +73,9 @@ class Case(msgspec.Struct):
     traded_micros: Counter[str] = msgspec.field(default_factory=Counter)
     fee_micros: int = 0
     # What others bore for it: by the insurance fund and the house's fees, by winners, and what was
-    # written off of its debts.
+    # written off of its debts; and what was left of it in the end, for the insurance fund.
     paid_micros: int = 0
+    left_micros: int = 0
     shared_micros: int = 0
     written_off_micros: int = 0
 
@@ -81,6 +83,7 @@ class Case(msgspec.Struct):
 class WrittenOff(msgspec.Struct):
     """Debts of one asset that nobody will pay, and who bore them, in atoms."""
 
+    count: int = 0
     debts: int = 0
     reserve: int = 0
     insured: int = 0
@@ -107,7 +110,10 @@ class Tally:
         self.fees_cash: Counter[str] = Counter()
         self.fees_owed: Counter[str] = Counter()
         self.paid: Counter[str] = Counter()
+        self.forgiven: Counter[str] = Counter()
         self.flows: Counter[Flow] = Counter()
+        # Lots that were traded on books and by quotes, as the public and the requesters saw them.
+        self.public: Counter[str] = Counter()
         # Fees that positions owed, and clearing has handed to the insurance fund, by market.
         self.handed_over: Counter[str] = Counter()
         self.called: set[AccountId] = set()
@@ -165,6 +171,7 @@ class Tally:
         at_mark = listed.notional(fill.lots, self._state.mark_e8(listed))
         moved = self.moves[account, market][part]
         moved.lots += sign * fill.lots
+        moved.bought += max(0, sign) * fill.lots
         moved.quote -= sign * fill.quote_atoms
         better = sign * (at_mark - fill.quote_atoms)
         moved.traded_micros += self._micros(listed.market.quote, fill.quote_atoms)
@@ -203,7 +210,11 @@ class Tally:
 
     def insured(self, event: re.InsurancePaid) -> None:
         """Count what the insurance fund, or the house's fees, paid for an account."""
-        self.cases[event.account].paid_micros += self._micros(event.asset, event.amount_atoms)
+        case, micros = self.cases[event.account], self._micros(event.asset, event.amount_atoms)
+        if micros > 0:
+            case.paid_micros += micros
+        else:
+            case.left_micros -= micros
         self.paid[event.asset] += event.amount_atoms
 
     def loss_shared(self, event: re.LossShared) -> None:
@@ -217,6 +228,7 @@ class Tally:
     def debt_written_off(self, event: e.DebtWrittenOff) -> None:
         """Count a debt that nobody will pay."""
         sums = self.written_off[event.asset]
+        sums.count += 1
         sums.debts += event.amount_atoms
         sums.reserve += event.reserve_atoms
         sums.insured += event.insured_atoms
@@ -224,6 +236,15 @@ class Tally:
         case = self.cases.get(event.account)
         if case is not None:
             case.written_off_micros += self._micros(event.asset, event.amount_atoms)
+
+    def borrow_lend_moved(self, event: e.BorrowLendMoved) -> None:
+        """Count a debt that its account need not repay any more."""
+        if event.source is MovementSource.WRITE_OFF:
+            self.forgiven[event.asset] += event.amount_atoms
+
+    def executed(self, event: oe.TradeExecuted) -> None:
+        """Count a public trade."""
+        self.public[event.market] += event.lots
 
     def posted(self, event: e.LedgerPosted) -> None:
         """Count money that goes into or out of the house."""
@@ -272,6 +293,7 @@ def _interest(tally: Tally, event: e.PositionInterestPosted) -> None:
 
 def _rfq_filled(tally: Tally, event: oe.RfqFilled) -> None:
     terms = event.terms
+    tally.public[terms.market] += event.lots
     tally.traded(terms.account, terms.market, Part.TRADED, side=terms.side, fill=event)
 
 
@@ -283,11 +305,13 @@ def _quote_filled(tally: Tally, event: oe.QuoteFilled) -> None:
 _READERS: dict[type[e.Event], Callable[[Tally, Any], None]] = {
     oe.OrderFilled: Tally.filled,
     oe.RfqFilled: _rfq_filled,
+    oe.TradeExecuted: Tally.executed,
     oe.QuoteFilled: _quote_filled,
     e.ProfitRealized: _realized,
     e.FundingPaid: _funded,
     e.PositionInterestPosted: _interest,
     e.LedgerPosted: Tally.posted,
+    e.BorrowLendMoved: Tally.borrow_lend_moved,
     e.DebtWrittenOff: Tally.debt_written_off,
     e.MarketStateChanged: Tally.state_changed,
     e.PricesUpdated: Tally.priced,
