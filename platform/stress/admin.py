@@ -9,6 +9,8 @@ from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from kombu.exceptions import OperationalError
 from unfold.decorators import action
 
@@ -108,9 +110,10 @@ class StressRunAdmin(LargeTableAdmin):
         return f"{row.asked_at:%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="scenario")
-    def scenario_words(self, row: StressRun) -> str:
-        """Show the scenario in a line."""
-        return say(msgspec.convert(row.scenario, Scenario))
+    def scenario_words(self, row: StressRun) -> SafeString:
+        """Show the scenario in a sentence; a phone makes lines of it."""
+        words = say(msgspec.convert(row.scenario, Scenario))
+        return format_html('<span class="stacked">{}</span>', words)
 
     @admin.display(description="liquidated")
     def liquidated(self, row: Any) -> str:

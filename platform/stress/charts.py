@@ -7,18 +7,16 @@ from typing import NamedTuple
 
 from stress.report import Report
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 48, 640, 12, 212
+LEFT, RIGHT, TOP, BOTTOM = 44, 350, 12, 164
 # More lines than these cannot be told apart: those that moved most are drawn.
 MOST_LINES = 8
 
 
 class Line(NamedTuple):
-    """An asset's index; `label_y` is where its name stands."""
+    """An asset's index; names stand beside the chart, where those of equal lines do not overlap."""
 
     asset: str
     points: str
-    label_y: str
 
 
 class Plot(NamedTuple):
@@ -45,23 +43,26 @@ def price_plot(report: Report) -> Plot | None:
     low = min(0.0, *(min(moved[asset]) for asset in chosen))
     high = max(0.0, *(max(moved[asset]) for asset in chosen))
     span = (high - low) or 1.0
-    lines: list[Line] = []
-    taken: list[float] = []
-    for asset in sorted(chosen, key=lambda one: -moved[one][-1]):
-        points = " ".join(
-            f"{_x(point.second / last.second):.1f},{_y((share - low) / span):.1f}"
-            for point, share in zip(report.path, moved[asset], strict=True)
+    lines = [
+        Line(
+            asset,
+            " ".join(
+                f"{_x(point.second / last.second):.1f},{_y((share - low) / span):.1f}"
+                for point, share in zip(report.path, moved[asset], strict=True)
+            ),
         )
-        # Names that would lie upon each other move down.
-        label = max(_y((moved[asset][-1] - low) / span), *(y + 13 for y in taken), 0.0)
-        taken.append(label)
-        lines.append(Line(asset, points, f"{label:.1f}"))
+        for asset in sorted(chosen)
+    ]
     marks = sorted({low, 0.0, high} if low and high else {low, high, (low + high) / 2})
     return Plot(
         lines=lines,
         x_marks=[(f"{_x(part):.1f}", f"{last.second * part:,.0f} s") for part in (0, 0.5, 1)],
-        y_marks=[(f"{_y((mark - low) / span):.1f}", f"{mark * 100:+.0f} %") for mark in marks],
+        y_marks=[(f"{_y((mark - low) / span):.1f}", _percent(mark)) for mark in marks],
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:+.0f} %" if share else "0 %"
 
 
 def _x(part: float) -> float:

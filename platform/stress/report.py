@@ -11,6 +11,8 @@ from stress.scenario import Scenario
 
 # Beyond so many, reports are no pages any more: the headline counts all.
 MOST_LINES = 5_000
+# How liquidations stand that were under way when the run ended; the others have an end.
+OPEN, OPEN_INSOLVENT = "Open", "Open, insolvent"
 
 
 class PathPoint(msgspec.Struct, frozen=True, kw_only=True):

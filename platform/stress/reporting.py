@@ -11,6 +11,8 @@ from stress.maker import Maker
 from stress.proof import Before
 from stress.report import (
     MOST_LINES,
+    OPEN,
+    OPEN_INSOLVENT,
     AccountLine,
     Balance,
     InsuranceLine,
@@ -68,7 +70,7 @@ def report_of(
         is_settled=not state.liquidations,
         accounts=len(before.worth) - (maker is not None),
         liquidated=len(cases),
-        bankrupt=sum(case.bankrupt > 0 for case in cases),
+        bankrupt=sum(case.bankrupt > 0 or _is_insolvent(state, case) for case in cases),
         called=len(tally.called - tally.cases.keys()),
         traded_micros=traded,
         fee_micros=sum(case.fee_micros for case in cases),
@@ -89,6 +91,12 @@ def report_of(
     )
 
 
+def _is_insolvent(state: State, case: Case) -> bool:
+    """Tell whether an account is being liquidated that cannot pay what it owes."""
+    under_way = state.liquidations.get(case.account)
+    return under_way is not None and under_way.is_bankrupt
+
+
 def _account_line(case: Case, state: State, before: Before) -> AccountLine:
     account = state.accounts[case.account]
     was = before.micros[case.account]
@@ -97,7 +105,7 @@ def _account_line(case: Case, state: State, before: Before) -> AccountLine:
         status=account.margin_status.value,
         began=case.began,
         ended=case.ended,
-        end=case.end or "Open",
+        end=case.end or (OPEN_INSOLVENT if _is_insolvent(state, case) else OPEN),
         times=case.times,
         traded_micros={str(stage): case.traded_micros[stage] for stage in STAGES},
         fee_micros=case.fee_micros,

@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.units import PPM
+from engine.units import MICROS, PPM, PRICE_SCALE
 from gateway.decimals import format_decimal, format_padded, group_digits
 from stress.report import AccountLine, Balance, Report, TakerLine
 from stress.spoken import percent, say
 
+# What is less than a cent in dollars is not worth a line.
+CENT_MICROS = 10_000
 STAGE_NAMES = {
     "collateral": "Collateral sold on the spot books",
     "book": "Positions closed on the book",
@@ -66,7 +68,7 @@ def headline(report: Report) -> list[Figure]:
     lenders = sum(line.lenders_micros for line in report.lenders)
     shared = sum(line.shared_micros for line in report.lines)
     adl = {line.account for line in report.deleveraged}
-    open_ = sum(line.end == "Open" for line in report.lines)
+    open_ = sum(line.ended is None for line in report.lines)
     return [
         Figure(
             "Accounts liquidated",
@@ -134,7 +136,8 @@ def tables(report: Report) -> list[Table]:
             "Who has won and lost, by asset",
             ("Asset", "Who", "Amount"),
             [row for balance in report.balances for row in balance_rows(report, balance)],
-            "Positions at the mark; each asset sums to zero, to the atom.",
+            "Positions at the mark; each asset sums to zero, to the atom. Assets of which less "
+            "than a cent has moved are left out.",
         ),
         prices(report),
         Table(
@@ -145,7 +148,7 @@ def tables(report: Report) -> list[Table]:
         Table(
             "Orders of the market maker that were refused",
             ("Why", "Orders"),
-            [(code, f"{count:,}") for code, count in report.refused.items()],
+            [(code, f"{count:,}") for code, count in sorted(report.refused.items())],
         ),
     ]
     return [table for table in found if table.rows]
@@ -153,7 +156,8 @@ def tables(report: Report) -> list[Table]:
 
 def stages(report: Report) -> Table:
     """Return what was traded at each stage, and what the insolvent could not pay."""
-    rows = [(STAGE_NAMES[stage], usd(micros), "") for stage, micros in report.traded_micros.items()]
+    # Databases keep the keys of JSON in an order of their own: it is never gone by.
+    rows = [(name, usd(report.traded_micros[stage]), "") for stage, name in STAGE_NAMES.items()]
     parts = {
         "paid by the insurance fund and the house's fees": "paid_micros",
         "given up by winners": "shared_micros",
@@ -190,7 +194,7 @@ def _account_row(line: AccountLine) -> tuple[str, ...]:
         *(str(line.account), line.status, str(line.began)),
         *("-" if line.ended is None else str(line.ended), end),
         *(usd(line.before_micros), usd(line.lost_micros)),
-        *(usd(micros) for micros in line.traded_micros.values()),
+        *(usd(line.traded_micros[stage]) for stage in STAGE_NAMES),
         *(usd(line.fee_micros), usd(borne)),
     )
 
@@ -234,14 +238,20 @@ def insurance(report: Report) -> Table:
             *(amount(report, line.asset, line.after_atoms), usd(line.after_micros)),
         )
         for line in report.insurance
+        if max(line.before_micros, line.after_micros) >= CENT_MICROS
     ]
     columns = ("Before", "After", "After, USD")
     return Table("Insurance fund", columns, rows, "With what positions owe it.")
 
 
 def balance_rows(report: Report, balance: Balance) -> list[tuple[str, ...]]:
-    """Return an asset's balance, line by line."""
-    lines = {ROLE_NAMES[role]: atoms for role, atoms in balance.roles_atoms.items()}
+    """Return an asset's balance, line by line; none if it has hardly moved."""
+    price_e8 = report.path[-1].index_e8.get(balance.asset, 0)
+    unit = PRICE_SCALE * 10 ** report.decimals[balance.asset]
+    most = max(balance.won_atoms, balance.lost_atoms, abs(balance.insurance_atoms))
+    if most * price_e8 * MICROS < CENT_MICROS * unit:
+        return []
+    lines = {name: balance.roles_atoms[role] for role, name in ROLE_NAMES.items()}
     lines |= {
         "insurance fund": balance.insurance_atoms,
         "fees of the house": balance.fees_atoms,
@@ -259,15 +269,17 @@ def prices(report: Report) -> Table:
     """Return where each index and mark began, was lowest and highest, and ended."""
     first = report.path[0]
     rows = []
-    for name, begun in {**first.index_e8, **first.mark_e8}.items():
+    names = (*sorted(first.index_e8), *sorted(first.mark_e8))
+    for name in names:
+        begun = first.index_e8.get(name) or first.mark_e8.get(name, 0)
         found = [point.index_e8.get(name, point.mark_e8.get(name, 0)) for point in report.path]
-        moved = [percent((price - begun) * PPM // begun // 100 * 100) for price in found if begun]
-        if len(set(found)) > 1:
+        if begun and len(set(found)) > 1:
             low, high = min(found), max(found)
+            moved = ((found[-1] - begun) * PPM // begun + 50) // 100 * 100
             rows.append(
                 (
                     *(name, _price(begun), _price(low), _price(high), _price(found[-1])),
-                    moved[-1],
+                    percent(moved),
                 )
             )
     columns = ("Index or mark", "Began", "Lowest", "Highest", "Ended", "Moved")

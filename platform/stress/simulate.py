@@ -7,7 +7,7 @@ the same scenario give the same report.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from engine.commands import (
     AccrueInterest,
@@ -16,6 +16,7 @@ from engine.commands import (
     AutoRealize,
     Command,
     PayFunding,
+    UpdatePrices,
 )
 from engine.engine import Engine
 from engine.events import CommandRejected, CommandRepeated, Event, MarketFunded, MarketRealized
@@ -35,8 +36,9 @@ LEND_SECONDS: Final = 60
 ACCRUE_SECONDS: Final = 60
 FUND_SECONDS: Final = 300
 POSITIONS_AT_ONCE: Final = 500
-# Two updates a second apart and the median of five seconds decide: nobody is found after so long.
-LEAST_SECONDS_AFTER: Final = 10
+# Two updates a second apart and the median of five seconds decide: nobody is found after so long
+# with prices at rest.
+QUIET_SECONDS: Final = 10
 # So many points of the prices are told while they move.
 PATH_POINTS: Final = 120
 
@@ -67,12 +69,22 @@ def simulate(
         return run.report(failure=f"second {run.second}: {error}")
 
 
+class Prices(Protocol):
+    """Where the prices of each second come from."""
+
+    has_arrived: bool
+
+    def prices(self, second: int) -> UpdatePrices: ...
+
+
 class Run:
     """One scenario on one copy, second by second."""
 
     def __init__(self, engine: Engine, scenario: Scenario, plan: Plan) -> None:
         self.engine, self.scenario = engine, scenario
         self.second = 0
+        # For how many seconds prices have been where they go, and nobody liquidated or suspected.
+        self.quiet = 0
         self.path: list[PathPoint] = []
         state = engine.state
         self.sequence, self.began_ns = state.sequence, state.at_ns
@@ -89,7 +101,7 @@ class Run:
         # What came before is how the copy is set up; its money is there from the beginning.
         self.before = Before(state)
         self.tally = Tally(state)
-        self.feed = Feed(state, scenario, plan)
+        self.feed: Prices = Feed(state, scenario, plan)
 
     def live(self, passed: Callable[[int], None] | None) -> None:
         """Go through all seconds."""
@@ -121,9 +133,7 @@ class Run:
         after = self.second - self.scenario.seconds
         if after >= self.scenario.patience_seconds:
             return True
-        guards = self.engine.state.guards
-        waits = guards.suspects or guards.urgent or self.engine.state.liquidations
-        return after >= LEAST_SECONDS_AFTER and self.feed.has_arrived and not waits
+        return after >= QUIET_SECONDS and self.quiet >= QUIET_SECONDS
 
     def _pass_second(self) -> None:
         at_ns = self.began_ns + self.second * SECOND_NS
@@ -147,6 +157,9 @@ class Run:
             if self.second % ACCRUE_SECONDS == 0:
                 self._apply(AccrueInterest(asset=asset))
         self._advance(at_ns)
+        guards = state.guards
+        waits = bool(guards.suspects or guards.urgent or state.liquidations)
+        self.quiet = 0 if waits or not self.feed.has_arrived else self.quiet + 1
 
     def _advance(self, until_ns: int) -> None:
         """Do what the engine's own schedule has, each thing when it is due."""

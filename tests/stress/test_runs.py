@@ -1,4 +1,4 @@
-"""Runs through the database: a copy that writes nothing, the command, one at a time, dead workers."""
+"""Runs through the database: a copy that writes nothing, one run at a time, the command."""
 
 import hashlib
 import json
@@ -19,8 +19,9 @@ from sequencer.models import JournalEntry
 from stress import services
 from stress.copied import copy_exchange
 from stress.models import StressRun
-from stress.report import from_data
+from stress.report import Report, from_data
 from stress.scenario import Books, Scenario, straight
+from stress.simulate import simulate
 from stress.tasks import run_stress
 
 # A connection of its own reads the copy: what the test does must be committed.
@@ -38,11 +39,16 @@ def contents() -> dict[str, str]:
         found = {}
         for name in names:
             rows = hashlib.sha256()
-            with cursor.copy(f'COPY (SELECT * FROM "{name}" AS t ORDER BY t) TO STDOUT') as copy:  # type: ignore[attr-defined]
+            with cursor.copy(f'COPY (SELECT * FROM "{name}" AS t ORDER BY t) TO STDOUT') as copy:
                 for part in copy:
                     rows.update(part)
             found[name] = rows.hexdigest()
     return found
+
+
+def told(run: StressRun) -> Report:
+    assert run.report is not None
+    return from_data(run.report)
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def test_a_run_leaves_the_journal_and_every_table_as_they_were(
     assert digest(live_engine.engine.state) == state
     run.refresh_from_db()
     assert (run.status, run.message, run.sequence) == (Status.DONE, "", last)
-    report = from_data(run.report)
+    report = told(run)
     assert [line.account for line in report.lines] == [gambler.pk]
     assert report.lines[0].end == "Bankrupt"
     assert run.took is not None
@@ -128,14 +134,13 @@ def test_a_run_that_cannot_be_has_failed_with_the_reason(
 ) -> None:
     gone = services.ask_run(staff, Scenario(paths={"DOGE": straight(-1, 1)}))
     broken = services.ask_run(staff, FALL)
-    simulate = services.simulate
 
     def breaks(engine: Any, scenario: Scenario, **words: Any) -> Any:
         if "SOL" in scenario.paths:
             engine.state.ledger.house_account("fees", "USDC").atoms += 1
         return simulate(engine, scenario, **words)
 
-    monkeypatch.setattr(services, "simulate", breaks)
+    monkeypatch.setattr("stress.services.simulate", breaks)
     assert services.run_waiting() == {"done": 0, "failed": 2}
     gone.refresh_from_db()
     broken.refresh_from_db()
@@ -144,7 +149,7 @@ def test_a_run_that_cannot_be_has_failed_with_the_reason(
     # An atom too many: the engine's own invariant finds it, and the report says so.
     assert broken.status == Status.FAILED
     assert "the ledger of USDC sums to 1" in broken.message
-    assert from_data(broken.report).failure
+    assert told(broken).failure
 
 
 def test_no_more_wait_than_anybody_would_look_at(staff: User) -> None:
@@ -163,8 +168,17 @@ def test_the_command_prints_a_report_to_read(
     before = contents()
     call_command("stress", "--shock", "SOL=-30", "--seconds", "120", "--books", "emptied")
     said = capsys.readouterr().out
-    assert said.startswith("SOL −30 % in 120 s, books emptied. A copy of the exchange after command")
-    for words in ("Accounts liquidated", "1 of 3", "By stage", "(ADL)", str(gambler.pk), "Bankrupt"):
+    assert said.startswith(
+        "SOL −30 % in 120 s, books emptied. A copy of the exchange after command"
+    )
+    for words in (
+        "Accounts liquidated",
+        "1 of 3",
+        "By stage",
+        "(ADL)",
+        str(gambler.pk),
+        "Bankrupt",
+    ):
         assert words in said, words
     assert contents() == before
 

@@ -17,6 +17,7 @@ from engine import commands as c
 from engine import events as e
 from engine.engine import Engine
 from engine.snapshot import dump_state, load_state
+from engine.state import State
 from engine.units import AccountId
 from tests.engine.driver import ASK, BID, Exchange
 from tests.engine.listings import ASSETS, BTC_PERP, INDEX_E8, MARKETS, SOL, SOL_PERP
@@ -37,6 +38,11 @@ class Recorded(Engine):
     def __init__(self, data: bytes) -> None:
         super().__init__(load_state(data))
         self.said: list[e.Event] = []
+
+    @classmethod
+    def of(cls, state: State) -> "Recorded":
+        """Return a private copy of a state."""
+        return cls(dump_state(state))
 
     def apply(self, **words: Any) -> tuple[e.Event, ...]:
         events = super().apply(**words)
@@ -99,4 +105,4 @@ class World(Exchange):
 
     def copy(self) -> Recorded:
         """Return a private copy of it."""
-        return Recorded(dump_state(self.engine.state))
+        return Recorded.of(self.engine.state)
