@@ -55,6 +55,12 @@ def test_the_crash_with_a_name_is_the_one_that_is_played_through_venues() -> Non
     assert set(TITLES) == set(SCENARIOS)
 
 
+def test_a_scenario_with_a_name_runs_where_not_all_of_its_assets_are_listed() -> None:
+    check(SCENARIOS["october"], priced=("USDC", "BTC"))
+    with pytest.raises(ScenarioError, match="no price moves"):
+        check(SCENARIOS["october"], priced=("USDC", "USDT"))
+
+
 def written(**words: str) -> Scenario:
     scenario = scenario_of(Spoken(**words))
     check(scenario, priced=PRICED)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.schedule import BEAT_SCHEDULE
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
@@ -14,6 +15,7 @@ from engine.kinds import SystemOrder
 from engine.snapshot import digest
 from engine.units import RAY, AccountId
 from prices.terms import OTHER, Plan
+from stress import simulate as lives
 from stress.report import AccountLine, Report, from_data, to_data
 from stress.scenario import Books, Scenario, ScenarioError, straight
 from stress.simulate import simulate
@@ -32,6 +34,7 @@ from tests.stress.world import (
     Recorded,
     World,
 )
+from trading.tasks import POSITIONS_AT_ONCE
 
 # Slow enough for prices to be relied on all the way: two hours.
 SLOW = Scenario(others=straight(-400_000, 7_200))
@@ -324,6 +327,21 @@ def test_who_is_liquidated_already_is_told_from_the_beginning() -> None:
     )
     assert report.failure == ""
     assert line_of(report, BORROWER).began == 0
+
+
+def test_the_jobs_have_the_rhythm_of_the_beat() -> None:
+    rhythms = {
+        name: job["schedule"].total_seconds()
+        for name, job in BEAT_SCHEDULE.items()
+        if "every_seconds" in job.get("kwargs", {})
+    }
+    assert rhythms["auto-realize"] == lives.REALIZE_SECONDS
+    assert rhythms["auto-lend"] == lives.LEND_SECONDS
+    assert rhythms["accrue-interest"] == lives.ACCRUE_SECONDS
+    assert rhythms["pay-funding"] == lives.FUND_SECONDS
+    # The only other one of them asks for no command of the engine's own.
+    assert len(rhythms) == 5
+    assert POSITIONS_AT_ONCE == lives.POSITIONS_AT_ONCE
 
 
 def test_a_scenario_that_cannot_be_run_changes_nothing() -> None:
