@@ -6,7 +6,7 @@ import msgspec
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -24,6 +24,8 @@ from stress.report import from_data
 from stress.scenario import Scenario
 from stress.spoken import say
 
+# A page is read; who needs all of a long table takes the JSON.
+ROWS_SHOWN = 500
 NOT_ENDED = (StressRun.Status.WAITING, StressRun.Status.RUNNING)
 
 
@@ -82,12 +84,14 @@ class StressRunAdmin(LargeTableAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show what a run tells, once it has ended; until then the page reloads itself."""
+        """Show what a run tells, as a page or as JSON; until it has ended, the page reloads."""
         run = self.get_object(request, object_id)
         if run is None:
             raise Http404
         if not self.has_view_permission(request, run):
             raise PermissionDenied
+        if run.report and request.GET.get("as") == "json":
+            return JsonResponse(run.report)
         report = from_data(run.report) if run.report else None
         context = {
             **self.admin_site.each_context(request),
@@ -98,7 +102,7 @@ class StressRunAdmin(LargeTableAdmin):
             "waits": run.status in NOT_ENDED,
             "began": shown.began(report) if report else "",
             "figures": shown.headline(report) if report else [],
-            "tables": shown.tables(report) if report else [],
+            "tables": [one.cut(ROWS_SHOWN) for one in shown.tables(report)] if report else [],
             "plot": price_plot(report) if report else None,
             "is_settled": report.is_settled if report else True,
         }

@@ -46,6 +46,14 @@ class Table(NamedTuple):
     rows: Sequence[tuple[str, ...]]
     more: str = ""
 
+    def cut(self, most: int) -> "Table":
+        """Return it with at most so many rows, and a word about the others."""
+        left = len(self.rows) - most
+        if left <= 0:
+            return self
+        more = f"{self.more} {left:,} more rows are in the report's JSON.".strip()
+        return self._replace(rows=self.rows[:most], more=more)
+
 
 def usd(micros: int) -> str:
     """Return micros as dollars and cents.

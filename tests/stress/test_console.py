@@ -49,6 +49,8 @@ def test_risk_asks_and_everybody_reads(
     ):
         assert words in page, words
     assert "http-equiv" not in page, "it does not reload any more"
+    address = reverse("admin:stress_stressrun_change", args=[run.pk])
+    assert risk.get(address, {"as": "json"}).json() == run.report
     listed = staff("support").get(reverse(RUNS)).content.decode()
     assert "1 (1 bankrupt)" in listed
     assert "SOL −30 % in 120 s" in listed

@@ -77,6 +77,13 @@ def test_the_headline_says_what_is_bad(report: Report) -> None:
     assert titles == ["By stage", "Who has won and lost, by asset", "Prices, USD"]
 
 
+def test_a_long_table_says_how_much_is_left_out() -> None:
+    long = shown.Table("Accounts", ("Account",), [(str(number),) for number in range(7)], "All.")
+    assert long.cut(7) is long
+    assert long.cut(5).rows == long.rows[:5]
+    assert long.cut(5).more == "All. 2 more rows are in the report's JSON."
+
+
 def test_the_chart_draws_what_moved(report: Report) -> None:
     plot = price_plot(report)
     assert plot is not None

@@ -1,6 +1,10 @@
 """A run told number by number: each stage is met by one account, and the ledger says the same."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +32,7 @@ from tests.stress.world import (
     ETH_BOOK,
     LENDER,
     RUINED,
+    SLOW,
     SOL_BOOK,
     USD,
     WINNER,
@@ -36,9 +41,8 @@ from tests.stress.world import (
 )
 from trading.tasks import POSITIONS_AT_ONCE
 
-# Slow enough for prices to be relied on all the way: two hours.
-SLOW = Scenario(others=straight(-400_000, 7_200))
 Lived = tuple[Recorded, Report]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +238,22 @@ def test_the_same_again_is_the_same_report_and_the_state_it_came_from_is_untouch
         assert one == other
         assert one.failure == ""
     assert digest(world.engine.state) == before
+
+
+def test_another_process_comes_to_the_same_report(lived: Lived) -> None:
+    """Nothing may hang on the order of hashes, which is another in each process."""
+    code = (
+        "import json\n"
+        "from stress.report import to_data\n"
+        "from stress.simulate import simulate\n"
+        "from tests.stress.world import SLOW, World\n"
+        "print(json.dumps(to_data(simulate(World(insurance=3).copy(), SLOW))))\n"
+    )
+    env = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert from_data(json.loads(done.stdout)) == lived[1]
 
 
 def test_a_report_goes_through_json_and_comes_back(lived: Lived) -> None:

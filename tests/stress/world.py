@@ -19,6 +19,7 @@ from engine.engine import Engine
 from engine.snapshot import dump_state, load_state
 from engine.state import State
 from engine.units import AccountId
+from stress.scenario import Scenario, straight
 from tests.engine.driver import ASK, BID, Exchange
 from tests.engine.listings import ASSETS, BTC_PERP, INDEX_E8, MARKETS, SOL, SOL_PERP
 
@@ -29,6 +30,8 @@ BOOKED, BACKED, RUINED, BORROWER, WINNER, LENDER, BIDDER, BACKSTOP = (
 )
 ETH = replace(SOL, symbol="ETH", name="Ether")
 ETH_PERP = replace(SOL_PERP, symbol="ETH_USDC_PERP", base="ETH")
+# Slow enough for prices to be relied on all the way: two hours.
+SLOW = Scenario(others=straight(-400_000, 7_200))
 SOL_BOOK, ETH_BOOK, BTC_BOOK = SOL_PERP.symbol, ETH_PERP.symbol, BTC_PERP.symbol
 
 
