@@ -4,7 +4,7 @@
     SOL_USDC_PERP    booked           bids of a trader, to 96
     ETH_USDC_PERP    backed           no bids; a backstop
     BTC_USDC_PERP    ruined           no bids, no backstop: insurance as far as it goes, then ADL
-    SOL (spot)       borrower         owes dollars against SOL that nobody buys: lenders lose
+    SOL_USDC         borrower         owes dollars; one bid takes his SOL, too low: lenders lose
 
 On the other side of all of them is `winner`; `lender` lends the dollars.
 """
@@ -97,6 +97,7 @@ class World(Exchange):
             )
         )
         self.accept(c.SettleWithdrawal(withdrawal=1))
+        self.limit(BIDDER, BID, 20_000, 6_750, "SOL_USDC")
         if insurance:
             self.accept(c.FundInsurance(asset="USDC", amount_atoms=insurance * USD))
 
