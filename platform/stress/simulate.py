@@ -6,7 +6,6 @@ being liquidated and nobody is suspected, or when the scenario's patience does. 
 the same scenario give the same report.
 """
 
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from engine.commands import (
@@ -43,26 +42,19 @@ QUIET_SECONDS: Final = 10
 PATH_POINTS: Final = 120
 
 
-def simulate(
-    engine: Engine,
-    scenario: Scenario,
-    *,
-    plan: Plan | None = None,
-    passed: Callable[[int], None] | None = None,
-) -> Report:
+def simulate(engine: Engine, scenario: Scenario, *, plan: Plan | None = None) -> Report:
     """Shock the prices of `engine`, which must be a copy that nobody else uses, and report.
 
     Raises ScenarioError. A broken invariant ends the run; the report says which.
 
     Args:
         plan: the terms of each asset's index, as the live feed has them.
-        passed: called after each second with its number.
     """
     priced = [asset for asset, price in engine.state.prices.items() if price.now_e8]
     check(scenario, priced=priced)
     run = Run(engine, scenario, plan or Plan())
     try:
-        run.live(passed)
+        run.live()
         prove(run.tally, engine.state, run.before)
         return run.report()
     except AssertionError as error:
@@ -103,7 +95,7 @@ class Run:
         self.tally = Tally(state)
         self.feed: Prices = Feed(state, scenario, plan)
 
-    def live(self, passed: Callable[[int], None] | None) -> None:
+    def live(self) -> None:
         """Go through all seconds."""
         every = 1 + self.scenario.seconds // PATH_POINTS
         self._note_prices()
@@ -113,8 +105,6 @@ class Run:
             self._pass_second()
             if self.second % every == 0:
                 self._note_prices()
-            if passed is not None:
-                passed(self.second)
         self._note_prices()
         for asset in self.engine.state.assets:
             self._apply(AccrueInterest(asset=asset))

@@ -143,7 +143,7 @@ def live_through(
     )
     run = Run(copy, scenario, Plan())
     run.feed = feed = kind(copy, venues)
-    run.live(None)
+    run.live()
     prove(run.tally, copy.state, run.before)
     return copy, feed, run.report()
 
