@@ -50,6 +50,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("accounts", "accountsettings", "set_position_limit"),
         ("hedging", "desk", "set_desk"),
         ("hedging", "desk", "run_desk"),
+        ("stress", "stressrun", "run_stress"),
     ],
     "treasury": [
         _READ,

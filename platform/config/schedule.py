@@ -78,6 +78,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "forget-old-reports": _plain(
         "hedging.tasks.forget_old_reports", crontab(hour=3, minute=41), expires=6 * 3600
     ),
+    # Staff are served at once; this finds what the queue has lost, and runs whose worker is gone.
+    "run-stress": _plain("stress.tasks.run_stress", timedelta(minutes=1), expires=60),
     # Hot tables have no foreign keys (they would halve the rate of commits): look once a night,
     # away from the hours when reports run.
     "find-orphans": _plain(

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "prices",
     "bots",
     "hedging",
+    "stress",
     "launcher",
 ]
 

@@ -40,6 +40,8 @@ def resolve(state: State, account: Account, case: Liquidation) -> None:
     if _owes(account) and not _sell_something(state, account):
         _grant(state, account, case)
         _pay_losses(state, account)
+        # What was granted pays before anything is forgotten.
+        liquidation_sales.pay_debts(state, account)
         if real_equity(state, account) < 0:
             _pass_on(state, account)
 

@@ -14,7 +14,7 @@ from engine import funding, funds, insolvency, liquidation_sales, takeover
 from engine.answers import Events, rejected
 from engine.commands import SetBackstop
 from engine.events import Event
-from engine.kinds import LiquidationEnd, MarginStatus, MovementSource
+from engine.kinds import LiquidationEnd, MarginStatus
 from engine.maintenance import Maintenance, maintenance, real_equity, trust_of
 from engine.rejects import Reject
 from engine.risk_events import (
@@ -73,7 +73,7 @@ def step(state: State, number: int) -> None:
     funds.accrue_account(state, account)
     for position in account.positions.values():
         funding.pay(state, state.markets[position.market], position)
-    pay_debts(state, account)
+    liquidation_sales.pay_debts(state, account)
     if not _ended(state, account, case):
         trusted, _ = trust_of(state, maintenance(state, account))
         if trusted:
@@ -86,7 +86,7 @@ def _relieve(state: State, account: Account, case: Liquidation) -> None:
     """Make margin better in the way that is due."""
     if case.is_bankrupt or real_equity(state, account) < 0:
         insolvency.resolve(state, account, case)
-        pay_debts(state, account)
+        liquidation_sales.pay_debts(state, account)
         return
     found = maintenance(state, account)
     is_late = state.at_ns - case.relieved_ns >= PATIENCE_NS
@@ -95,19 +95,10 @@ def _relieve(state: State, account: Account, case: Liquidation) -> None:
         found = maintenance(state, account)
     if not is_enough(found):
         liquidation_sales.sell_some(state, account, found)
-    pay_debts(state, account)
+    liquidation_sales.pay_debts(state, account)
     ratio = _ratio_ppm(maintenance(state, account))
     if ratio > case.best_ppm:
         case.best_ppm, case.relieved_ns = ratio, state.at_ns
-
-
-def pay_debts(state: State, account: Account) -> None:
-    """Pay what is owed of each asset out of what is available of the same."""
-    for holding in account.holdings.values():
-        if holding.debt_scaled and holding.available.atoms:
-            owed = state.pools[holding.asset].debt_atoms(holding.debt_scaled)
-            part = min(owed, holding.available.atoms)
-            funds.repay(state, holding, part, MovementSource.LIQUIDATION)
 
 
 def is_enough(found: Maintenance) -> bool:

@@ -9,7 +9,7 @@ Where no position is left, debts are paid back by selling what counts least as c
 
 from engine import funds
 from engine.fines import charge_fine
-from engine.kinds import SystemOrder
+from engine.kinds import MovementSource, SystemOrder
 from engine.ledger import Holding
 from engine.listed_market import ListedMarket
 from engine.maintenance import Maintenance, Risk, maintenance, real_equity
@@ -113,6 +113,15 @@ def pay_some_debt(state: State, account: Account, *, step_ppm: int = STEP_PPM) -
             if held is not debt and _swap(state, account, held, debt, step_ppm):
                 return True
     return False
+
+
+def pay_debts(state: State, account: Account) -> None:
+    """Pay what is owed of each asset out of what is available of the same."""
+    for holding in account.holdings.values():
+        if holding.debt_scaled and holding.available.atoms:
+            owed = state.pools[holding.asset].debt_atoms(holding.debt_scaled)
+            part = min(owed, holding.available.atoms)
+            funds.repay(state, holding, part, MovementSource.LIQUIDATION)
 
 
 def _owed_micros(state: State, holding: Holding) -> int:

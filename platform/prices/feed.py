@@ -8,20 +8,19 @@ that are away cost one line in the log each, and the last prices hold.
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 
 from django.conf import settings
 
-from engine.catalog import MarketKind, PriceState
-from engine.commands import UpdatePrices
+from engine.catalog import MarketKind
 from engine.events import CommandRejected, PricesUpdated
 from gateway.client import submit_async
 from gateway.errors import GatewayError
-from gateway.explained import Explained, Explanation, Why
+from gateway.explained import Explained, Explanation
 from gateway.feed import FeedSnapshot, follow
 from prices.alarms import Alarms
-from prices.indexes import Indexes
+from prices.indexes import Indexes, command_for
 from prices.recorder import Recorder
 from prices.sources import Source
 from prices.tape import open_tape
@@ -134,35 +133,6 @@ class Feed:
         if isinstance(outcome.answer, PricesUpdated):
             self._committed_e8.update(outcome.answer.index_e8)
         return outcome.sequence
-
-
-def command_for(
-    told: Mapping[str, Explained], *, perps: Mapping[str, str], priced: Collection[str]
-) -> UpdatePrices:
-    """Return the command which publishes a second: an index that is held is not said again.
-
-    Args:
-        perps: the base asset of each of our perpetual markets.
-        priced: assets which have a price; of another, no state is told before its first one.
-    """
-    moved = {
-        symbol: now.index_e8
-        for symbol, now in told.items()
-        if now.index_e8 is not None and now.raw_e8 is not None and now.why is not Why.STAFF
-    }
-    return UpdatePrices(
-        prices_e8=moved,
-        states={
-            symbol: now.state
-            for symbol, now in told.items()
-            if now.state is not PriceState.OK and (symbol in moved or symbol in priced)
-        },
-        perps_e8={
-            market: price
-            for market, base in perps.items()
-            if base in told and (price := told[base].perp_e8) is not None
-        },
-    )
 
 
 async def _next_second(stop: asyncio.Event) -> None:

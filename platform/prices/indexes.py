@@ -6,6 +6,7 @@ USDC is not looked at: it is the unit of account, and one. A venue's USD counts 
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.catalog import PriceState
+from engine.commands import UpdatePrices
 from engine.units import PRICE_SCALE
 from gateway.explained import Explained, Why
 from prices.asset_index import AssetIndex
@@ -59,6 +60,35 @@ class Indexes:
                 perps=_converted(quotes.perps.get(symbol, ()), told),
             )
         return {symbol: told[symbol] for symbol in listed}
+
+
+def command_for(
+    told: Mapping[str, Explained], *, perps: Mapping[str, str], priced: Collection[str]
+) -> UpdatePrices:
+    """Return the command which publishes a second: an index that is held is not said again.
+
+    Args:
+        perps: the base asset of each of our perpetual markets.
+        priced: assets which have a price; of another, no state is told before its first one.
+    """
+    moved = {
+        symbol: now.index_e8
+        for symbol, now in told.items()
+        if now.index_e8 is not None and now.raw_e8 is not None and now.why is not Why.STAFF
+    }
+    return UpdatePrices(
+        prices_e8=moved,
+        states={
+            symbol: now.state
+            for symbol, now in told.items()
+            if now.state is not PriceState.OK and (symbol in moved or symbol in priced)
+        },
+        perps_e8={
+            market: price
+            for market, base in perps.items()
+            if base in told and (price := told[base].perp_e8) is not None
+        },
+    )
 
 
 def _quoted_in(quotes: Quotes) -> set[str]:

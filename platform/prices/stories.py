@@ -34,11 +34,11 @@ EMPTIED: Final = range(420, 900)
 MISPRINTED: Final = range(500, 620)
 
 # (second, what is left of the price in parts of a million); straight in between.
-_MAJORS_LEFT: Final = (
+MAJORS_LEFT: Final = (
     *((0, 1_000_000), (300, 995_000), (480, 970_000)),
     *((660, 860_000), (780, 830_000), (1_200, 850_000), (1_500, 865_000)),
 )
-_ALTS_LEFT: Final = (
+ALTS_LEFT: Final = (
     *((0, 1_000_000), (300, 990_000), (480, 900_000)),
     *((660, 430_000), (780, 330_000), (1_200, 400_000), (1_500, 420_000)),
 )
@@ -74,7 +74,7 @@ def crash() -> Iterator[Second]:
     """
     for second in range(CRASH_SECONDS):
         left = {
-            symbol: left_at(second, _ALTS_LEFT if symbol in ALTS else _MAJORS_LEFT)
+            symbol: left_at(second, ALTS_LEFT if symbol in ALTS else MAJORS_LEFT)
             for symbol in HOME_E8
         }
         prices = {
@@ -107,7 +107,7 @@ def true_price_e8(symbol: str, second: int) -> int:
     """Return what a coin is worth in a second of the crash, before any venue's own error."""
     if symbol == "USDT":
         return HOME_E8[symbol]
-    return HOME_E8[symbol] * left_at(second, _ALTS_LEFT if symbol in ALTS else _MAJORS_LEFT) // PPM
+    return HOME_E8[symbol] * left_at(second, ALTS_LEFT if symbol in ALTS else MAJORS_LEFT) // PPM
 
 
 def left_at(second: int, points: tuple[tuple[int, int], ...]) -> int:

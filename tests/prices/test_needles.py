@@ -13,8 +13,7 @@ from engine import risk_events as re
 from engine.catalog import Band, PriceState
 from engine.units import PPB
 from gateway.explained import Explained
-from prices.feed import command_for
-from prices.indexes import Indexes
+from prices.indexes import Indexes, command_for
 from prices.quotes import Quote
 from prices.sources import Quotes
 from prices.terms import Plan

@@ -39,6 +39,7 @@ from lending.tasks import accrue_interest, auto_lend, thin_rates, write_interest
 from sequencer import services as sequencer_services
 from sequencer.models import JournalEntry
 from sequencer.tasks import find_orphans, write_snapshot, write_snapshot_under_load
+from stress.tasks import run_stress
 from trading import tasks
 from trading.models import Position
 from trading.settlement_models import Settlement
@@ -307,6 +308,7 @@ def test_every_job_writes_down_how_it_went(
         "unwind-desks": lambda: hedging_tasks.unwind_desks(60),
         "report-desks": hedging_tasks.report_desks,
         "forget-old-reports": hedging_tasks.forget_old_reports,
+        "run-stress": run_stress,
     }
     assert set(runs) == set(BEAT_SCHEDULE)
     assert {state.lag for state in jobs.job_states()} == {"never ran"}
