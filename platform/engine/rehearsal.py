@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.bands import worst_for_taker
-from engine.book import Book, ConditionalOrder, Links, Order
+from engine.book import Book, ConditionalOrder, Level, Links, Order
 from engine.commands import PlaceOrder
 from engine.copies import (
     assign,
@@ -74,9 +74,7 @@ def stage(state: State, account: Account, order: PlaceOrder, *, at_ns: int) -> S
         copy.accounts[actor.account_id] = copied
     if listed.funding is not None:
         listed.funding = _funding(original.perp_funding())
-    own_best = original.book.side(order.side is BID).best()
-    if own_best is not None:
-        met += list(own_best)[:1]
+    met += _first(original.book.side(order.side is BID).best())
     _Cast(copy, listed, original).enter(met, actors.values())
     for maker in met:
         strategy = maker.terms.strategy
@@ -108,7 +106,7 @@ def _met(
     lots = quote = 0
     for level in listed.book.side(not is_bid).from_best():
         if level.price > bound if is_bid else level.price < bound:
-            return met + list(level)[:1]
+            return met + _first(level)
         for maker in level:
             if listed.auction_ns and met and maker.owner != owner:
                 continue
@@ -125,6 +123,10 @@ def _met(
                 lots += maker.lots_open
                 quote += listed.quote_atoms(level.price, maker.lots_open)
     return met
+
+
+def _first(level: Level | None) -> list[Order]:
+    return [] if level is None or level.head is None else [level.head]
 
 
 def _most_lots(listed: ListedMarket, order: PlaceOrder, account: Account) -> int:
