@@ -117,11 +117,16 @@ def test_a_market_order_fills_and_moves_the_balance_by_exactly_what_it_bought(
     expect(page.locator("tr[data-key=BTC] td").nth(1)).to_have_text(held.rstrip("0"))
 
 
-def test_a_market_order_may_say_what_to_spend(open_page: OpenPage, sign_in: SignIn) -> None:
-    page = _trading(open_page, sign_in)
+@pytest.mark.parametrize("symbol", ["BTC_USDC", "SOL_USDC_PERP"])
+def test_a_market_order_may_say_what_to_spend(
+    open_page: OpenPage, sign_in: SignIn, symbol: str
+) -> None:
+    page = _trading(open_page, sign_in, symbol)
     page.locator("#ticket .types").get_by_text("Market").click()
     page.select_option("#ticket [name=unit]", "quote")
     page.fill("#quantity", "500")
+    # The dollar has more decimals than price and quantity of SOL together.
+    expect(page.locator("#ticket [data-value]")).to_have_text("500.00 USDC")
     page.locator("[data-submit]").click()
     expect(page.locator("#ticket [data-result]")).to_contain_text("Bought")
 

@@ -129,10 +129,11 @@ export class Ticket {
     const typed = unit === "position" ? "-" : this.fields.quantity.value;
     const amount = parse(typed, inQuote ? market.quoteDecimals : market.quantityDecimals);
     const price = this.#price();
-    const places = market.priceDecimals + market.quantityDecimals;
+    const product = market.priceDecimals + market.quantityDecimals;
+    const places = Math.max(product, market.quoteDecimals);
     let value = null;
     if (amount !== null && inQuote) value = amount * 10n ** BigInt(places - market.quoteDecimals);
-    else if (amount !== null && price !== null) value = amount * price;
+    else if (amount !== null && price !== null) value = amount * price * 10n ** BigInt(places - product);
     const show = (scaled, decimals) => `${group(format(scaled, decimals))} ${market.quote}`;
     const cents = value === null ? null : value / 10n ** BigInt(places - 2);
     this.#figure("value", cents === null ? "\u2013" : show(cents, 2));
