@@ -4,7 +4,7 @@ from engine import funds
 from engine.answers import Events, rejected
 from engine.book import Order
 from engine.fees import fee_of
-from engine.kinds import MovementSource
+from engine.kinds import MovementSource, SystemOrder
 from engine.ledger import Holding
 from engine.listed_market import ListedMarket
 from engine.loans import loan_refusal
@@ -42,7 +42,13 @@ def perp_refusal(
     refusal: Events = ()
     if listed.is_limited or account.position_limit_micros < MAX_ATOMS:
         lots = resting if taken is None else taken.lots + resting
-        refusal = _limit_refusal(state, account, listed, position, is_bid=order.is_bid, lots=lots)
+        # Who quotes is met by those who reduce; a backstop takes over what is open already.
+        is_new_risk = bool(listed.auction_ns) or (
+            taken is not None and order.terms.system is not SystemOrder.LIQUIDATE_ON_BACKSTOP
+        )
+        refusal = risk_refusal(state, listed, is_new=is_new_risk) or _limit_refusal(
+            account, listed, position, is_bid=order.is_bid, lots=lots
+        )
     if not refusal:
         refusal = _margin_refusal(state, account, position, order, taken=taken, resting=resting)
     if refusal and is_new:
@@ -91,7 +97,6 @@ def forget_position(account: Account, listed: ListedMarket, position: Position) 
 
 
 def _limit_refusal(
-    state: State,
     account: Account,
     listed: ListedMarket,
     position: Position,
@@ -99,13 +104,10 @@ def _limit_refusal(
     is_bid: bool,
     lots: int,
 ) -> Events:
-    """Refuse to open more than the market, the account or the certainty of the price allows.
+    """Refuse to open more than the market or the account allows.
 
     What the account's other orders of this side could open counts too, whoever they trade with.
     """
-    refusal = risk_refusal(state, listed)
-    if refusal:
-        return refusal
     held = position.lots if is_bid else -position.lots
     side = position.bids if is_bid else position.asks
     largest = held + side.lots + lots

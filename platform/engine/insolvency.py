@@ -162,34 +162,49 @@ def _tell_paid(state: State, account: Account, asset: str, amount: int) -> None:
 
 
 def _pass_on(state: State, account: Account) -> None:
-    """Let others bear what neither the account nor the insurance fund can pay."""
+    """Let others bear what neither the account nor the insurance fund can pay.
+
+    While something could be sold that nobody buys now, that is only what it would not bring.
+    """
     for position in account.positions.values():
         if position.quote < 0:
             _take_fees(state, account, position)
     _pay_losses(state, account)
     for position in account.positions.values():
         if position.quote < 0:
-            _share_loss(state, position)
+            _share_loss(state, account, position)
     for holding in account.holdings.values():
         if holding.debt_scaled:
-            pooling.write_off(state, holding)
+            owed = state.pools[holding.asset].debt_atoms(holding.debt_scaled)
+            atoms = _uncovered(state, account, holding.asset, owed)
+            pooling.write_off(state, holding, atoms=atoms)
+
+
+def _uncovered(state: State, account: Account, asset: str, owed_atoms: int) -> int:
+    """Return what of so many atoms owed others must bear, rounded up."""
+    if not liquidation_sales.can_sell(state, account):
+        return owed_atoms
+    missing = max(0, -real_equity(state, account))
+    decimals, price_e8 = state.assets[asset].decimals, max(1, state.prices[asset].now_e8)
+    return min(owed_atoms, div_ceil(missing * 10 ** (decimals + 2), price_e8))
 
 
 def _take_fees(state: State, account: Account, position: Position) -> None:
     """Grant what a loss needs out of what the house has earned."""
     asset = state.markets[position.market].market.quote
     fees = state.ledger.house_account("fees", asset)
-    part = min(-position.quote, fees.atoms)
+    part = min(_uncovered(state, account, asset, -position.quote), fees.atoms)
     if part:
         money = account.holding(asset)
         state.ledger.transfer(fees, money.available, part, kind="bad_debt")
         _tell_paid(state, account, asset, part)
 
 
-def _share_loss(state: State, position: Position) -> None:
+def _share_loss(state: State, account: Account, position: Position) -> None:
     """Take a loss from the profits of the market's winners, in proportion."""
     listed = state.markets[position.market]
-    mark_e8, loss = state.mark_e8(listed), -position.quote
+    mark_e8 = state.mark_e8(listed)
+    loss = _uncovered(state, account, listed.market.quote, -position.quote)
     winners = [
         (one, unrealized(one, listed, mark_e8))
         for _, one in sorted(listed.perp_clearing().positions.items())

@@ -146,6 +146,17 @@ def free_atoms(state: State, holding: Holding) -> int:
     return free + funds.redeemable(state, holding) if holding.seizable_scaled else free
 
 
+def can_sell(state: State, account: Account) -> bool:
+    """Tell whether the account has as much of anything as a spot market trades, bought or not."""
+    for listed in state.markets.values():
+        held = account.holdings.get(listed.market.base)
+        if not listed.is_perp and held is not None and state.index_e8(listed):
+            lots = free_atoms(state, held) // listed.market.lot_atoms
+            if lots >= listed.market.min_lots and not held.debt_scaled:
+                return True
+    return False
+
+
 def _swap(state: State, account: Account, held: Holding, debt: Holding, step_ppm: int) -> bool:
     """Turn what is held into what is owed, directly or by way of the market that there is."""
     for listed in state.markets.values():

@@ -101,18 +101,27 @@ def write_off_debt(state: State, command: WriteOffDebt) -> Events:
     holding = funds.accrue_holding(state, account, command.asset)
     if not holding.debt_scaled:
         return rejected(Reject.NOTHING_OWED, f"the account owes no {command.asset}")
-    refusal = _covered_refusal(state, account) or _total_loss_refusal(state, holding)
+    refusal = _covered_refusal(state, account) or _total_loss_refusal(
+        state, holding.asset, holding.debt_scaled
+    )
     if refusal:
         return refusal
     # Past this line the write-off must succeed.
-    return (_write_off(state, holding),)
+    return (_write_off(state, holding, holding.debt_scaled),)
 
 
-def write_off(state: State, holding: Holding) -> bool:
-    """Forget what a bankrupt account owes, unless that would leave its lenders with nothing."""
-    if _total_loss_refusal(state, holding):
+def write_off(state: State, holding: Holding, *, atoms: int) -> bool:
+    """Forget so much of what a bankrupt account owes, unless that would leave lenders with nothing.
+
+    A part is rounded down; `atoms` of all that is owed or more forget all.
+    """
+    pool = state.pools[holding.asset]
+    scaled = holding.debt_scaled
+    if atoms < pool.debt_atoms(scaled):
+        scaled = atoms * RAY // pool.debt_index
+    if not scaled or _total_loss_refusal(state, holding.asset, scaled):
         return False
-    state.record.events.append(_write_off(state, holding))
+    state.record.events.append(_write_off(state, holding, scaled))
     return True
 
 
@@ -134,11 +143,11 @@ def _covered_refusal(state: State, account: Account) -> Events:
     )
 
 
-def _total_loss_refusal(state: State, holding: Holding) -> Events:
+def _total_loss_refusal(state: State, asset: str, scaled: int) -> Events:
     """Refuse to leave lenders with nothing: a lend that is worth nothing cannot be counted."""
-    asset, pool = holding.asset, state.pools[holding.asset]
+    pool = state.pools[asset]
     insurance = state.ledger.house_account("insurance", asset).atoms
-    lost_ray = holding.debt_scaled * pool.debt_index - pool.reserve - insurance * RAY
+    lost_ray = scaled * pool.debt_index - pool.reserve - insurance * RAY
     # What clearing lends and owes cancels out first.
     left_ray = pool.lent_ray
     for listed in _settled_in(state, asset):
@@ -160,13 +169,14 @@ def _settled_in(state: State, asset: str) -> list[ListedMarket]:
     return [listed for listed in markets if listed.is_perp and listed.market.quote == asset]
 
 
-def _write_off(state: State, holding: Holding) -> DebtWrittenOff:
+def _write_off(state: State, holding: Holding, scaled: int) -> DebtWrittenOff:
     for listed in _settled_in(state, holding.asset):
         # So its lend, which shares the loss, is not what its own loan is to be repaid from.
         realizing.repay_advance(state, listed.perp_clearing(), holding.asset)
         realizing.tell(state, listed)
     pool = state.pools[holding.asset]
-    owed = pool.debt_atoms(holding.debt_scaled)
+    left = holding.debt_scaled - scaled
+    owed = pool.debt_atoms(holding.debt_scaled) - pool.debt_atoms(left)
     reserve = min(pool.reserve // RAY, owed)
     insurance = state.ledger.house_account("insurance", holding.asset)
     insured = min(insurance.atoms, owed - reserve)
@@ -174,11 +184,11 @@ def _write_off(state: State, holding: Holding) -> DebtWrittenOff:
         state.ledger.transfer(insurance, pool.cash, insured, kind="bad_debt")
     clearings = [listed.perp_clearing() for listed in _settled_in(state, holding.asset)]
     before = [clearing.backing_ray(pool) for clearing in clearings]
-    lost_ray = pool.write_off(holding.debt_scaled, insured_atoms=insured)
+    lost_ray = pool.write_off(scaled, insured_atoms=insured)
     for clearing, backing in zip(clearings, before, strict=True):
         # What it lends shares the loss of all lenders; that is no interest.
         clearing.rounding_ray += backing - clearing.backing_ray(pool)
-    holding.debt_scaled = 0
+    holding.debt_scaled = left
     funds.moved(state, holding, BorrowLendKind.REPAY, MovementSource.WRITE_OFF, owed)
     pool.state = PoolState.REPAY_ONLY
     return DebtWrittenOff(

@@ -86,11 +86,16 @@ def out_refusal(state: State, symbol: str) -> Events:
     )
 
 
-def risk_refusal(state: State, listed: ListedMarket) -> Events:
-    """Refuse to increase a position at a price that is not sure."""
+def risk_refusal(state: State, listed: ListedMarket, *, is_new: bool) -> Events:
+    """Refuse to increase a position at a price that is not sure.
+
+    Args:
+        is_new: whether open interest may grow by it. What cannot is refused only without a price.
+    """
     market = listed.market
     for symbol in (market.base, market.quote):
-        if state.prices[symbol].state is not PriceState.OK:
+        price = state.prices[symbol]
+        if price.state in _WITHOUT_PRICE or (is_new and price.state is not PriceState.OK):
             return rejected(
                 Reject.PRICE_DEGRADED,
                 f"the price of {symbol} is not certain now: reduce positions only, or wait",

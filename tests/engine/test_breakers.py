@@ -266,14 +266,18 @@ def test_no_new_risk_at_a_price_that_is_not_certain(state: PriceState) -> None:
     states(exchange, SOL=state)
     post = {"market": PERP, "post_only": True}
     more = limit(ALICE, BID, lots=1, price_ticks=9_000, **post)
-    assert exchange.refuse(more) is Reject.PRICE_DEGRADED
-    assert exchange.refuse(replace(more, account=CAROL)) is Reject.PRICE_DEGRADED
-    assert PERP not in exchange.engine.state.accounts[CAROL].positions
     turn = limit(ALICE, ASK, lots=101, price_ticks=11_000, **post)
-    assert exchange.refuse(turn) is Reject.PRICE_DEGRADED
-    question = MaxOrder(account=ALICE, market=PERP, side=ASK, price_ticks=11_000)
     if state is PriceState.DEGRADED:
+        # Nobody opens by taking; who quotes can only be met by who reduces.
+        turn = limit(ALICE, ASK, lots=101, price_ticks=9_900, market=PERP)
+        question = MaxOrder(account=ALICE, market=PERP, side=ASK, price_ticks=9_900)
         assert check_order(exchange, question) == 100
+        exchange.cancel(CAROL, exchange.accept(replace(more, account=CAROL)).terms.order_id, PERP)
+    else:
+        assert exchange.refuse(more) is Reject.PRICE_DEGRADED
+        assert exchange.refuse(replace(more, account=CAROL)) is Reject.PRICE_DEGRADED
+        assert PERP not in exchange.engine.state.accounts[CAROL].positions
+    assert exchange.refuse(turn) is Reject.PRICE_DEGRADED
     exchange.accept(replace(turn, lots=100))
     # The asset itself is neither borrowed nor taken out; others are.
     borrow = c.Borrow(account=ALICE, asset="SOL", amount_atoms=10**9)
