@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.engine_fixture import live_engine
@@ -27,6 +28,16 @@ settings.register_profile(
 settings.register_profile("dev", max_examples=30, deadline=None)
 settings.register_profile("nightly", max_examples=5000, deadline=None, phases=PHASES)
 settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Have what is slow by design, or done once in a process, not be done in each test.
+
+    Passwords are hashed a thousand times less hard, and the front looks for a static file when it
+    is asked for it: each test client would list all of them. Live exchanges do as in production.
+    """
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    django_settings.WHITENOISE_AUTOREFRESH = True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -28,8 +28,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "risk.md"
 
 
 @pytest.fixture
-def seeded(live_engine: Any, settings: Any, tmp_path: Path) -> Path:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def seeded(live_engine: Any, tmp_path: Path) -> Path:
     demo.seed(tmp_path, port=8123)
     return tmp_path
 

@@ -1,16 +1,29 @@
 """A small exchange with a trader in debt over his head, for runs that go through the database."""
 
 import pytest
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 
 from accounts.models import Account
+from compliance.defaults import install
+from compliance.groups import install_groups
+from compliance.models import BookingEntity, Licence, Rule
 from engine.commands import FundInsurance
 from engine.vocabulary import Side
 from tests.api.house import Trader, accepted
 from tests.house_fixture import alice, bob, house
 
-__all__ = ["alice", "bob", "gambler", "house"]
+__all__ = ["alice", "bob", "gambler", "house", "installed"]
 
 PERP = "SOL_USDC_PERP"
+
+
+@pytest.fixture
+def installed(transactional_db: None) -> None:
+    """Have what an installation begins with: a test before has taken it away with all rows."""
+    if not Rule.objects.exists():
+        install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
+    install_groups(group_model=Group, permission_model=Permission, content_type_model=ContentType)
 
 
 @pytest.fixture

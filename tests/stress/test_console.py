@@ -14,7 +14,7 @@ from stress import tasks
 from stress.models import StressRun
 from tests.api.test_console_tables import staff
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("installed")]
 RUNS = "admin:stress_stressrun_changelist"
 FORM = "admin:stress_stressrun_ask"
 FALL = {"shocks": "SOL=-30", "seconds": "120", "books": "emptied"}

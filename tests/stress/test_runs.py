@@ -25,7 +25,7 @@ from stress.simulate import simulate
 from stress.tasks import run_stress
 
 # A connection of its own reads the copy: what the test does must be committed.
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("installed")]
 FALL = Scenario(paths={"SOL": straight(-300_000, 120)}, books=Books.EMPTIED)
 Status = StressRun.Status
 

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from accounts.api.fields import DecimalText, UtcText, WireBoolean
 from accounts.api.paging import SortedPageInput, page_of, paged
 from accounts.api.views import SignedView, access_from, validated
-from accounts.scopes import READ
 from trading import notice_board
 from trading.notices import KINDS
 
@@ -61,7 +60,6 @@ class ReadNoticesView(SignedView):
     """Mark the account's notices as read, up to one of them."""
 
     instructions: ClassVar = {"POST": "xNoticeRead"}
-    scopes: ClassVar = {"POST": READ}
 
     class Input(serializers.Serializer[Any]):
         id = serializers.IntegerField(min_value=0, max_value=NUMBER_MAX)
