@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.api.signed import SignedClient
 from tests.e2e.conftest import OpenPage, SignIn
+from tests.live import LiveExchange
 
 pytestmark = [pytest.mark.live, pytest.mark.browser]
 
@@ -17,6 +19,24 @@ FITS = "part => part.scrollWidth <= part.clientWidth"
 PERP = "SOL_USDC_PERP"
 # Alice's coins and the mark walk while the test looks.
 NEARLY = Decimal("0.02")
+
+
+@pytest.fixture(autouse=True)
+def flat(exchange: LiveExchange) -> None:
+    """Close what other tests have left of Alice's position."""
+    alice = SignedClient(exchange, 0)
+    for row in alice.call("GET", "/api/v1/position"):
+        held = Decimal(row["netQuantity"])
+        if row["symbol"] == PERP and held:
+            order = {
+                "symbol": PERP,
+                "side": "Bid" if held < 0 else "Ask",
+                "orderType": "Market",
+                "quantity": f"{abs(held):f}",
+                "reduceOnly": True,
+            }
+            answer = alice.call("POST", "/api/v1/order", order)
+            assert alice.status == 200, answer
 
 
 def test_a_previewed_order_is_sent_and_its_position_shows_the_price_it_was_told(
