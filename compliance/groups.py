@@ -69,13 +69,18 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
 }
 
 
-def install_groups(*, group_model: Any, permission_model: Any, content_type_model: Any) -> None:
-    """Make the groups and the permissions they hold; Django would make those only afterwards."""
+def install_groups(apps: Any, schema_editor: Any = None) -> None:
+    """Make the groups and the permissions they hold, by a registry of apps: also of a migration.
+
+    Django itself would make permissions only after all migrations.
+    """
+    kinds = apps.get_model("contenttypes", "ContentType").objects
+    permissions = apps.get_model("auth", "Permission").objects
     for name, grants in GROUPS.items():
-        group, _ = group_model.objects.get_or_create(name=name)
+        group, _ = apps.get_model("auth", "Group").objects.get_or_create(name=name)
         for app, model, codename in grants:
-            kind, _ = content_type_model.objects.get_or_create(app_label=app, model=model)
-            permission, _ = permission_model.objects.get_or_create(
+            kind, _ = kinds.get_or_create(app_label=app, model=model)
+            permission, _ = permissions.get_or_create(
                 content_type=kind,
                 codename=codename,
                 defaults={"name": codename.replace("_", " ").capitalize()},

@@ -12,11 +12,7 @@ def forward(apps, schema_editor):
         licence_model=apps.get_model("compliance", "Licence"),
         rule_model=apps.get_model("compliance", "Rule"),
     )
-    install_groups(
-        group_model=apps.get_model("auth", "Group"),
-        permission_model=apps.get_model("auth", "Permission"),
-        content_type_model=apps.get_model("contenttypes", "ContentType"),
-    )
+    install_groups(apps)
 
 
 class Migration(migrations.Migration):

@@ -1,8 +1,7 @@
 """A small exchange with a trader in debt over his head, for runs that go through the database."""
 
 import pytest
-from django.contrib.auth.models import Group, Permission
-from django.contrib.contenttypes.models import ContentType
+from django.apps import apps
 
 from accounts.models import Account
 from compliance.defaults import install
@@ -23,7 +22,7 @@ def installed(transactional_db: None) -> None:
     """Have what an installation begins with: a test before has taken it away with all rows."""
     if not Rule.objects.exists():
         install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
-    install_groups(group_model=Group, permission_model=Permission, content_type_model=ContentType)
+    install_groups(apps)
 
 
 @pytest.fixture

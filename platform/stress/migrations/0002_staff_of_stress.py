@@ -5,14 +5,6 @@ from django.db import migrations
 from compliance.groups import install_groups
 
 
-def forward(apps, schema_editor):
-    install_groups(
-        group_model=apps.get_model("auth", "Group"),
-        permission_model=apps.get_model("auth", "Permission"),
-        content_type_model=apps.get_model("contenttypes", "ContentType"),
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("stress", "0001_initial"),
@@ -21,4 +13,4 @@ class Migration(migrations.Migration):
         ("contenttypes", "0002_remove_content_type_name"),
     ]
 
-    operations = [migrations.RunPython(forward, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(install_groups, migrations.RunPython.noop)]
