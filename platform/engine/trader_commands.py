@@ -21,7 +21,13 @@ from engine.vocabulary import (
 class Command(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="command"
 ):
-    """The base of all commands; the tag on the wire and in the journal is the class name."""
+    """The base of all commands; the tag on the wire and in the journal is the class name.
+
+    `actor` is the user who asks for an account which a team shares; 0 where its owner works alone,
+    and for the house. It is in the journal and on the orders which come of it.
+    """
+
+    actor: int = 0
 
 
 class UpdateAccount(Command, frozen=True, kw_only=True):
