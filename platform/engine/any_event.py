@@ -59,6 +59,7 @@ from engine.order_events import (
     TriggerPlaced,
 )
 from engine.risk_events import (
+    AllowanceChanged,
     BackstopChanged,
     InsurancePaid,
     LiquidationEnded,
@@ -147,5 +148,6 @@ AnyEvent = (
     | LossShared
     | LiquidationEnded
     | BackstopChanged
+    | AllowanceChanged
     | TimeAdvanced
 )

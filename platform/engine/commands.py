@@ -14,6 +14,7 @@ from engine.house_commands import (
     ListMarket,
     OpenAccount,
     PayFunding,
+    SetAllowance,
     SetMarketState,
     SetPoolState,
     SettleWithdrawal,
@@ -76,6 +77,7 @@ __all__ = [
     "Repay",
     "RequestQuote",
     "RequestWithdrawal",
+    "SetAllowance",
     "SetBackstop",
     "SetLendTerms",
     "SetMarketState",
@@ -99,6 +101,7 @@ AnyCommand = (
     | UpdatePrices
     | OpenAccount
     | UpdateAccount
+    | SetAllowance
     | CreditDeposit
     | RequestWithdrawal
     | SettleWithdrawal

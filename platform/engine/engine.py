@@ -13,6 +13,7 @@ import msgspec
 
 from engine import (
     adl,
+    allowances,
     clock,
     conversion,
     funding,
@@ -20,6 +21,7 @@ from engine import (
     limits,
     liquidation,
     listing,
+    member_limits,
     orders,
     outlook,
     pooling,
@@ -33,6 +35,7 @@ from engine import (
 )
 from engine import commands as c
 from engine import questions as q
+from engine.allowance import Allowance
 from engine.answers import rejected
 from engine.book import Level
 from engine.events import (
@@ -67,6 +70,7 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.UpdatePrices: pricing.update_prices,
     c.OpenAccount: listing.open_account,
     c.UpdateAccount: listing.update_account,
+    c.SetAllowance: member_limits.set_allowance,
     c.CreditDeposit: treasury.credit_deposit,
     c.RequestWithdrawal: treasury.request_withdrawal,
     c.SettleWithdrawal: treasury.settle_withdrawal,
@@ -100,7 +104,7 @@ HANDLERS: dict[type[c.Command], Handler] = {
 }
 
 
-# What an account may not ask for while it is liquidated.
+# What an account may not ask for while it is liquidated, nor a member at the loss limit.
 STOPPED = (
     c.RequestWithdrawal,
     c.TransferFunds,
@@ -165,8 +169,8 @@ class Engine:
         record = state.record
         record.is_neutral = False
         answer: tuple[Event, ...] = ()
-        if state.liquidations and type(command) in STOPPED:
-            answer = liquidation.liquidating_refusal(state, command)
+        if (state.liquidations or command.actor) and type(command) in STOPPED:
+            answer = _stopped_refusal(state, command)
         answer = answer or HANDLERS[type(command)](state, command)
         if type(answer[0]) is CommandRejected:
             # Accruing what was due is all that a refused command may have done.
@@ -175,6 +179,8 @@ class Engine:
             _tell_holdings(state)
         if record.strategies:
             _tell_strategies(record)
+        if record.allowances:
+            _tell_allowances(record)
         if record.hours:
             record.events += record.hours
             record.hours.clear()
@@ -203,6 +209,15 @@ class Engine:
             tuple((level.price, level.lots) for level in book.bids.from_best()),
             tuple((level.price, level.lots) for level in book.asks.from_best()),
         )
+
+
+def _stopped_refusal(state: State, command: c.Command) -> tuple[Event, ...]:
+    answer: tuple[Event, ...] = ()
+    if state.liquidations:
+        answer = liquidation.liquidating_refusal(state, command)
+    if command.actor and not answer:
+        answer = allowances.loss_refusal(state, command)
+    return answer
 
 
 def _repeated(command_id: str, known: tuple[int, bytes], fingerprint: bytes) -> tuple[Event, ...]:
@@ -254,6 +269,13 @@ def _tell_strategies(record: Record) -> None:
         assert type(strategy) is Strategy
         record.events.append(strategy.changed())
     record.strategies.clear()
+
+
+def _tell_allowances(record: Record) -> None:
+    for allowance in record.allowances:
+        assert type(allowance) is Allowance
+        record.events.append(allowance.changed())
+    record.allowances.clear()
 
 
 def _balance_changed(holding: Holding) -> BalanceChanged:

@@ -7,16 +7,17 @@ other, on a private copy of the account. The largest is accepted, and one step m
 from collections.abc import Callable
 
 from engine import funds
+from engine.allowances import loss_refusal, spending_refusal
 from engine.answers import rejected, unanswerable
 from engine.book import Order
 from engine.commands import PlaceOrder
 from engine.copies import Supposed, suppose
-from engine.cover import perp_refusal, spot_refusal, uncount
+from engine.cover import member_refusal, perp_refusal, spot_refusal, uncount
 from engine.intake import impact_price, intake_refusal, lots_bound, reach_of
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
 from engine.listed_market import ListedMarket
-from engine.matching import own_across
+from engine.matching import Sweep, own_across
 from engine.orders import order_of
 from engine.questions import (
     AnyAnswer,
@@ -43,10 +44,14 @@ def max_borrow(state: State, question: MaxBorrow, at_ns: int) -> AnyAnswer:
     copy, account = supposed
     funds.accrue_account(copy, account)
     holding = funds.accrue_holding(copy, account, question.asset)
-    room = copy.pools[question.asset].borrowable(at_ns)
+    actor, asset = question.actor, question.asset
+    room = copy.pools[asset].borrowable(at_ns)
 
     def accepts(amount: int) -> bool:
-        return not borrow_refusal(copy, account, holding, amount)
+        return not (
+            spending_refusal(copy, account, actor, {asset: amount})
+            or borrow_refusal(copy, account, holding, amount)
+        )
 
     return MaxAmount(amount_atoms=_largest_of(accepts, min(room, MAX_ATOMS)))
 
@@ -58,6 +63,7 @@ def max_withdrawal(state: State, question: MaxWithdrawal, at_ns: int) -> AnyAnsw
         return supposed
     copy, account = supposed
     redeem, borrow = question.auto_lend_redeem, question.auto_borrow
+    actor, asset = question.actor, question.asset
     funds.accrue_account(copy, account)
     holding = funds.accrue_holding(copy, account, question.asset)
     redeemed = funds.redeemable(copy, holding) if redeem else 0
@@ -66,7 +72,10 @@ def max_withdrawal(state: State, question: MaxWithdrawal, at_ns: int) -> AnyAnsw
         most += copy.pools[question.asset].borrowable(at_ns, redeemed_atoms=redeemed)
 
     def accepts(amount: int) -> bool:
-        return not take_out_refusal(copy, account, holding, amount, redeem=redeem, borrow=borrow)
+        return not (
+            spending_refusal(copy, account, actor, {asset: amount})
+            or take_out_refusal(copy, account, holding, amount, redeem=redeem, borrow=borrow)
+        )
 
     return MaxAmount(amount_atoms=_largest_of(accepts, min(most, MAX_ATOMS)))
 
@@ -91,7 +100,8 @@ def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
     copy, account = supposed
     listed = copy.markets[question.market]
     command = _order_command(question, market.max_lots if question.reduce_only else market.min_lots)
-    refusal = intake_refusal(copy, account, listed, command)
+    refusal = loss_refusal(copy, question) if question.actor else ()
+    refusal = refusal or intake_refusal(copy, account, listed, command)
     if refusal:
         return unanswerable(refusal)
     price = question.price_ticks
@@ -123,6 +133,7 @@ def _order_command(question: MaxOrder, lots: int) -> PlaceOrder:
         auto_lend_redeem=question.auto_lend_redeem,
         auto_borrow=question.auto_borrow,
         auto_borrow_repay=question.auto_borrow_repay,
+        actor=question.actor,
     )
 
 
@@ -146,7 +157,11 @@ class _Trial:
         """Return the largest number of lots that is accepted, 0 if none is."""
         market = self._listed.market
         low, most = market.min_lots, market.max_lots
-        balancing = self._balancing_lots()
+        if self._order.terms.actor:
+            most = _largest_of(self._is_within, most)
+            if most < low:
+                return 0
+        balancing = min(self._balancing_lots(), most)
         if low < balancing <= most and self.accepts(balancing):
             # An account short of margin may take so much where it may not take less.
             low = balancing
@@ -173,11 +188,7 @@ class _Trial:
         order, account, listed = self._order, self._account, self._listed
         if self._ends:
             return True
-        order.lots_open = resting = lots
-        taken = None
-        if self._ladder is not None:
-            taken = self._ladder.taken(lots)
-            resting = lots - taken.lots if self._rests and not taken.stopped else 0
+        taken, resting = self._parts(lots)
         cover = perp_refusal if listed.is_perp else spot_refusal
         if cover(self._state, account, listed, order, taken=taken, resting=resting):
             return False
@@ -186,6 +197,23 @@ class _Trial:
         elif taken is None:
             account.positions[listed.market.symbol].add_order(order, -resting)
         return True
+
+    def _is_within(self, lots: int) -> bool:
+        """Tell whether who asks may spend what the order comes to in this size."""
+        if self._ends:
+            return True
+        taken, resting = self._parts(lots)
+        return not member_refusal(
+            self._state, self._account, self._listed, self._order, taken=taken, resting=resting
+        )
+
+    def _parts(self, lots: int) -> tuple[Sweep | None, int]:
+        """Have the order be of this size; return what it takes, and how many lots rest."""
+        self._order.lots_open = lots
+        if self._ladder is None:
+            return None, lots
+        taken = self._ladder.taken(lots)
+        return taken, lots - taken.lots if self._rests and not taken.stopped else 0
 
 
 def _supposed(
@@ -196,7 +224,9 @@ def _supposed(
         return _unknown_account(question.account)
     if question.asset not in state.assets:
         return unanswerable(rejected(Reject.UNKNOWN_ASSET, f"there is no asset {question.asset}"))
-    return suppose(state, account, at_ns=at_ns, assets=(question.asset,))
+    supposed = suppose(state, account, at_ns=at_ns, assets=(question.asset,))
+    refusal = loss_refusal(supposed.state, question) if question.actor else ()
+    return unanswerable(refusal) if refusal else supposed
 
 
 def _unknown_account(account: int) -> Unanswerable:

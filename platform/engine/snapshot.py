@@ -30,7 +30,7 @@ from engine.units import AccountId, OrderId
 from engine.upgrade import UPGRADES
 from engine.vocabulary import Side
 
-VERSION = 4
+VERSION = 5
 
 POOL_FIELDS = (
     "debt_scaled", "debt_index", "reserve", "accrued_at_ns", "anchor_ns", "anchor_debt_index",

@@ -1,6 +1,6 @@
 """Handlers of money that comes in, goes out, and moves between an owner's accounts."""
 
-from engine import funds
+from engine import allowances, funds
 from engine.answers import Events, rejected
 from engine.commands import CreditDeposit, RequestWithdrawal, SettleWithdrawal, TransferFunds
 from engine.events import DepositCredited, FundsTransferred, WithdrawalRequested, WithdrawalSettled
@@ -24,6 +24,7 @@ def credit_deposit(state: State, command: CreditDeposit) -> Events:
     if not 0 < command.amount_atoms <= MAX_ATOMS:
         return rejected(Reject.INVALID_AMOUNT, "the amount must be above zero")
     # Past this line the deposit must succeed.
+    allowances.note_incoming(state, account, {command.asset: command.amount_atoms})
     holding = funds.accrue_holding(state, account, command.asset)
     custody = state.ledger.house_account("custody", command.asset)
     state.ledger.transfer(custody, holding.available, command.amount_atoms, kind="deposit")
@@ -49,7 +50,8 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
         return rejected(Reject.INVALID_PARAMETER, f"withdrawal {command.withdrawal} exists")
     if command.fee_atoms and not 0 < command.fee_atoms < command.amount_atoms:
         return rejected(Reject.INVALID_AMOUNT, "the amount must be above the withdrawal fee")
-    refusal = _take_out(
+    amounts = {command.asset: command.amount_atoms}
+    refusal = allowances.spending_refusal(state, account, command.actor, amounts) or _take_out(
         state,
         account,
         command.asset,
@@ -60,6 +62,7 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
     if refusal:
         return refusal
     # Past this line the withdrawal must succeed.
+    allowances.note_outgoing(state, account, command.actor, amounts)
     holding = account.holding(command.asset)
     in_flight = state.ledger.house_account("in_flight", command.asset)
     state.ledger.transfer(holding.available, in_flight, command.amount_atoms, kind="withdrawal")
@@ -94,6 +97,7 @@ def settle_withdrawal(state: State, command: SettleWithdrawal) -> Events:
     if command.returned:
         account = state.accounts[withdrawal.account_id]
         holding = funds.accrue_holding(state, account, asset)
+        allowances.note_incoming(state, account, {asset: amount})
         state.ledger.transfer(in_flight, holding.available, amount, kind="withdrawal_returned")
         funds.credit(state, account, holding, amount)
     else:
@@ -128,12 +132,15 @@ def transfer_funds(state: State, command: TransferFunds) -> Events:
         return rejected(Reject.OTHER_OWNER, "you can transfer between your own accounts only")
     if command.asset not in state.assets:
         return rejected(Reject.UNKNOWN_ASSET, f"there is no asset {command.asset}")
-    refusal = _take_out(
+    amounts = {command.asset: command.amount_atoms}
+    refusal = allowances.spending_refusal(state, source, command.actor, amounts) or _take_out(
         state, source, command.asset, command.amount_atoms, redeem=True, borrow=False
     )
     if refusal:
         return refusal
     # Past this line the transfer must succeed.
+    allowances.note_outgoing(state, source, command.actor, amounts)
+    allowances.note_incoming(state, destination, amounts)
     giving = source.holding(command.asset)
     taking = destination.holding(command.asset)
     state.ledger.transfer(giving.available, taking.available, command.amount_atoms, kind="transfer")
