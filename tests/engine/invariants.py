@@ -9,6 +9,7 @@ from collections import defaultdict
 from engine import danger
 from engine.catalog import MarketState, PriceState, StateReason
 from engine.invariants import (
+    check_allowances,
     check_bands,
     check_clearing,
     check_funding,
@@ -43,6 +44,7 @@ def check_all(state: State, mirror: Mirror) -> None:
     requests_and_quotes_are_told(state, mirror)
     market_states_are_told(state, mirror)
     funding_is_paid_once_and_whole(state, mirror)
+    check_allowances(state)
 
 
 def funding_is_paid_once_and_whole(state: State, mirror: Mirror) -> None:

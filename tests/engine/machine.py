@@ -35,6 +35,7 @@ from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, MICROS, PPB, RAY, AccountId, OrderId
 from tests.engine import foresight, invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
+from tests.engine.team_books import TeamBooks
 
 SUB = AccountId(2_001)
 ACCOUNTS = st.sampled_from([ALICE, BOB, CAROL, SUB])
@@ -87,6 +88,12 @@ OF_ASSETS: tuple[dict[str, Any], ...] = (
     {"fee_ppm": 300_000, "lendable": False},
 )
 RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
+# A member of Alice's team, and what he does for her when he acts.
+MEMBER = 7
+BY_MEMBER = (
+    *(*RISK, c.CreateStrategy, c.RequestQuote, c.SubmitQuote, c.AcceptQuote),
+    *(c.Lend, c.Redeem, c.Repay, c.SetBackstop, c.CancelOrder, c.CancelAllOrders),
+)
 
 
 def _ended_at_once(answer: e.Event) -> bool:
@@ -115,6 +122,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.twin = Engine(load_state(dump_state(self.exchange.engine.state)))
         self.withdrawals = 0
         self.indexes: dict[str, dict[int, int]] = {}
+        self.member_acts = True
+        self.team = TeamBooks()
+        self.team.index_e8 = {**self.exchange.mirror.index_e8}
 
     def _open_positions_and_books(self) -> None:
         """Give Alice a long, Bob a short, and each book two sides with orders half filled."""
@@ -155,6 +165,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     def do(self, command: c.AnyCommand) -> e.Event:
         """Apply, check what is particular to this command, apply again and to the twin."""
         exchange = self.exchange
+        command = self._signed(command)
         state = exchange.engine.state
         before = digest(state)
         reducing = isinstance(command, c.PlaceOrder) and self._reduces(command)
@@ -164,6 +175,8 @@ class ExchangeMachine(RuleBasedStateMachine):
         events = self._foreseen(command)
         answer = events[0]
         self._limits_hold(open_interest)
+        self.team.read(command, events, exchange.at_ns)
+        self.team.check(command, state)
         if isinstance(command, c.PlaceOrder):
             self._bands_hold(events, taker_bands)
         if isinstance(answer, e.CommandRejected):
@@ -193,6 +206,13 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert same == events, "a replay tells something else"
         assert digest(self.twin.state) == after
         return answer
+
+    def _signed(self, command: c.AnyCommand) -> c.AnyCommand:
+        """Return what is asked for Alice as the member's, while he acts for her."""
+        number = getattr(command, "account", getattr(command, "source", None))
+        if self.member_acts and number == ALICE and isinstance(command, BY_MEMBER):
+            return replace(command, actor=MEMBER)
+        return command
 
     def _foreseen(self, command: c.AnyCommand) -> tuple[e.Event, ...]:
         """Apply a command; what the engine said of an order before is what then comes of it."""
@@ -802,6 +822,22 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.do(
             c.SetBackstop(
                 account=account, market=market, minute_micros=micros, hour_micros=2 * micros
+            )
+        )
+
+    @rule(
+        spend=st.sampled_from([None, 0, 500, 5_000, 50_000]),
+        loss=st.sampled_from([None, None, 0, 20, 500]),
+        member_acts=st.sampled_from([True, True, False]),
+    )
+    def set_allowance(self, spend: int | None, loss: int | None, member_acts: bool) -> None:
+        self.member_acts = member_acts
+        self.do(
+            c.SetAllowance(
+                account=ALICE,
+                member=MEMBER,
+                spend_micros=None if spend is None else spend * MICROS,
+                loss_micros=None if loss is None else loss * MICROS,
             )
         )
 

@@ -315,7 +315,7 @@ def test_the_exits_of_a_members_order_are_the_members_and_free() -> None:
     waiting = list(exchange.engine.state.accounts[ALICE].triggers.values())
     assert [one.terms.actor for one in waiting] == [MAX, MAX]
     assert exchange.refuse(replace(ORDER, lots=900)) is Reject.MEMBER_SPENDING_LIMIT
-    exchange.accept(replace(ORDER, lots=898))
+    exchange.accept(replace(ORDER, lots=899))
 
 
 def test_a_trigger_that_fires_is_spent() -> None:

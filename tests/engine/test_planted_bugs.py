@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engine import (
+    allowances,
     clock,
     cover,
     danger,
@@ -17,12 +18,14 @@ from engine import (
     maintenance,
     market_states,
     matching,
+    member_limits,
     orders,
     outlook,
     pending,
     rehearsal,
     resting,
     snapshot,
+    snapshot_risk,
     snapshot_waiting,
     strategies,
     trades,
@@ -281,6 +284,19 @@ def a_liquidation_price_is_a_unit_too_far(patch: Patch) -> None:
     patch.setattr(outlook, "_end", far)
 
 
+def what_a_member_trades_is_not_counted(patch: Patch) -> None:
+    patch.setattr(allowances, "count_fill", lambda *args: None)
+
+
+def a_snapshot_forgets_what_a_member_has_spent(patch: Patch) -> None:
+    fields = tuple(name for name in snapshot_risk.ALLOWANCE_FIELDS if name != "spent_micros")
+    patch.setattr(snapshot_risk, "ALLOWANCE_FIELDS", fields)
+
+
+def prices_stop_no_member(patch: Patch) -> None:
+    patch.setattr(member_limits, "_look_at", lambda *args: None)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -316,6 +332,9 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     changed_accounts_are_not_looked_at,
     a_preview_sees_half_of_the_book,
     a_liquidation_price_is_a_unit_too_far,
+    what_a_member_trades_is_not_counted,
+    a_snapshot_forgets_what_a_member_has_spent,
+    prices_stop_no_member,
 )
 
 
