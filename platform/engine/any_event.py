@@ -2,6 +2,7 @@
 
 from engine.events import (
     AccountOpened,
+    AccountStateChanged,
     AccountUpdated,
     AssetListed,
     AssetUpdated,
@@ -14,6 +15,7 @@ from engine.events import (
     DepositCredited,
     DustConverted,
     DustSold,
+    FundsSwept,
     FundsTransferred,
     IdleLent,
     InsuranceFunded,
@@ -90,10 +92,12 @@ AnyEvent = (
     | PricesUpdated
     | AccountOpened
     | AccountUpdated
+    | AccountStateChanged
     | DepositCredited
     | WithdrawalRequested
     | WithdrawalSettled
     | FundsTransferred
+    | FundsSwept
     | OrderPlaced
     | TriggerPlaced
     | OrderTriggered

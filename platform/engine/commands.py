@@ -30,19 +30,24 @@ from engine.trader_commands import (
     CancelOrder,
     CancelQuoteRequest,
     CancelStrategy,
+    CloseAccount,
     Command,
     ConvertDust,
     CreateStrategy,
+    FreezeAccount,
     Lend,
     PlaceOrder,
     Redeem,
     RefreshQuoteRequest,
+    ReopenAccount,
     Repay,
     RequestQuote,
     RequestWithdrawal,
     SetBackstop,
     SetLendTerms,
     SubmitQuote,
+    SweepFunds,
+    TransferBasket,
     TransferFunds,
     UpdateAccount,
 )
@@ -60,10 +65,12 @@ __all__ = [
     "CancelOrder",
     "CancelQuoteRequest",
     "CancelStrategy",
+    "CloseAccount",
     "Command",
     "ConvertDust",
     "CreateStrategy",
     "CreditDeposit",
+    "FreezeAccount",
     "FundInsurance",
     "Lend",
     "ListAsset",
@@ -73,6 +80,7 @@ __all__ = [
     "PlaceOrder",
     "Redeem",
     "RefreshQuoteRequest",
+    "ReopenAccount",
     "Repay",
     "RequestQuote",
     "RequestWithdrawal",
@@ -82,6 +90,8 @@ __all__ = [
     "SetPoolState",
     "SettleWithdrawal",
     "SubmitQuote",
+    "SweepFunds",
+    "TransferBasket",
     "TransferFunds",
     "UpdateAccount",
     "UpdateAsset",
@@ -99,10 +109,15 @@ AnyCommand = (
     | UpdatePrices
     | OpenAccount
     | UpdateAccount
+    | FreezeAccount
+    | CloseAccount
+    | ReopenAccount
     | CreditDeposit
     | RequestWithdrawal
     | SettleWithdrawal
     | TransferFunds
+    | TransferBasket
+    | SweepFunds
     | PlaceOrder
     | CancelOrder
     | CancelAllOrders

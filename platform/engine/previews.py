@@ -9,8 +9,8 @@ from engine import funds, matching
 from engine.answers import rejected, unanswerable
 from engine.book import Order
 from engine.events import BorrowLendMoved, CommandRejected, Event
+from engine.gate import gate_refusal
 from engine.kinds import BorrowLendKind, OrderStatus
-from engine.liquidation import liquidating_refusal
 from engine.listed_market import ListedMarket
 from engine.maintenance import maintenance
 from engine.order_events import OrderFilled, OrderPlaced, TriggerPlaced
@@ -52,7 +52,7 @@ def preview_order(state: State, question: PreviewOrder, at_ns: int) -> AnyAnswer
         )
     before = _outlook(staged)
     reference_e8 = staged.state.reference_e8(staged.listed)
-    answer = liquidating_refusal(state, order) or place_order(staged.state, order)
+    answer = gate_refusal(state, order) or place_order(staged.state, order)
     placed = answer[0]
     if isinstance(placed, CommandRejected):
         return OrderPreview(refusal=placed, reference_e8=reference_e8, before=before)
