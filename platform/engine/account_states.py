@@ -84,23 +84,24 @@ def left_in(state: State, account: Account) -> list[str]:
     quotes = sum(number in rfq.quotes for rfq in state.rfqs.values())
     in_flight = sum(one.account_id == number for one in state.withdrawals.values())
     offers = sum(number in offered for offered in state.backstops.values())
-    for count, thing in (
-        (len(account.orders), "open orders"),
-        (len(account.triggers), "waiting orders"),
-        (len(account.strategies), "running strategies"),
-        (len(account.rfqs), "requests for quote"),
-        (quotes, "quotes"),
-        (offers, "backstop offers"),
-        (in_flight, "withdrawals in flight"),
-        (int(account.liquidation is not None), "liquidations under way"),
+    for count, one, more in (
+        (len(account.orders), "an open order", "open orders"),
+        (len(account.triggers), "a waiting order", "waiting orders"),
+        (len(account.strategies), "a running strategy", "running strategies"),
+        (len(account.rfqs), "a request for quote", "requests for quote"),
+        (quotes, "a quote", "quotes"),
+        (offers, "a backstop offer", "backstop offers"),
+        (in_flight, "a withdrawal in flight", "withdrawals in flight"),
     ):
         if count:
-            left.append(f"{count} {thing}")
+            left.append(one if count == 1 else f"{count} {more}")
+    if account.liquidation is not None:
+        left.append("a liquidation under way")
     return left
 
 
 def _held(state: State, holding: Holding) -> list[str]:
-    """Return in words what there is of one asset, in atoms."""
+    """Return in words what there is of one asset."""
     pool, asset = state.pools[holding.asset], holding.asset
     amounts = (
         (holding.available.atoms, "available"),
@@ -108,7 +109,7 @@ def _held(state: State, holding: Holding) -> list[str]:
         (pool.lend_atoms(holding.lend_scaled, holding.bucket), "lent"),
         (pool.debt_atoms(holding.debt_scaled), "owed"),
     )
-    return [f"{atoms} atoms of {asset} {what}" for atoms, what in amounts if atoms]
+    return [f"{asset} {what}" for atoms, what in amounts if atoms]
 
 
 def _is_unsettled(position: Position) -> bool:
