@@ -61,6 +61,7 @@ from engine.order_events import (
     TriggerPlaced,
 )
 from engine.risk_events import (
+    AllowanceChanged,
     BackstopChanged,
     InsurancePaid,
     LiquidationEnded,
@@ -151,5 +152,6 @@ AnyEvent = (
     | LossShared
     | LiquidationEnded
     | BackstopChanged
+    | AllowanceChanged
     | TimeAdvanced
 )

@@ -14,6 +14,7 @@ from engine.house_commands import (
     ListMarket,
     OpenAccount,
     PayFunding,
+    SetAllowance,
     SetMarketState,
     SetPoolState,
     SettleWithdrawal,
@@ -84,6 +85,7 @@ __all__ = [
     "Repay",
     "RequestQuote",
     "RequestWithdrawal",
+    "SetAllowance",
     "SetBackstop",
     "SetLendTerms",
     "SetMarketState",
@@ -112,6 +114,7 @@ AnyCommand = (
     | FreezeAccount
     | CloseAccount
     | ReopenAccount
+    | SetAllowance
     | CreditDeposit
     | RequestWithdrawal
     | SettleWithdrawal

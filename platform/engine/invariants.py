@@ -5,7 +5,7 @@ Each check raises AssertionError with the numbers that disagree.
 
 from collections import defaultdict
 
-from engine import market_states
+from engine import allowances, market_states
 from engine.bands import find_taker_band, limit_band
 from engine.catalog import OPEN, PriceState
 from engine.clearing import Clearing
@@ -34,6 +34,7 @@ def check(state: State) -> None:
     check_rfqs(state)
     check_price_ages(state)
     check_schedule(state)
+    check_allowances(state)
 
 
 def check_schedule(state: State) -> None:
@@ -43,6 +44,22 @@ def check_schedule(state: State) -> None:
     assert len(ends) == bool(perps), f"ends of hours: {ends}"
     for funding in perps:
         assert ends[0] <= funding.ends_ns, f"an hour ends at {ends[0]}, not {funding.ends_ns}"
+
+
+def check_allowances(state: State) -> None:
+    """What members have open is within what they may yet spend; each base is taken anew in time."""
+    today = allowances.day_of(state)
+    awaited = [due.subject for due in state.schedule.live() if due.work is Work.DAY]
+    assert sorted(awaited) == sorted(state.loss_limited), f"days begin for {awaited}"
+    for number, account in state.accounts.items():
+        for member, one in account.allowances.items():
+            assert (one.account_id, one.member) == (number, member), f"{number}: {member} is mixed"
+            assert one.spent_micros >= 0 and one.day <= today, f"{number}: {member}'s day"
+            limited = one.loss_micros is not None
+            assert not limited or number in state.loss_limited, f"{number}: {member} has no day"
+            assert limited or (one.base_micros is None and not one.is_stopped), f"{member}'s base"
+            opened = allowances.open_micros(state, account, member)
+            assert not (one.is_stopped and opened), f"{number}: {member} is stopped, not ended"
 
 
 def check_triggers(state: State) -> None:

@@ -147,6 +147,12 @@ def set_backstop(state: State, command: SetBackstop) -> tuple[Event, ...]:
         return rejected(
             Reject.INVALID_PARAMETER, "say 0 ≤ notional in a minute ≤ notional in an hour"
         )
+    if command.minute_micros and command.actor in state.accounts[command.account].allowances:
+        return rejected(
+            Reject.MEMBER_SPENDING_LIMIT,
+            "what a backstop takes over cannot be counted against your limits; ask the account's "
+            "owner to offer it",
+        )
     offers = state.backstops[command.market]
     known = offers.get(command.account)
     if not command.minute_micros:

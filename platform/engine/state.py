@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from engine.allowance import Allowance
 from engine.book import ConditionalOrder, Order
 from engine.catalog import (
     Asset,
@@ -53,6 +54,7 @@ class Account:
 
     __slots__ = (
         "account_id",
+        "allowances",
         "auto_borrow_settlements",
         "auto_lend",
         "auto_realize_pnl",
@@ -100,6 +102,8 @@ class Account:
         self.strategies: dict[OrderId, Strategy] = {}
         # Its open requests for quote, oldest first.
         self.rfqs: dict[int, Rfq] = {}
+        # What members of its team may do, by their number.
+        self.allowances: dict[int, Allowance] = {}
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
@@ -196,6 +200,7 @@ class State:
         "guards",
         "ledger",
         "liquidations",
+        "loss_limited",
         "markets",
         "next_order_id",
         "next_position_id",
@@ -237,6 +242,8 @@ class State:
         # By market and account.
         self.backstops: dict[str, dict[AccountId, Backstop]] = {}
         self.withdrawals: dict[int, Withdrawal] = {}
+        # Accounts with loss limits, which wake the engine when a day begins; who is looked at next.
+        self.loss_limited: dict[AccountId, None] = {}
         self.next_order_id = FIRST_ORDER_ID
         self.next_position_id = 1
         # command id → (sequence, fingerprint), and the ids in order of arrival.

@@ -6,7 +6,7 @@ would be sold there; before that begins, money is what helps.
 
 from typing import NamedTuple
 
-from engine import funds
+from engine import allowances, funds
 from engine.answers import Events, rejected
 from engine.commands import SweepFunds, TransferBasket, TransferFunds
 from engine.events import FundsSwept, FundsTransferred
@@ -14,6 +14,7 @@ from engine.kinds import ACCOUNT_OPEN
 from engine.ledger import Holding
 from engine.outflow import amount_refusal, give_refusal, largest_gift, make_available
 from engine.rejects import Reject
+from engine.search import largest_of
 from engine.state import Account, State
 from engine.units import MAX_ATOMS, AccountId
 
@@ -33,7 +34,7 @@ def transfer_funds(state: State, command: TransferFunds) -> Events:
     pair = pair_of(state, command.source, command.destination)
     if not isinstance(pair, Pair):
         return pair
-    return _move(state, pair, {command.asset: command.amount_atoms})
+    return _move(state, pair, {command.asset: command.amount_atoms}, command.actor)
 
 
 def transfer_basket(state: State, command: TransferBasket) -> Events:
@@ -45,7 +46,7 @@ def transfer_basket(state: State, command: TransferBasket) -> Events:
         return rejected(
             Reject.INVALID_PARAMETER, f"name from 1 to {MAX_BASKET} assets", most=MAX_BASKET
         )
-    return _move(state, pair, command.amounts)
+    return _move(state, pair, command.amounts, command.actor)
 
 
 def sweep_funds(state: State, command: SweepFunds) -> Events:
@@ -69,8 +70,9 @@ def sweep_funds(state: State, command: SweepFunds) -> Events:
         if refusal:
             return refusal
     # Past this line it succeeds, whatever may move.
-    amount = _largest_move(state, pair, command.asset, wanted)
-    moved = _moved(state, pair, _gifts(state, pair, {command.asset: amount})) if amount else ()
+    amount = _largest_move(state, pair, command.asset, wanted, actor=command.actor)
+    gifts = _gifts(state, pair, {command.asset: amount})
+    moved = _moved(state, pair, gifts, command.actor) if amount else ()
     swept = FundsSwept(
         account=command.account,
         source=pair.source.account_id,
@@ -95,8 +97,10 @@ def pair_of(state: State, first: AccountId, second: AccountId) -> Pair | Events:
     return pair
 
 
-def transfer_refusal(state: State, pair: Pair, amounts: dict[str, int]) -> Events:
+def transfer_refusal(state: State, pair: Pair, amounts: dict[str, int], actor: int) -> Events:
     """Refuse to move amounts by asset: for what they are, where they go, or what must stay.
+
+    A member may not move more than may be spent.
 
     Nothing changes but interest that was due.
     """
@@ -106,8 +110,10 @@ def transfer_refusal(state: State, pair: Pair, amounts: dict[str, int]) -> Event
         refusal = amount_refusal(amount)
         if refusal:
             return refusal
-    return destination_refusal(pair) or give_refusal(
-        state, pair.source, _gifts(state, pair, amounts)
+    return (
+        destination_refusal(pair)
+        or allowances.spending_refusal(state, pair.source, actor, amounts)
+        or give_refusal(state, pair.source, _gifts(state, pair, amounts))
     )
 
 
@@ -130,14 +136,17 @@ def _gifts(state: State, pair: Pair, amounts: dict[str, int]) -> dict[Holding, i
     }
 
 
-def _move(state: State, pair: Pair, amounts: dict[str, int]) -> Events:
-    refusal = transfer_refusal(state, pair, amounts)
+def _move(state: State, pair: Pair, amounts: dict[str, int], actor: int) -> Events:
+    refusal = transfer_refusal(state, pair, amounts, actor)
     # Past this line the transfer must succeed.
-    return refusal or _moved(state, pair, _gifts(state, pair, amounts))
+    return refusal or _moved(state, pair, _gifts(state, pair, amounts), actor)
 
 
-def _moved(state: State, pair: Pair, gifts: dict[Holding, int]) -> Events:
+def _moved(state: State, pair: Pair, gifts: dict[Holding, int], actor: int) -> Events:
     """Move what was checked, and put it to use at the destination: repay → lend → available."""
+    amounts = {holding.asset: amount for holding, amount in gifts.items()}
+    allowances.note_outgoing(state, pair.source, actor, amounts)
+    allowances.note_incoming(state, pair.destination, amounts)
     make_available(state, gifts)
     told = []
     for giving, amount in gifts.items():
@@ -155,13 +164,23 @@ def _moved(state: State, pair: Pair, gifts: dict[Holding, int]) -> Events:
     return tuple(told)
 
 
-def _largest_move(state: State, pair: Pair, asset: str, most: int) -> int:
-    """Return how much of `most` the source may give; nothing while it is frozen or liquidated."""
+def _largest_move(state: State, pair: Pair, asset: str, most: int, *, actor: int) -> int:
+    """Return how much of `most` the source may give, within the limits of a member who asks.
+
+    Nothing while it is frozen or liquidated.
+    """
     source = pair.source
     if not most or source.state is not ACCOUNT_OPEN or source.liquidation is not None:
         return 0
+    if allowances.has_lost_enough(state, source, actor):
+        return 0
     (holding,) = _gifts(state, pair, {asset: most})
-    return largest_gift(state, source, holding, most)
+    amount = largest_gift(state, source, holding, most)
+
+    def accepts(amount: int) -> bool:
+        return not allowances.spending_refusal(state, source, actor, {asset: amount})
+
+    return largest_of(accepts, amount)
 
 
 def _unknown_asset(asset: str) -> Events:

@@ -1,6 +1,6 @@
 """Handlers of money that comes in from outside, and goes out."""
 
-from engine import funds
+from engine import allowances, funds
 from engine.answers import Events, rejected
 from engine.commands import CreditDeposit, RequestWithdrawal, SettleWithdrawal
 from engine.events import DepositCredited, WithdrawalRequested, WithdrawalSettled
@@ -27,6 +27,7 @@ def credit_deposit(state: State, command: CreditDeposit) -> Events:
     # Past this line the deposit must succeed.
     if account.state is AccountState.CLOSED:
         account = state.accounts[account.owner]
+    allowances.note_incoming(state, account, {command.asset: command.amount_atoms})
     holding = funds.accrue_holding(state, account, command.asset)
     custody = state.ledger.house_account("custody", command.asset)
     state.ledger.transfer(custody, holding.available, command.amount_atoms, kind="deposit")
@@ -52,7 +53,10 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
         return rejected(Reject.INVALID_PARAMETER, f"withdrawal {command.withdrawal} exists")
     if command.fee_atoms and not 0 < command.fee_atoms < command.amount_atoms:
         return rejected(Reject.INVALID_AMOUNT, "the amount must be above the withdrawal fee")
-    refusal = amount_refusal(command.amount_atoms)
+    amounts = {command.asset: command.amount_atoms}
+    refusal = amount_refusal(command.amount_atoms) or allowances.spending_refusal(
+        state, account, command.actor, amounts
+    )
     if refusal:
         return refusal
     funds.accrue_account(state, account)
@@ -68,6 +72,7 @@ def request_withdrawal(state: State, command: RequestWithdrawal) -> Events:
     if refusal:
         return refusal
     # Past this line the withdrawal must succeed.
+    allowances.note_outgoing(state, account, command.actor, amounts)
     make_available(state, {holding: command.amount_atoms})
     in_flight = state.ledger.house_account("in_flight", command.asset)
     state.ledger.transfer(holding.available, in_flight, command.amount_atoms, kind="withdrawal")
@@ -102,6 +107,7 @@ def settle_withdrawal(state: State, command: SettleWithdrawal) -> Events:
     if command.returned:
         account = state.accounts[withdrawal.account_id]
         holding = funds.accrue_holding(state, account, asset)
+        allowances.note_incoming(state, account, {asset: amount})
         state.ledger.transfer(in_flight, holding.available, amount, kind="withdrawal_returned")
         funds.credit(state, account, holding, amount)
     else:

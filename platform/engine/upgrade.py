@@ -165,11 +165,13 @@ def _mark(samples: list[Any]) -> list[Any]:
 
 
 def upgrade_from_4(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 4 as version 5: every account is open."""
+    """Return a snapshot of version 4 as version 5: every account is open, no member limited."""
     return {
         **content,
         "version": 5,
         "accounts": [[*item, "Open"] for item in content["accounts"]],
+        "allowances": [],
+        "loss_limited": [],
     }
 
 
