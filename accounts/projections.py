@@ -30,6 +30,7 @@ SETTINGS = Table(
         "leverage_limit",
         "borrow_limit_micros",
         "position_limit_micros",
+        "state",
     ),
     key=("account_id",),
     keep=("owner_id",),
@@ -79,7 +80,7 @@ def account_opened(rows: Rows, event: events.AccountOpened, sequence: int, at_ns
 
 
 def account_updated(rows: Rows, event: events.AccountUpdated, sequence: int, at_ns: int) -> None:
-    """Set the account's settings. The owner was written when the account was opened, and stays."""
+    """Set the account's settings and state; the owner stays as written when it was opened."""
     opened = rows.found(SETTINGS, event.account)
     _put_settings(rows, event, opened[1] if opened else event.account)
 
@@ -99,6 +100,7 @@ def _put_settings(rows: Rows, account: Account | events.AccountUpdated, owner: i
             account.leverage_limit,
             account.borrow_limit_micros,
             account.position_limit_micros,
+            account.state.value,
         ),
     )
 

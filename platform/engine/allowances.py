@@ -24,7 +24,7 @@ from engine.commands import Command, PlaceOrder
 from engine.kinds import OrderTerms
 from engine.listed_market import ListedMarket
 from engine.margin import unrealized, value_ceil, value_floor
-from engine.questions import MaxBorrow, MaxOrder, MaxWithdrawal
+from engine.questions import MaxBorrow, MaxOrder, MaxTransfer, MaxWithdrawal
 from engine.rejects import Reject
 from engine.state import Account, State
 from engine.units import DAY_NS, AccountId
@@ -96,7 +96,9 @@ def exceeds(state: State, listed: ListedMarket, order: Order, *, lots: int, pric
     return bool(spending_refusal(state, account, terms.actor, {quote: more}))
 
 
-def loss_refusal(state: State, asked: Command | MaxBorrow | MaxOrder | MaxWithdrawal) -> Events:
+def loss_refusal(
+    state: State, asked: Command | MaxBorrow | MaxOrder | MaxTransfer | MaxWithdrawal
+) -> Events:
     """Refuse a member who has reached the loss limit what does not reduce.
 
     Of two accounts it is the limit in the one that gives.
@@ -108,18 +110,23 @@ def loss_refusal(state: State, asked: Command | MaxBorrow | MaxOrder | MaxWithdr
         if account is None:
             continue
         allowance = account.allowances.get(asked.actor)
-        if allowance is None or allowance.loss_micros is None:
-            continue
-        lost = lost_micros(state, account, allowance)
-        if allowance.is_stopped or lost > allowance.loss_micros:
+        if allowance is not None and has_lost_enough(state, account, asked.actor):
             return rejected(
                 Reject.MEMBER_LOSS_LIMIT,
                 "the account has lost more today than your limit: reduce positions, cancel and "
                 "repay only, or wait until 00:00 UTC; its owner may raise your limit",
-                limit_micros=allowance.loss_micros,
-                lost_micros=lost,
+                limit_micros=allowance.loss_micros or 0,
+                lost_micros=lost_micros(state, account, allowance),
             )
     return ()
+
+
+def has_lost_enough(state: State, account: Account, member: int) -> bool:
+    """Tell whether a member has reached the loss limit in an account."""
+    allowance = account.allowances.get(member)
+    if allowance is None or allowance.loss_micros is None:
+        return False
+    return allowance.is_stopped or lost_micros(state, account, allowance) > allowance.loss_micros
 
 
 def lost_micros(state: State, account: Account, allowance: Allowance) -> int:

@@ -2,6 +2,7 @@
 
 from engine.events import (
     AccountOpened,
+    AccountStateChanged,
     AccountUpdated,
     AssetListed,
     AssetUpdated,
@@ -14,6 +15,7 @@ from engine.events import (
     DepositCredited,
     DustConverted,
     DustSold,
+    FundsSwept,
     FundsTransferred,
     IdleLent,
     InsuranceFunded,
@@ -91,10 +93,12 @@ AnyEvent = (
     | PricesUpdated
     | AccountOpened
     | AccountUpdated
+    | AccountStateChanged
     | DepositCredited
     | WithdrawalRequested
     | WithdrawalSettled
     | FundsTransferred
+    | FundsSwept
     | OrderPlaced
     | TriggerPlaced
     | OrderTriggered

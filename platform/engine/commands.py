@@ -31,19 +31,24 @@ from engine.trader_commands import (
     CancelOrder,
     CancelQuoteRequest,
     CancelStrategy,
+    CloseAccount,
     Command,
     ConvertDust,
     CreateStrategy,
+    FreezeAccount,
     Lend,
     PlaceOrder,
     Redeem,
     RefreshQuoteRequest,
+    ReopenAccount,
     Repay,
     RequestQuote,
     RequestWithdrawal,
     SetBackstop,
     SetLendTerms,
     SubmitQuote,
+    SweepFunds,
+    TransferBasket,
     TransferFunds,
     UpdateAccount,
 )
@@ -61,10 +66,12 @@ __all__ = [
     "CancelOrder",
     "CancelQuoteRequest",
     "CancelStrategy",
+    "CloseAccount",
     "Command",
     "ConvertDust",
     "CreateStrategy",
     "CreditDeposit",
+    "FreezeAccount",
     "FundInsurance",
     "Lend",
     "ListAsset",
@@ -74,6 +81,7 @@ __all__ = [
     "PlaceOrder",
     "Redeem",
     "RefreshQuoteRequest",
+    "ReopenAccount",
     "Repay",
     "RequestQuote",
     "RequestWithdrawal",
@@ -84,6 +92,8 @@ __all__ = [
     "SetPoolState",
     "SettleWithdrawal",
     "SubmitQuote",
+    "SweepFunds",
+    "TransferBasket",
     "TransferFunds",
     "UpdateAccount",
     "UpdateAsset",
@@ -101,11 +111,16 @@ AnyCommand = (
     | UpdatePrices
     | OpenAccount
     | UpdateAccount
+    | FreezeAccount
+    | CloseAccount
+    | ReopenAccount
     | SetAllowance
     | CreditDeposit
     | RequestWithdrawal
     | SettleWithdrawal
     | TransferFunds
+    | TransferBasket
+    | SweepFunds
     | PlaceOrder
     | CancelOrder
     | CancelAllOrders

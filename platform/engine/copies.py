@@ -17,6 +17,8 @@ from engine.snapshot import BUCKET_FIELDS, POOL_FIELDS, POSITION_FIELDS, SETTING
 from engine.snapshot_risk import ALLOWANCE_FIELDS
 from engine.state import Account, State
 
+ACCOUNT_FIELDS = (*SETTING_FIELDS, "state")
+
 
 class Supposed(NamedTuple):
     """A state in which `account` may act without consequences."""
@@ -86,7 +88,7 @@ def copy_market(listed: ListedMarket, record: Record) -> ListedMarket:
 def copy_account(account: Account) -> Account:
     """Return an account with all that margin counts; its open orders are the original's own."""
     copy = Account(account.account_id, account.owner)
-    assign(copy, account, SETTING_FIELDS)
+    assign(copy, account, ACCOUNT_FIELDS)
     for original in account.holdings.values():
         copy_holding(original, copy)
     copy.positions = {

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine import (
+    account_states,
     adl,
     allowances,
     clock,
@@ -31,6 +32,7 @@ from engine import (
     settlement,
     strategies,
     terms,
+    transfers,
     treasury,
 )
 from engine import commands as c
@@ -46,6 +48,7 @@ from engine.events import (
     PoolChanged,
     PositionChanged,
 )
+from engine.gate import STOPPED, gate_refusal
 from engine.ledger import Holding
 from engine.order_events import BookChanged
 from engine.pools import Pool
@@ -70,11 +73,16 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.UpdatePrices: pricing.update_prices,
     c.OpenAccount: listing.open_account,
     c.UpdateAccount: listing.update_account,
+    c.FreezeAccount: account_states.freeze_account,
+    c.CloseAccount: account_states.close_account,
+    c.ReopenAccount: account_states.reopen_account,
     c.SetAllowance: member_limits.set_allowance,
     c.CreditDeposit: treasury.credit_deposit,
     c.RequestWithdrawal: treasury.request_withdrawal,
     c.SettleWithdrawal: treasury.settle_withdrawal,
-    c.TransferFunds: treasury.transfer_funds,
+    c.TransferFunds: transfers.transfer_funds,
+    c.TransferBasket: transfers.transfer_basket,
+    c.SweepFunds: transfers.sweep_funds,
     c.PlaceOrder: orders.place_order,
     c.CancelOrder: orders.cancel_order,
     c.CancelAllOrders: orders.cancel_all_orders,
@@ -103,24 +111,6 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.AdvanceTime: clock.advance_time,
 }
 
-
-# What an account may not ask for while it is liquidated, nor a member at the loss limit.
-STOPPED = (
-    c.RequestWithdrawal,
-    c.TransferFunds,
-    c.PlaceOrder,
-    c.CreateStrategy,
-    c.RequestQuote,
-    c.SubmitQuote,
-    c.AcceptQuote,
-    c.RefreshQuoteRequest,
-    c.Lend,
-    c.Borrow,
-    c.SetLendTerms,
-    c.ConvertDust,
-    c.SetBackstop,
-)
-
 Answerer = Callable[[State, Any, int], q.AnyAnswer]
 
 ANSWERERS: dict[type[q.Question], Answerer] = {
@@ -128,6 +118,7 @@ ANSWERERS: dict[type[q.Question], Answerer] = {
     q.AskAdlRanks: adl.adl_ranks,
     q.MaxBorrow: limits.max_borrow,
     q.MaxOrder: limits.max_order,
+    q.MaxTransfer: limits.max_transfer,
     q.MaxWithdrawal: limits.max_withdrawal,
     q.PreviewOrder: previews.preview_order,
     q.SupposePrices: outlook.suppose_prices,
@@ -169,7 +160,7 @@ class Engine:
         record = state.record
         record.is_neutral = False
         answer: tuple[Event, ...] = ()
-        if (state.liquidations or command.actor) and type(command) in STOPPED:
+        if state.liquidations or state.shut or command.actor:
             answer = _stopped_refusal(state, command)
         answer = answer or HANDLERS[type(command)](state, command)
         if type(answer[0]) is CommandRejected:
@@ -212,10 +203,9 @@ class Engine:
 
 
 def _stopped_refusal(state: State, command: c.Command) -> tuple[Event, ...]:
-    answer: tuple[Event, ...] = ()
-    if state.liquidations:
-        answer = liquidation.liquidating_refusal(state, command)
-    if command.actor and not answer:
+    """Refuse what the state of an account does not allow, or a member's loss limit."""
+    answer = gate_refusal(state, command)
+    if command.actor and not answer and isinstance(command, STOPPED):
         answer = allowances.loss_refusal(state, command)
     return answer
 

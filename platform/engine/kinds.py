@@ -31,6 +31,19 @@ class OrderStatus(StrEnum):
 NEW, PARTIALLY_FILLED, FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 
 
+class AccountState(StrEnum):
+    """What an account may do; docs/risk.md has the list."""
+
+    OPEN = "Open"
+    # It only reduces, repays and receives.
+    FROZEN = "Frozen"
+    # It is empty, and does nothing until it is reopened.
+    CLOSED = "Closed"
+
+
+ACCOUNT_OPEN = AccountState.OPEN
+
+
 class BorrowLendKind(StrEnum):
     BORROW = "Borrow"
     REPAY = "BorrowRepay"

@@ -11,7 +11,7 @@ While a price that the account hangs on is not trusted, it waits.
 """
 
 from engine import funding, funds, insolvency, liquidation_sales, takeover
-from engine.answers import Events, rejected
+from engine.answers import rejected
 from engine.commands import SetBackstop
 from engine.events import Event
 from engine.kinds import LiquidationEnd, MarginStatus
@@ -134,19 +134,6 @@ def _ended(state: State, account: Account, case: Liquidation) -> bool:
         )
     )
     return True
-
-
-def liquidating_refusal(state: State, command: object) -> Events:
-    """Refuse what an account may not ask for while it is liquidated."""
-    for name in ("account", "source", "destination"):
-        number = getattr(command, name, None)
-        if number in state.liquidations:
-            return rejected(
-                Reject.ACCOUNT_LIQUIDATING,
-                "the account is being liquidated: deposit, or wait until it has ended",
-                account=number,
-            )
-    return ()
 
 
 def set_backstop(state: State, command: SetBackstop) -> tuple[Event, ...]:

@@ -47,6 +47,15 @@ class MaxOrder(Question, frozen=True, kw_only=True):
     actor: int = 0
 
 
+class MaxTransfer(Question, frozen=True, kw_only=True):
+    """Ask how much `TransferFunds` would move from `account` now. The answer is a MaxAmount."""
+
+    account: AccountId
+    destination: AccountId
+    asset: str
+    actor: int = 0
+
+
 class MaxWithdrawal(Question, frozen=True, kw_only=True):
     """Ask how much `RequestWithdrawal` would let go now. The answer is a MaxAmount."""
 
@@ -97,7 +106,9 @@ class AskAdlRanks(Question, frozen=True, kw_only=True):
 
 
 # What is asked about one account.
-AccountQuestion = AccountRisk | MaxBorrow | MaxOrder | MaxWithdrawal | PreviewOrder | SupposePrices
+AccountQuestion = (
+    AccountRisk | MaxBorrow | MaxOrder | MaxTransfer | MaxWithdrawal | PreviewOrder | SupposePrices
+)
 AnyQuestion = AskAdlRanks | AccountQuestion
 
 
@@ -142,7 +153,8 @@ class AdlRanks(Answer, frozen=True, kw_only=True):
 
 
 class Unanswerable(Answer, frozen=True, kw_only=True):
-    """What is asked about is not there or not open: every quantity would be refused for this."""
+    """What is asked about is not there or not open, or its account may not ask for it now: every
+    quantity would be refused for this."""
 
     why: CommandRejected
 

@@ -9,7 +9,7 @@ from engine.catalog import (
     Market,
 )
 from engine.guards import Bounds, Guards
-from engine.kinds import MarginStatus
+from engine.kinds import ACCOUNT_OPEN, AccountState, MarginStatus
 from engine.ledger import Holding, Ledger
 from engine.listed_market import ListedMarket
 from engine.pools import Pool
@@ -75,6 +75,7 @@ class Account:
         "rfqs",
         "spot_loss_micros",
         "standing",
+        "state",
         "strategies",
         "triggers",
     )
@@ -82,6 +83,7 @@ class Account:
     def __init__(self, account_id: AccountId, owner: AccountId) -> None:
         self.account_id = account_id
         self.owner = owner
+        self.state: AccountState = ACCOUNT_OPEN
         self.auto_lend = False
         self.auto_repay_borrows = True
         self.auto_borrow_settlements = True
@@ -210,6 +212,7 @@ class State:
         "rfqs",
         "schedule",
         "sequence",
+        "shut",
         "strategies",
         "triggers",
         "withdrawals",
@@ -227,6 +230,8 @@ class State:
         # Counts the updates of prices, and the hours of funding; not part of a snapshot.
         self.price_version = 0
         self.accounts: dict[AccountId, Account] = {}
+        # Those which are frozen or closed: only while there are any is each command asked for it.
+        self.shut: dict[AccountId, None] = {}
         self.orders: dict[OrderId, Order] = {}
         self.triggers: dict[OrderId, ConditionalOrder] = {}
         self.strategies: dict[OrderId, Strategy] = {}
@@ -249,6 +254,14 @@ class State:
         self.assets[asset.symbol] = asset
         self.pools[asset.symbol] = Pool(asset, self.record, self.at_ns)
         self.prices[asset.symbol] = Price()
+
+    def set_account_state(self, account: Account, state: AccountState) -> None:
+        """Let an account do what `state` allows."""
+        account.state = state
+        if state is ACCOUNT_OPEN:
+            self.shut.pop(account.account_id, None)
+        else:
+            self.shut[account.account_id] = None
 
     def set_asset(self, asset: Asset) -> None:
         """Take the parameters of a listed asset."""

@@ -165,8 +165,14 @@ def _mark(samples: list[Any]) -> list[Any]:
 
 
 def upgrade_from_4(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a snapshot of version 4 as version 5: no member has a limit."""
-    return {**content, "version": 5, "allowances": [], "loss_limited": []}
+    """Return a snapshot of version 4 as version 5: every account is open, no member limited."""
+    return {
+        **content,
+        "version": 5,
+        "accounts": [[*item, "Open"] for item in content["accounts"]],
+        "allowances": [],
+        "loss_limited": [],
+    }
 
 
 # By the version that wrote it.

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from accounts.models import AccountSettings
+from engine.copies import ACCOUNT_FIELDS
 from engine.kinds import MarginStatus
 from engine.market_states import until_ns
-from engine.snapshot import SETTING_FIELDS
 from engine.state import State
 from sequencer.database import Connection
 from sequencer.verify_facts import Facts, Table, name, rows, whole
@@ -46,14 +46,14 @@ def _live_markets(state: State) -> Facts:
 
 
 def _settings(connection: Connection) -> Facts:
-    columns = ", ".join(("owner_id", *SETTING_FIELDS))
+    columns = ", ".join(("owner_id", *ACCOUNT_FIELDS))
     found = rows(connection, f"SELECT account_id, {columns} FROM {name(AccountSettings)}")
     return {row[0]: row[1:] for row in found}
 
 
 def _live_settings(state: State) -> Facts:
     return {
-        number: (account.owner, *(getattr(account, field) for field in SETTING_FIELDS))
+        number: (account.owner, *(getattr(account, field) for field in ACCOUNT_FIELDS))
         for number, account in state.accounts.items()
     }
 

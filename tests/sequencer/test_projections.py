@@ -16,12 +16,15 @@ from engine.commands import (
     Borrow,
     CancelAllOrders,
     CancelQuoteRequest,
+    CloseAccount,
     CreateStrategy,
     CreditDeposit,
+    FreezeAccount,
     Lend,
     ListAsset,
     OpenAccount,
     RefreshQuoteRequest,
+    ReopenAccount,
     RequestQuote,
     RequestWithdrawal,
     SetLendTerms,
@@ -29,6 +32,7 @@ from engine.commands import (
     SetPoolState,
     SettleWithdrawal,
     SubmitQuote,
+    TransferBasket,
     TransferFunds,
     UpdateAccount,
     UpdatePrices,
@@ -237,6 +241,38 @@ def test_settings_begin_as_the_engine_opens_them_and_keep_their_owner(
     transfer = Transfer.objects.get()
     assert (transfer.source_id, transfer.destination_id) == (A, child)
     assert int(transfer.amount) == 70
+
+
+def test_the_state_of_an_account_is_a_column_and_late_money_its_main_accounts(
+    exchange: InlineEngine,
+) -> None:
+    child = AccountId(5050)
+    submit(OpenAccount(account=child, owner=A))
+    amounts = {"USDC": 70, "BTC": 3}
+    assert not isinstance(
+        submit(TransferBasket(source=A, destination=child, amounts=amounts)).answer, CommandRejected
+    )
+    moved = Transfer.objects.order_by("id").values_list("asset", "amount", "destination_id")
+    assert list(moved) == [("USDC", 70, child), ("BTC", 3, child)]
+
+    def state() -> str:
+        return AccountSettings.objects.get(pk=child).state
+
+    assert state() == "Open"
+    submit(FreezeAccount(account=child))
+    assert state() == "Frozen"
+    submit(UpdateAccount(account=child, leverage_limit=3))
+    assert state() == "Frozen"
+    submit(FreezeAccount(account=child, frozen=False))
+    submit(TransferBasket(source=child, destination=A, amounts=amounts))
+    submit(CloseAccount(account=child))
+    settings = AccountSettings.objects.get(pk=child)
+    assert (settings.state, settings.owner_id, settings.leverage_limit) == ("Closed", A, 3)
+    submit(CreditDeposit(account=child, asset="USDC", amount_atoms=9, arrival=77))
+    late = Deposit.objects.get(arrival_id=77)
+    assert (late.account_id, int(late.amount)) == (A, 9)
+    submit(ReopenAccount(account=child))
+    assert state() == "Open"
 
 
 def test_a_withdrawal_is_pending_until_it_is_settled_or_returned(exchange: InlineEngine) -> None:
