@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engine import (
+    account_states,
     clock,
     cover,
     danger,
     deals,
     funding,
+    gate,
     maintenance,
     market_states,
     matching,
@@ -26,6 +28,7 @@ from engine import (
     snapshot_waiting,
     strategies,
     trades,
+    transfers,
 )
 from engine import engine as engine_module
 from engine.book import BookSide
@@ -281,6 +284,42 @@ def a_liquidation_price_is_a_unit_too_far(patch: Patch) -> None:
     patch.setattr(outlook, "_end", far)
 
 
+def a_basket_leaves_what_came_before_the_leg_that_failed(patch: Patch) -> None:
+    def one_by_one(state: Any, pair: Any, amounts: dict[str, int]) -> Any:
+        told: Any = ()
+        for asset, amount in amounts.items():
+            refusal = transfers.transfer_refusal(state, pair, {asset: amount})
+            if refusal:
+                return refusal
+            gifts = transfers._gifts(state, pair, {asset: amount})
+            told += transfers._moved(state, pair, gifts)
+        return told
+
+    patch.setattr(transfers, "_move", one_by_one)
+
+
+def closing_forgets_what_is_in_flight(patch: Patch) -> None:
+    left_in = account_states.left_in
+
+    def forgetful(state: Any, account: Any) -> list[str]:
+        return [words for words in left_in(state, account) if "in flight" not in words]
+
+    patch.setattr(account_states, "left_in", forgetful)
+
+
+def who_is_frozen_may_still_open(patch: Patch) -> None:
+    patch.setattr(gate, "_opens", lambda command: False)
+
+
+def a_sweep_takes_what_is_to_be_kept(patch: Patch) -> None:
+    largest_move = transfers._largest_move
+
+    def greedy(state: Any, pair: Any, asset: str, most: int) -> int:
+        return largest_move(state, pair, asset, 2 * most)
+
+    patch.setattr(transfers, "_largest_move", greedy)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -316,6 +355,10 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     changed_accounts_are_not_looked_at,
     a_preview_sees_half_of_the_book,
     a_liquidation_price_is_a_unit_too_far,
+    a_basket_leaves_what_came_before_the_leg_that_failed,
+    closing_forgets_what_is_in_flight,
+    who_is_frozen_may_still_open,
+    a_sweep_takes_what_is_to_be_kept,
 )
 
 
