@@ -16,7 +16,7 @@ from accounts import custody, outgoing, selectors, withdrawals
 from accounts.access import access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.api.paging import Page
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.models import Account, AddressBookEntry, DepositAddress
 from accounts.money_forms import DepositForm, WithdrawalForm
 from accounts.second_factor import has_authenticator
@@ -45,7 +45,7 @@ def deposits(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         chain = form.cleaned_data["blockchain"]
         try:
-            custody.deposit_address(access_of(account), chain)
+            custody.deposit_address(access_of(account, user_of(request)), chain)
         except Refused as refused:
             form.add_error(None, refused.message)
         else:
@@ -77,7 +77,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _withdrawals_page(request, account, form, tokens, 422 if form.is_bound else 200)
     try:
-        withdrawals.request_withdrawal(access_of(account), _request(form))
+        withdrawals.request_withdrawal(access_of(account, user_of(request)), _request(form))
     except OutcomeUnknown:
         form.add_error(None, LATER)
     except EngineUnavailable:

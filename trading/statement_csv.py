@@ -21,7 +21,7 @@ HEADINGS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-class _Echo:
+class Echo:
     """A file that gives back what is written to it."""
 
     def write(self, text: str) -> str:
@@ -30,10 +30,10 @@ class _Echo:
 
 def csv_lines(statement: Statement) -> Iterator[str]:
     """Yield the statement line by line: opening balances, movements, closing balances."""
-    write = csv.writer(_Echo()).writerow
+    write = csv.writer(Echo()).writerow
     yield write(HEADINGS)
     for cells in _rows(statement):
-        yield write([_plain(cell) for cell in cells])
+        yield write([plain_cell(cell) for cell in cells])
 
 
 def _rows(statement: Statement) -> Iterator[tuple[str, ...]]:
@@ -67,7 +67,7 @@ def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _plain(cell: str) -> str:
+def plain_cell(cell: str) -> str:
     """Return the cell so that no spreadsheet runs it; numbers stay numbers."""
     if cell.startswith(_FORMULA) and not cell[1:].replace(".", "", 1).isdigit():
         return "'" + cell

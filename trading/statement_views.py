@@ -65,7 +65,7 @@ def chosen(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, account: int, month: str) -> HttpResponse:
     """Show the statement of a month; one that does not add up is an error, and no figures."""
     row = _account(request, account)
-    refusal = access_of(row).refusal("view")
+    refusal = access_of(row, user_of(request)).refusal("view")
     offered, found = _months(row), _month(row, month)
     context: dict[str, Any] = {
         "accounts": list(Account.objects.filter(user=user_of(request))),
@@ -90,7 +90,7 @@ def download(request: HttpRequest, account: int, month: str) -> HttpResponseBase
     """Send the statement as CSV, line by line; one that does not add up leads to its page."""
     row = _account(request, account)
     found = _month(row, month)
-    if access_of(row).refusal("view") is not None:
+    if access_of(row, user_of(request)).refusal("view") is not None:
         return page(request, account, month)
     try:
         made = statement(row.pk, found)

@@ -6,6 +6,7 @@ Symbols are upper case, so they meet no other name.
 from django.urls import path, re_path
 
 from trading import (
+    activity_page,
     backstop_page,
     lend_page,
     outlook_views,
@@ -26,6 +27,8 @@ urlpatterns = [
         name="statement_csv",
     ),
     path("account/statements/<int:account>/<str:month>", statement_views.page, name="statement"),
+    path("account/activity", activity_page.activity, name="activity"),
+    path("account/activity.csv", activity_page.download, name="activity_csv"),
     path("account/backstops", backstop_page.backstops, name="backstops"),
     path("account/liquidations", risk_pages.liquidations, name="liquidations"),
     path("trade/notices", risk_pages.notices, name="notices"),

@@ -104,6 +104,8 @@ def _as_before(data: bytes) -> bytes:
     content = msgspec.msgpack.decode(data)
     content["version"] = 2
     for account in content["accounts"]:
+        # Without a state.
+        account.pop()
         # Without a position limit.
         account[2] = account[2][:-1]
         for holding in account[3]:
