@@ -13,6 +13,7 @@ from accounts import (
     admin_custody,  # noqa: F401 -- registers its tables
     admin_jobs,  # noqa: F401 -- registers its table
     admin_ledger,  # noqa: F401 -- registers its tables
+    admin_teams,  # noqa: F401 -- registers its table
     services,
 )
 from accounts.models import Account, ApiKey, User

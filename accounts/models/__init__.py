@@ -1,5 +1,6 @@
 """Users, accounts, keys (written by services); balances, movements (written by projections)."""
 
+from accounts.models.allowances import MemberAllowance
 from accounts.models.custody import (
     DepositAddress,
     DepositArrival,
@@ -32,6 +33,7 @@ __all__ = [
     "ExchangeWallet",
     "JobRun",
     "LedgerTransfer",
+    "MemberAllowance",
     "PageKey",
     "TokenTerms",
     "Transfer",
