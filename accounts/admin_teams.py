@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 
 from accounts.admin_columns import amount
-from accounts.models import Act, Grant, Member, SweepRule
+from accounts.models import Act, Grant, Member, MemberAllowance, SweepRule
 from accounts.rights import role_of
 from accounts.sweeps import words_of
 from compliance.staff import ReadOnlyAdmin
@@ -82,6 +82,43 @@ class ActAdmin(LargeTableAdmin):
     )
     list_filter = ("outcome",)
     search_fields = ("=account_id", "=actor_id", "=sequence")
+
+
+@admin.register(MemberAllowance)
+class MemberAllowanceAdmin(LargeTableAdmin):
+    """Limits of members per UTC day, as the engine keeps them; their account's owner sets them."""
+
+    list_display = (
+        *("id", "account_id", "member_id", "spending_limit", "loss_limit"),
+        *("date", "spent", "base", "is_stopped"),
+    )
+    list_filter = ("is_stopped",)
+    search_fields = ("=account_id", "=member_id")
+
+    @admin.display(description="may spend a day, USD", ordering="spend_micros")
+    def spending_limit(self, row: MemberAllowance) -> str | None:
+        """Return the limit."""
+        return _usd(row.spend_micros)
+
+    @admin.display(description="may lose a day, USD", ordering="loss_micros")
+    def loss_limit(self, row: MemberAllowance) -> str | None:
+        """Return the limit."""
+        return _usd(row.loss_micros)
+
+    @admin.display(description="spent that day, USD", ordering="spent_micros")
+    def spent(self, row: MemberAllowance) -> str | None:
+        """Return what was spent on the day."""
+        return _usd(row.spent_micros)
+
+    @admin.display(description="loss counts from, USD", ordering="base_micros")
+    def base(self, row: MemberAllowance) -> str | None:
+        """Return what the account would be worth had it lost nothing that day."""
+        return _usd(row.base_micros)
+
+    @admin.display(description="day (UTC)", ordering="day")
+    def date(self, row: MemberAllowance) -> str:
+        """Return the day that the numbers are about."""
+        return row.date.isoformat()
 
 
 def _usd(micros: Any) -> str | None:

@@ -1,6 +1,6 @@
 """Balances, the ledger, settings and movements of money, as rows from the engine's events."""
 
-from accounts.models import Act
+from accounts.models.allowances import MemberAllowance
 from accounts.models.ledger import (
     AccountSettings,
     Balance,
@@ -9,9 +9,11 @@ from accounts.models.ledger import (
     Transfer,
     Withdrawal,
 )
+from accounts.models.teams import Act
 from engine import events
 from engine.commands import Command
 from engine.events import CommandRejected, Event
+from engine.risk_events import AllowanceChanged
 from engine.state import Account
 from gateway.tables import Handlers, Rows, Table
 
@@ -47,6 +49,14 @@ WITHDRAWALS = Table(
     ),
     key=("id",),
     keep=("sequence", "requested_at"),
+)
+ALLOWANCES = Table(
+    MemberAllowance,
+    (
+        *("account_id", "member_id", "spend_micros", "loss_micros"),
+        *("day", "spent_micros", "base_micros", "is_stopped"),
+    ),
+    key=("account_id", "member_id"),
 )
 TRANSFERS = Table(Transfer, ("sequence", "at", "source_id", "destination_id", "asset", "amount"))
 
@@ -179,6 +189,18 @@ def funds_transferred(
     )
 
 
+def allowance_changed(rows: Rows, event: AllowanceChanged, sequence: int, at_ns: int) -> None:
+    """Set a member's limits, and what of them is used."""
+    rows.put(
+        ALLOWANCES,
+        (event.account, event.member),
+        (
+            *(event.account, event.member, event.spend_micros, event.loss_micros),
+            *(event.day, event.spent_micros, event.base_micros, event.is_stopped),
+        ),
+    )
+
+
 HANDLERS: Handlers = {
     events.BalanceChanged: balance_changed,
     events.LedgerPosted: ledger_posted,
@@ -188,4 +210,5 @@ HANDLERS: Handlers = {
     events.WithdrawalRequested: withdrawal_requested,
     events.WithdrawalSettled: withdrawal_settled,
     events.FundsTransferred: funds_transferred,
+    AllowanceChanged: allowance_changed,
 }

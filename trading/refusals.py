@@ -107,6 +107,8 @@ _ANSWERS: Final[dict[Reject, tuple[int, str, str]]] = {
     Reject.MAIN_ACCOUNT: (400, "INVALID_CLIENT_REQUEST", ""),
     Reject.DESTINATION_LIQUIDATING: (400, "ACCOUNT_LIQUIDATING", ""),
     Reject.OTHER_OWNER: (403, "FORBIDDEN", ""),
+    Reject.MEMBER_SPENDING_LIMIT: (403, "FORBIDDEN", ""),
+    Reject.MEMBER_LOSS_LIMIT: (403, "FORBIDDEN", ""),
     Reject.SAME_ACCOUNT: (400, "INVALID_CLIENT_REQUEST", ""),
     Reject.MARKET_CLOSED: (400, "TRADING_PAUSED", ""),
     Reject.MARKET_CANCEL_ONLY: (400, "TRADING_PAUSED", ""),

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_account_state'),
+        ('accounts', '0010_member_allowance'),
     ]
 
     operations = [

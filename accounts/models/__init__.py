@@ -1,5 +1,6 @@
 """Users, accounts, keys (written by services); balances, movements (written by projections)."""
 
+from accounts.models.allowances import MemberAllowance
 from accounts.models.custody import (
     DepositAddress,
     DepositArrival,
@@ -36,6 +37,7 @@ __all__ = [
     "JobRun",
     "LedgerTransfer",
     "Member",
+    "MemberAllowance",
     "PageKey",
     "SweepRule",
     "TokenTerms",

@@ -35,6 +35,7 @@ from engine.commands import (
     Lend,
     PlaceOrder,
     RequestQuote,
+    SetAllowance,
     SetBackstop,
     SetLendTerms,
     SetMarketState,
@@ -148,6 +149,7 @@ def _write_rare_rows(trader: Trader) -> None:
             account=trader.id, market="SOL_USDC_PERP", minute_micros=10**6, hour_micros=10**6
         )
     )
+    accepted(SetAllowance(account=trader.id, member=7, spend_micros=1, loss_micros=1))
     Liquidation.objects.create(**risk, sequence=1, started_at=hour, closing_micros=one)
     LiquidationPayment.objects.create(**journaled, kind="Fee", amount_atoms=-one)
     taken = {"trade_id": 1, "side": "Ask", "lots": 1, "price_ticks": 1, "quote_atoms": one}

@@ -13,7 +13,7 @@ from engine.kinds import MovementSource, OrderTerms
 from engine.member_limits import LOOKS_AT_ONCE
 from engine.risk_events import AllowanceChanged
 from engine.state import State
-from engine.units import DAY_NS, div_ceil
+from engine.units import DAY_NS, AccountId, div_ceil
 from tests.engine.listings import ASSETS
 
 UNIT = {asset.symbol: 10**asset.decimals for asset in ASSETS}
@@ -24,8 +24,8 @@ class TeamBooks:
 
     def __init__(self) -> None:
         self.day = 0
-        self.spent: defaultdict[tuple[int, int], int] = defaultdict(int)
-        self.limits: dict[tuple[int, int], AllowanceChanged] = {}
+        self.spent: defaultdict[tuple[AccountId, int], int] = defaultdict(int)
+        self.limits: dict[tuple[AccountId, int], AllowanceChanged] = {}
         self.index_e8: dict[str, int] = {}
         # Who asked for what, by the number of the order, strategy, request or quote.
         self._orders: dict[int, int] = {}
@@ -117,11 +117,11 @@ class TeamBooks:
         assert terms.actor == actor, f"{terms} is not of {actor}"
         self._orders[terms.order_id] = actor
 
-    def _lifted(self, who: tuple[int, int]) -> bool:
+    def _lifted(self, who: tuple[AccountId, int]) -> bool:
         told = self.limits[who]
         return told.spend_micros is None and told.loss_micros is None
 
-    def _spend(self, account: int, actor: int, atoms: int, asset: str = "USDC") -> None:
+    def _spend(self, account: AccountId, actor: int, atoms: int, asset: str = "USDC") -> None:
         if actor and (account, actor) in self.limits and not self._lifted((account, actor)):
             micros = div_ceil(atoms * self.index_e8[asset] * 10**6, UNIT[asset] * 10**8)
             self.spent[account, actor] += micros
