@@ -84,10 +84,6 @@ class Migration(migrations.Migration):
                 'ordering': ['id'],
             },
         ),
-        migrations.AlterModelOptions(
-            name='account',
-            options={'ordering': ['user_id', 'place', 'number']},
-        ),
         migrations.RemoveConstraint(
             model_name='apikey',
             name='key_has_known_scopes',

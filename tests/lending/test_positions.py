@@ -22,7 +22,7 @@ from tests.api.house import Trader, accepted, open_house
 
 ADD_UP = import_module("lending.migrations.0004_lends_and_debts_added_up").ADD_UP
 COIN = 10**8
-BTC = {"asset": "BTC"}
+BTC: dict[str, Any] = {"asset": "BTC"}
 
 
 @pytest.fixture

@@ -264,7 +264,8 @@ def test_the_state_of_an_account_is_a_column_and_late_money_its_main_accounts(
         submit(TransferBasket(source=A, destination=child, amounts=amounts)).answer, CommandRejected
     )
     moved = Transfer.objects.order_by("id").values_list("asset", "amount", "destination_id")
-    assert list(moved) == [("USDC", 70, child), ("BTC", 3, child)]
+    told = [(asset, int(amount), number) for asset, amount, number in moved]
+    assert told == [("USDC", 70, child), ("BTC", 3, child)]
 
     def state() -> str:
         return AccountSettings.objects.get(pk=child).state
