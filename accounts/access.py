@@ -231,9 +231,13 @@ def _unlawful(permission: str, granted: Permissions | None) -> Denial | None:
     return Denial(permission, "jurisdiction", granted.refusals.get(asked, _NO_CUSTOMER))
 
 
-def access_of(account: Account, user: User) -> Access:
-    """Return what `user` may do with `account` now; for pages."""
-    return _now(holder_of(account, user))
+def access_of(account: Account, user: User, *, scopes: frozenset[str] = ALL_SCOPES) -> Access:
+    """Return what `user` may do with `account` now; for pages.
+
+    Args:
+        scopes: those of the key by which they ask, if by one.
+    """
+    return _now(msgspec.structs.replace(holder_of(account, user), scopes=scopes))
 
 
 def access_of_key(key: ApiKey) -> Access:

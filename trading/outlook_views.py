@@ -12,11 +12,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import access_of
 from accounts.api import errors
+from accounts.api.fields import by_asset
 from accounts.choice import user_of
 from accounts.models import Account
 from gateway.errors import EngineUnavailable
 from trading import outlooks, screens
-from trading.api.outlooks import PreviewOutput, RiskOutput, by_asset
+from trading.api.outlooks import PreviewOutput, RiskOutput
 from trading.catalog import catalog
 from trading.forms import OrderForm, as_labelled
 from trading.refusals import (

@@ -13,6 +13,10 @@ _GROUPS = {
         "Strategies": ("strategy", "strategies"),
         "Requests for quote": ("rfq", "rfqs"),
         "Account": ("account", "capital", "collateral", "position", "user", "wallets"),
+        "Sub-accounts and teams": (
+            *("activity", "approvals", "keys", "members", "subaccount", "subaccounts"),
+            *("sweeps", "transfer", "transfers"),
+        ),
         "Borrow and lend": ("borrowLend", "lendTerms"),
         "History": ("history",),
         "System": ("ping", "status", "time"),

@@ -244,7 +244,7 @@ def test_who_manages_members_gives_no_more_than_they_have(team: Team) -> None:
         ({"rights": (), "spend_micros": 1}, "RIGHTS_UNKNOWN"),
     ):
         with pytest.raises(Refusal) as refused:
-            teams.change_grant(team.bob.user, invited, Terms(account=team.desk, **wrong))  # type: ignore[arg-type]
+            teams.change_grant(team.bob.user, invited, Terms(account=team.desk, **wrong))
         assert refused.value.code == code, wrong
     with pytest.raises(Refused):
         teams.change_grant(team.bob.user, invited, Terms(account=team.vault, rights=("view",)))
@@ -303,5 +303,5 @@ def test_the_pages_lead_from_an_invitation_to_the_cut(team: Team) -> None:
     ):
         assert words in story, words
     assert "Buy 1 SOL" not in bob.get("/account/activity").content.decode()
-    lines = b"".join(alice.get("/account/activity.csv")).decode()  # type: ignore[arg-type]
+    lines = b"".join(alice.get("/account/activity.csv")).decode()
     assert "Buy 1 SOL at 99 in SOL_USDC_PERP" in lines
