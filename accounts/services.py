@@ -175,8 +175,10 @@ def import_api_key(
     holder = made_by or account.user
     locked_main(account.user)
     _require(account.user, "view")
-    denial = access_of(account, holder).denial("manage_keys")
+    access = access_of(account, holder)
+    denial = access.denial("manage_keys")
     if denial is not None:
+        acts.note_denial(access, denial)
         raise Refusal("FORBIDDEN", denial.message)
     encoded = _canonical_key(public_key)
     stored = limits.stored()
