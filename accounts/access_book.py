@@ -7,6 +7,7 @@ changes a key, an account, a member, a customer or a rule.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,8 @@ class AccessBook:
         self._access: dict[str, Access] = {}
         self._permissions: dict[Facts, Permissions] = {}
         self._used: dict[str, tuple[float, str]] = {}
+        # Called when something has changed: open sockets are looked at then, and not later.
+        self.changed: Callable[[], None] = lambda: None
 
     def find(self, public_key: str) -> Access | None:
         """Return what the key may do now; None for unknown and revoked keys. Memory only.
@@ -101,6 +104,7 @@ class AccessBook:
     async def _reload(self, payloads: list[str]) -> None:
         if "" in payloads:
             await self.load()
+            self.changed()
             return
         for user in {int(payload) for payload in payloads}:
             rulebook, found = await sync_to_async(_read)(user)
@@ -108,6 +112,7 @@ class AccessBook:
                 self._holders.pop(key, None)
                 self._access.pop(key, None)
             self._adopt(rulebook, found)
+        self.changed()
 
     def _replace_all(self, rulebook: Rulebook, found: dict[str, Holder]) -> None:
         self._holders, self._keys_of_user, self._access = {}, {}, {}

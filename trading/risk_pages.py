@@ -51,7 +51,9 @@ def read_notices(request: HttpRequest, account: Account) -> HttpResponse:
     if refused is not None:
         return refused
     for one in accounts_of(request):
-        notice_board.mark_read(one.pk, int(number))
+        # A mark is the account's, not a person's: who only looks leaves it to who trades there.
+        if access_of(one, user_of(request)).denial("trade_perp", reduces=True) is None:
+            notice_board.mark_read(one.pk, int(number))
     return JsonResponse(_notices(request))
 
 

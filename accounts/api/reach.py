@@ -46,6 +46,14 @@ def access_within(access: Access, account: Account) -> Access:
     return access_of(account, person_of(access), scopes=access.scopes)
 
 
+def access_named(access: Access, number: int | None) -> Access:
+    """Return the access to the account with a sub-account number; None is the key's own.
+
+    Raises Refused for one which the key does not reach.
+    """
+    return access if number is None else access_within(access, account_within(access, number))
+
+
 def sibling(access: Access, number: int) -> Account:
     """Return another account of the same owner, for money to go to. Raises Refused."""
     rows = Account.objects.select_related("user").filter(user_id=access.user)

@@ -59,6 +59,7 @@ class Edge:
         # Whoever uses both doors has one limit.
         entry = Entry(self.keys, signed=self.hot.signed, unsigned=self.hot.unsigned)
         self.feeds = Feeds(self.keys, self.topics, self._welcome, entry)
+        self.keys.changed = self.feeds.drop_revoked
         self.pages = Pages(django_pages)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -19,7 +19,7 @@ from accounts.access import Access, Denial, access_of, access_of_key
 from accounts.api.errors import EngineRefused, Refused
 from accounts.models import Account, Act, ApiKey, Member
 from accounts.rights import RIGHTS
-from accounts.scopes import SCOPES
+from accounts.scopes import SCOPE_OF, SCOPES
 from accounts.sub_accounts import freeze_account
 from accounts.teams import Terms
 from accounts.transfers import transfer_funds
@@ -27,6 +27,7 @@ from compliance import services as compliance
 from compliance.models import Customer, Status
 from compliance.services import Refusal
 from engine.commands import CreditDeposit, UpdatePrices
+from engine.units import AccountId
 from engine.vocabulary import OrderType, Side
 from lending import services as lending
 from sequencer.models import JournalEntry
@@ -65,8 +66,12 @@ class World:
         for owner in self.owners:
             for number in range(SUBS):
                 account = services.create_sub_account(owner.user, f"Sub {number}")
-                accepted(CreditDeposit(account=account.pk, asset="USDC", amount_atoms=10**10))
-                accepted(CreditDeposit(account=account.pk, asset="SOL", amount_atoms=10**11))
+                accepted(
+                    CreditDeposit(account=AccountId(account.pk), asset="USDC", amount_atoms=10**10)
+                )
+                accepted(
+                    CreditDeposit(account=AccountId(account.pk), asset="SOL", amount_atoms=10**11)
+                )
                 self.accounts.append(account)
         self.rights: dict[tuple[int, int], frozenset[str]] = {}
         self.frozen: set[int] = set()
@@ -297,9 +302,7 @@ def test_a_layer_that_is_left_out_is_found(
         return None
 
     if bug == "key":
-        monkeypatch.setattr(
-            access_module, "SCOPE_OF", dict.fromkeys(access_module.SCOPE_OF, "read")
-        )
+        monkeypatch.setattr(access_module, "SCOPE_OF", dict.fromkeys(SCOPE_OF, "read"))
     else:
         layer = {"member": "_not_granted", "account": "_stopped", "jurisdiction": "_unlawful"}
         monkeypatch.setattr(access_module, layer[bug], nothing)

@@ -31,8 +31,8 @@ def held(account: Account) -> int:
 
 
 def rule(team: Team, whole: int, **terms: Any) -> SweepRule:
-    asked = {"asset": "USDC", "amount_atoms": whole * USDC, "every": "day", "starts_at": NOON}
-    made = SweepTerms(**asked | terms)
+    asked: dict[str, Any] = {"asset": "USDC", "amount_atoms": whole * USDC, "starts_at": NOON}
+    made = SweepTerms(**{"every": "day"} | asked | terms)
     return sweeps.create_sweep(team.alice.user, team.desk, team.vault, made)
 
 

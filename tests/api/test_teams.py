@@ -206,8 +206,8 @@ def test_a_key_of_a_sub_account_reaches_no_sibling(boss: Trader) -> None:
         assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
     assert key.send("POST", SUBS, "xSubaccountCreate", {"name": "More"}).status_code == 403
     for path, instruction in (("freeze", "xSubaccountFreeze"), ("close", "xSubaccountClose")):
-        body = {"subaccountId": 2}
-        assert key.send("POST", f"{SUB}/{path}", instruction, body).status_code == 403
+        other = {"subaccountId": 2}
+        assert key.send("POST", f"{SUB}/{path}", instruction, other).status_code == 403
     body = {"name": "k", "publicKey": new_public(), "scopes": "read", "subaccountId": 2}
     assert key.send("POST", KEYS, "xKeyCreate", body).status_code == 403
     assert held(vault) == USDC
