@@ -15,19 +15,21 @@ which one of them empties has less for the others. Such effects are the market's
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import asdict
 
 from engine import commands as c
-from engine import cover, danger
+from engine import cover, danger, funds, transfers
 from engine import events as e
 from engine import order_events as oe
 from engine import risk_events as re
 from engine.engine import Engine
 from engine.invariants import check
 from engine.kinds import OrderTerms
+from engine.ledger import Holding
 from engine.maintenance import maintenance
 from engine.margin import MarginType, health, standing
 from engine.rejects import Reject
@@ -250,3 +252,17 @@ def test_a_leak_between_siblings_is_found(
         except AssertionError:
             found += 1
     assert found >= 3, f"only {found} of {len(SUBS)} accounts show it"
+
+
+def test_an_atom_that_a_transfer_costs_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def costly(state: State, account: Account, holding: Holding, amount: int) -> None:
+        dust = state.ledger.house_account("dust", holding.asset)
+        state.ledger.transfer(holding.available, dust, 1, kind="dust")
+        funds.credit(state, account, holding, amount - 1)
+
+    broken = SimpleNamespace(
+        accrue_account=funds.accrue_account, accrue_holding=funds.accrue_holding, credit=costly
+    )
+    monkeypatch.setattr(transfers, "funds", broken)
+    with pytest.raises(AssertionError, match="has cost"):
+        World(0).live(20)
