@@ -19,6 +19,9 @@ def end_all_open(state: State, account: Account) -> None:
         ended = rfq.cancel_quote_request(state, CancelQuoteRequest(account=number, rfq=request))
         if isinstance(ended[0], RfqCancelled):
             told.extend(ended)
+        else:
+            # Its time is over, and the clock has not come by yet.
+            rfq.end_what_is_over(state, request)
     for asked in state.rfqs.values():
         quote = asked.quotes.pop(number, None)
         if quote is not None:
