@@ -4,6 +4,8 @@ Each answer is tried on twins of the exchange, by the real commands.
 """
 
 import pickle
+from collections.abc import Callable
+from functools import partial
 from itertools import accumulate, product
 from typing import Any
 
@@ -29,7 +31,16 @@ from engine.rejects import Reject
 from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, Exchange
-from tests.engine.machine import ACCOUNTS, ASSETS, DEPOSITS, MARKETS, MID, SUB, ExchangeMachine
+from tests.engine.machine import (
+    ACCOUNTS,
+    ASSETS,
+    DEPOSITS,
+    MARKETS,
+    MID,
+    PAIRS,
+    SUB,
+    ExchangeMachine,
+)
 
 OFFSETS = st.integers(min_value=-40, max_value=40)
 # Thousandths of a maximum.
@@ -72,6 +83,15 @@ def withdrawal(question: q.MaxWithdrawal, amount: int) -> c.AnyCommand:
     )
 
 
+def transfer(question: q.MaxTransfer, amount: int) -> c.AnyCommand:
+    return c.TransferFunds(
+        source=question.account,
+        destination=question.destination,
+        asset=question.asset,
+        amount_atoms=amount,
+    )
+
+
 def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
     return c.PlaceOrder(
         account=question.account,
@@ -87,25 +107,43 @@ def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
     )
 
 
-def check_borrow(exchange: Exchange, account: AccountId, asset: str) -> int:
-    """Return the maximum, after trying it and one atom more."""
-    answer = ask(exchange, q.MaxBorrow(account=account, asset=asset))
+def check_amount(
+    exchange: Exchange,
+    question: q.MaxBorrow | q.MaxTransfer | q.MaxWithdrawal,
+    command: Callable[[int], c.AnyCommand],
+) -> int:
+    """Return the maximum, after trying it and one atom more; 0 if every amount is refused."""
+    answer = ask(exchange, question)
+    if isinstance(answer, q.Unanswerable):
+        assert attempt(exchange, command(1)) == answer.why
+        return 0
     assert isinstance(answer, q.MaxAmount)
     most = answer.amount_atoms
     if most:
-        assert isinstance(attempt(exchange, borrow(account, asset, most)), e.BorrowLendMoved)
-    assert isinstance(attempt(exchange, borrow(account, asset, most + 1)), e.CommandRejected)
+        assert not isinstance(attempt(exchange, command(most)), e.CommandRejected)
+    assert isinstance(attempt(exchange, command(most + 1)), e.CommandRejected)
     return most
 
 
+def check_borrow(exchange: Exchange, account: AccountId, asset: str) -> int:
+    question = q.MaxBorrow(account=account, asset=asset)
+    return check_amount(exchange, question, partial(borrow, account, asset))
+
+
 def check_withdrawal(exchange: Exchange, question: q.MaxWithdrawal) -> int:
-    """Return the maximum, after trying it and one atom more."""
-    answer = ask(exchange, question)
-    assert isinstance(answer, q.MaxAmount)
-    most = answer.amount_atoms
-    if most:
-        assert isinstance(attempt(exchange, withdrawal(question, most)), e.WithdrawalRequested)
-    assert isinstance(attempt(exchange, withdrawal(question, most + 1)), e.CommandRejected)
+    return check_amount(exchange, question, partial(withdrawal, question))
+
+
+def check_transfer(
+    exchange: Exchange, account: AccountId, destination: AccountId, asset: str
+) -> int:
+    """As above; a basket of one lets the same amount go."""
+    question = q.MaxTransfer(account=account, destination=destination, asset=asset)
+    most = check_amount(exchange, question, partial(transfer, question))
+    for amount, is_accepted in ((most, most > 0), (most + 1, False)):
+        basket = c.TransferBasket(source=account, destination=destination, amounts={asset: amount})
+        refused = isinstance(attempt(exchange, basket), e.CommandRejected)
+        assert refused is not is_accepted, basket
     return most
 
 
@@ -188,7 +226,8 @@ class LimitsMachine(ExchangeMachine):
                 lots = min(answer.lots, 10**7) * per_mille // 1_000
                 self.do(order(question, max(lots, 1)))
             return
-        assert isinstance(answer, q.MaxAmount)
+        if not isinstance(answer, q.MaxAmount):
+            return
         amount = answer.amount_atoms * per_mille // 1_000
         if amount and isinstance(question, q.MaxBorrow):
             self.do(borrow(question.account, question.asset, amount))
@@ -196,6 +235,8 @@ class LimitsMachine(ExchangeMachine):
             self.withdrawals += 1
             command = withdrawal(question, amount)
             self.do(msgspec.structs.replace(command, withdrawal=self.withdrawals))
+        elif amount and isinstance(question, q.MaxTransfer):
+            self.do(transfer(question, amount))
 
     @rule(account=ACCOUNTS, asset=ASSETS, part=PARTS)
     def borrow_most(self, account: AccountId, asset: str, part: int) -> None:
@@ -206,6 +247,10 @@ class LimitsMachine(ExchangeMachine):
         self, account: AccountId, asset: str, part: int, flags: dict[str, bool]
     ) -> None:
         self.use(q.MaxWithdrawal(account=account, asset=asset, **flags), part)
+
+    @rule(pair=PAIRS, asset=ASSETS, part=PARTS)
+    def transfer_most(self, pair: tuple[AccountId, AccountId], asset: str, part: int) -> None:
+        self.use(q.MaxTransfer(account=pair[0], destination=pair[1], asset=asset), part)
 
     @rule(account=ACCOUNTS, market=MARKETS, side=SIDES, offset=OFFSETS, part=PARTS, flags=FLAGS)
     def order_most(
@@ -240,6 +285,7 @@ class LimitsMachine(ExchangeMachine):
         for asset in DEPOSITS:
             check_borrow(self.exchange, account, asset)
             check_withdrawal(self.exchange, q.MaxWithdrawal(account=account, asset=asset, **flags))
+            check_transfer(self.exchange, account, ALICE if account == SUB else SUB, asset)
         for market, side in product(MID, v.Side):
             price = None if offset is None else MID[market] + offset
             question = q.MaxOrder(
@@ -313,6 +359,17 @@ def test_what_is_lent_counts_as_far_as_the_order_or_withdrawal_may_redeem_it(
             auto_lend_redeem=redeem,
         )
         assert check_order(exchange, bought) == atoms // 10**6
+
+
+def test_a_transfer_takes_what_is_lent_and_leaves_what_margin_needs(exchange: Exchange) -> None:
+    exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
+    exchange.accept(c.Lend(account=ALICE, asset="USDC", amount_atoms=400 * 10**6))
+    assert check_transfer(exchange, ALICE, SUB, "USDC") == 10**9
+    assert check_transfer(exchange, ALICE, SUB, "SOL") == 0
+    assert check_transfer(exchange, ALICE, BOB, "USDC") == 0, "bob is somebody else"
+    exchange.market(ALICE, BID, "SOL_USDC_PERP", lots=1_000)
+    # Bought at 101.00, marked at 100.00, a fee of 0.505 is paid, a tenth must stay.
+    assert check_transfer(exchange, ALICE, SUB, "USDC") == 1_000 * 10**6 - 10_505_000 - 10**8
 
 
 def test_makers_who_could_not_borrow_all_they_sell_are_passed_over(exchange: Exchange) -> None:
