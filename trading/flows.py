@@ -10,7 +10,7 @@ The statements serve any number of accounts (`terms`); rows begin with the accou
 
 # ruff: noqa: S608 -- the names in these statements come from the models, never from a caller
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -90,11 +90,13 @@ class Held(NamedTuple):
         return self.cash + self.lent - self.owed
 
 
-def _table(model: Any) -> str:
+def table(model: Any) -> str:
+    """Return the name of a model's table."""
     return str(model._meta.db_table)
 
 
-def _span(column: str, owner: str = "account_id") -> str:
+def span(column: str, owner: str = "account_id") -> str:
+    """Return the condition that a row is one of the accounts' in the span."""
     return f"{owner} = ANY(%(accounts)s) AND {column} >= %(start)s AND {column} < %(end)s"
 
 
@@ -108,15 +110,16 @@ _LONG = {
 
 
 def long_span(name: str, alias: str) -> str:
-    span = _span(f"{alias}.at", f"{alias}.account_id")
-    return f"{span} AND {alias}.id >= %({name}_from)s AND {alias}.id < %({name}_to)s"
+    """Return the same of a long table, by the numbers of its rows too."""
+    whole = span(f"{alias}.at", f"{alias}.account_id")
+    return f"{whole} AND {alias}.id >= %({name}_from)s AND {alias}.id < %({name}_to)s"
 
 
 def _plain(model: Any, kind: Kind, amount: str, word: str) -> str:
     return f"""
         SELECT account_id, at, '{kind}', asset, {amount}, '', 0, '{word} ' || id
-        FROM {_table(model)}
-        WHERE {_span("at")}"""
+        FROM {table(model)}
+        WHERE {span("at")}"""
 
 
 # The ledger has a fee's leg where the money came from, so fills say who bore it. A spot fee is
@@ -125,7 +128,7 @@ def _plain(model: Any, kind: Kind, amount: str, word: str) -> str:
 def _fills(model: Any, name: str, reference: str) -> str:
     return f"""
     SELECT f.account_id, f.at, leg.kind, leg.asset, leg.amount, f.market, 0, {reference}
-    FROM {_table(model)} AS f JOIN {_table(Market)} AS m ON m.symbol = f.market
+    FROM {table(model)} AS f JOIN {table(Market)} AS m ON m.symbol = f.market
     CROSS JOIN LATERAL (VALUES
         (CASE f.side WHEN 'Bid' THEN '{Kind.BOUGHT}' ELSE '{Kind.SOLD}' END, m.base,
          (CASE f.side WHEN 'Bid' THEN f.lots ELSE -f.lots END) * (m.spec ->> 'lot_atoms')::numeric,
@@ -142,43 +145,43 @@ OUTSIDE = " UNION ALL ".join(
         _plain(Deposit, Kind.DEPOSIT, "amount", "deposit"),
         f"""SELECT account_id, requested_at, '{Kind.WITHDRAWAL}', asset, -amount, '', 0,
                    'withdrawal ' || id
-            FROM {_table(Withdrawal)} WHERE {_span("requested_at")}""",
+            FROM {table(Withdrawal)} WHERE {span("requested_at")}""",
         f"""SELECT account_id, settled_at, '{Kind.RETURNED}', asset, amount, '', 0,
                    'withdrawal ' || id
-            FROM {_table(Withdrawal)} WHERE {_span("settled_at")} AND status = 'returned'""",
+            FROM {table(Withdrawal)} WHERE {span("settled_at")} AND status = 'returned'""",
         f"""SELECT destination_id, at, '{Kind.TRANSFER_IN}', asset, amount, '', 0, 'transfer ' || id
-            FROM {_table(Transfer)} WHERE {_span("at", "destination_id")}""",
+            FROM {table(Transfer)} WHERE {span("at", "destination_id")}""",
         f"""SELECT source_id, at, '{Kind.TRANSFER_OUT}', asset, -amount, '', 0, 'transfer ' || id
-            FROM {_table(Transfer)} WHERE {_span("at", "source_id")}""",
+            FROM {table(Transfer)} WHERE {span("at", "source_id")}""",
         _fills(Fill, "fill", "'order ' || f.order_id || ' trade ' || f.trade_id"),
         _fills(RfqFill, "rfq_fill", "'request ' || f.rfq_id || ' quote ' || f.quote_id"),
         f"""SELECT account_id, at, CASE source WHEN '{RealizeKind.FUNDING}' THEN '{Kind.FUNDING}'
                 ELSE '{Kind.REALIZED}' END, asset, amount_atoms, market, position_id, source
-            FROM {_table(Settlement)} AS s WHERE {long_span("settlement", "s")}""",
+            FROM {table(Settlement)} AS s WHERE {long_span("settlement", "s")}""",
         _plain(DustConversion, Kind.DUST_SOLD, "-amount", "dust"),
         f"""SELECT account_id, at, '{Kind.DUST_RECEIVED}', received_asset, received, '', 0,
                    'dust ' || id
-            FROM {_table(DustConversion)} WHERE {_span("at")} AND received <> 0""",
+            FROM {table(DustConversion)} WHERE {span("at")} AND received <> 0""",
         _plain(DebtWriteOff, Kind.WRITE_OFF, "amount", "write-off"),
         f"""SELECT account_id, at,
                    CASE kind WHEN 'Fee' THEN '{Kind.LIQUIDATION_FEE}' ELSE '{Kind.INSURANCE}' END,
                    asset, amount_atoms - owed_atoms, market, 0, 'payment ' || id
-            FROM {_table(LiquidationPayment)}
-            WHERE {_span("at")} AND amount_atoms <> owed_atoms""",
+            FROM {table(LiquidationPayment)}
+            WHERE {span("at")} AND amount_atoms <> owed_atoms""",
     )
 )
 
 _INTEREST = f"""
     SELECT account_id, hour,
            CASE kind WHEN 'Lend' THEN '{Kind.LEND_INTEREST}' ELSE '{Kind.BORROW_INTEREST}' END,
-           asset, amount, '', 0, 'hour' FROM {_table(InterestPayment)}
-    WHERE {_span("hour")} AND kind IN ('Lend', 'Borrow')"""
+           asset, amount, '', 0, 'hour' FROM {table(InterestPayment)}
+    WHERE {span("hour")} AND kind IN ('Lend', 'Borrow')"""
 
 # Posted into the quote of a position: it reaches the balance when the position is realized.
 _MEMO = f"""
     SELECT account_id, hour, kind, asset, amount, market, position_id, 'hour'
-    FROM {_table(InterestPayment)}
-    WHERE {_span("hour")} AND kind NOT IN ('Lend', 'Borrow')"""
+    FROM {table(InterestPayment)}
+    WHERE {span("hour")} AND kind NOT IN ('Lend', 'Borrow')"""
 
 COLUMNS = "flow (account_id, at, kind, asset, amount, market, position_id, reference)"
 _ALL = f"({OUTSIDE} UNION ALL {_INTEREST}) AS {COLUMNS}"
@@ -195,7 +198,7 @@ HELD = f"""
            coalesce(div(last.lend_scaled * (mark.lend_indexes_ray ->> last.bucket::int)::numeric,
                         {RAY}), 0) AS lent,
            coalesce(div(last.debt_scaled * mark.debt_index_ray + {RAY - 1}, {RAY}), 0) AS owed
-    FROM {_table(Balance)} AS balance
+    FROM {table(Balance)} AS balance
     LEFT JOIN (
         SELECT account_id, asset, sum(amount) AS amount FROM ({OUTSIDE}) AS {COLUMNS}
         GROUP BY account_id, asset
@@ -206,16 +209,16 @@ HELD = f"""
                    AS lent,
                sum(CASE kind WHEN 'Borrow' THEN amount WHEN 'BorrowRepay' THEN -amount ELSE 0 END)
                    AS owed
-        FROM {_table(BorrowLendMovement)} AS m WHERE {long_span("movement", "m")}
+        FROM {table(BorrowLendMovement)} AS m WHERE {long_span("movement", "m")}
         GROUP BY account_id, asset
     ) AS moved ON moved.account_id = balance.account_id AND moved.asset = balance.asset
     LEFT JOIN LATERAL (
-        SELECT lend_scaled, debt_scaled, bucket FROM {_table(BorrowLendMovement)} AS m
+        SELECT lend_scaled, debt_scaled, bucket FROM {table(BorrowLendMovement)} AS m
         WHERE m.account_id = balance.account_id AND m.asset = balance.asset AND m.at < %(start)s
         ORDER BY m.id DESC LIMIT 1
     ) AS last ON true
     LEFT JOIN LATERAL (
-        SELECT debt_index_ray, lend_indexes_ray FROM {_table(PoolHour)} AS h
+        SELECT debt_index_ray, lend_indexes_ray FROM {table(PoolHour)} AS h
         WHERE h.asset = balance.asset AND h.hour >= %(start)s ORDER BY h.hour LIMIT 1
     ) AS mark ON true
     WHERE balance.account_id = ANY(%(accounts)s)"""
@@ -282,11 +285,19 @@ def _read(
 
 
 def terms(
-    accounts: Sequence[int], *, start: datetime | None, end: datetime | None
+    accounts: Sequence[int],
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what the statements here ask for: accounts, a span, and its bounds in long tables."""
+    """Return what the statements here ask for: accounts, a span, and its bounds in long tables.
+
+    Args:
+        more: other long tables, by the name that `long_span` has for them.
+    """
     found = {"accounts": accounts, "start": start or "-infinity", "end": end or "infinity"}
-    for name, model in _LONG.items():
+    for name, model in {**_LONG, **(more or {})}.items():
         found[f"{name}_from"] = first_id_since(model, start)
         found[f"{name}_to"] = MAX_ID if end is None else first_id_since(model, end)
     return found
