@@ -17,7 +17,7 @@ from accounts.assets import assets
 from accounts.models import Balance
 from lending.interest_lines import closed_until
 from trading.equity_models import AssetPoint, EquityHour, EquityPoint
-from trading.holdings import holdings
+from trading.holdings import Open, holdings
 from trading.worth import NOTHING, Figures, Prices, figures_of, prices_at, total
 
 HOUR = timedelta(hours=1)
@@ -31,11 +31,15 @@ ASSET_HOURS_KEPT = timedelta(days=2)
 
 
 class Standing(NamedTuple):
-    """An account at a moment: its figures by asset, and what it has traded, in micros."""
+    """An account at a moment: its figures by asset, and what it has traded, in micros.
+
+    `positions` are not kept with points: they are known of now only.
+    """
 
     at: datetime | None
     assets: dict[str, Figures]
     volume: int
+    positions: Sequence[Open] = ()
 
     @property
     def whole(self) -> Figures:
@@ -114,7 +118,8 @@ def _after(
     now = {}
     for account, found in holdings(list(before), since=since, at=at).items():
         figures, volume = figures_of(found, prices, before[account].assets)
-        now[account] = Standing(at, figures, before[account].volume + volume)
+        volume += before[account].volume
+        now[account] = Standing(at, figures, volume, found.positions)
     return now
 
 

@@ -24,11 +24,12 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from accounts.assets import assets, prices_e8
+from accounts.assets import assets
 from engine.catalog import Asset
 from engine.listed_market import ListedMarket
 from engine.margin import value_floor
 from engine.state import State
+from trading.account_states import market_state
 from trading.candle_models import PriceCandle
 from trading.flows import Kind
 from trading.holdings import Found, Moved, Open, Within
@@ -102,10 +103,24 @@ class Prices(NamedTuple):
         atoms = listed.notional(position.lots, mark_e8) + position.quote
         return self.balance_micros(listed.market.quote, atoms)
 
+    def notional_micros(self, position: Open) -> int:
+        """Return lots × mark, rounded down; a short position is below zero."""
+        listed = self.markets[position.market]
+        atoms = listed.notional(position.lots, self.e8.get(position.market, 0))
+        return self.balance_micros(listed.market.quote, atoms)
+
 
 def prices_now() -> Prices:
     """Return what is listed, and the latest prices."""
-    return _catalog(prices_e8())
+    return prices_of(market_state())
+
+
+def prices_of(state: State) -> Prices:
+    """Return the prices of a state that is loaded already."""
+    e8 = {symbol: price.now_e8 for symbol, price in state.prices.items()}
+    perps = [one for one in state.markets.values() if one.is_perp]
+    e8 |= {one.market.symbol: state.mark_e8(one) for one in perps}
+    return Prices(state.assets, state.markets, e8)
 
 
 def prices_at(at: datetime) -> Prices:
