@@ -6,7 +6,7 @@ many accounts there are, each table is read once.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from engine.state import State
 from engine.units import PPB, AccountId, div_ceil
 from trading import equity_history
 from trading.account_states import add_accounts, market_state
-from trading.equity_history import Change, Day, change_of
+from trading.equity_history import Change, Step, change_of
 from trading.equity_points import Standing, last_hour, stand, standings
 from trading.holdings import Open
 from trading.risk_models import AccountRisk
@@ -76,13 +76,18 @@ class Exposure(NamedTuple):
 
 
 class Portfolio(NamedTuple):
-    """The accounts together. `history_from` is when their points begin; None: none yet."""
+    """The accounts together.
+
+    `history_from` is when their points begin, `written` the last hour that has them; None: none
+    yet. What came after it is counted too.
+    """
 
     span: Span
     equity: int
     unrealized: int
     volume: int
     history_from: datetime | None
+    written: datetime | None
     change: Change
     accounts: list[AccountPart]
     assets: list[AssetPart]
@@ -90,7 +95,7 @@ class Portfolio(NamedTuple):
     exposure: list[Exposure]
     exposure_of_each: list[Exposure]
     # Of all accounts together; the last may be under way.
-    days: list[Day]
+    days: list[Step]
     # Equity at each hour of a short span.
     hours: list[tuple[datetime, int]]
 
@@ -138,6 +143,7 @@ def portfolio(accounts: Sequence[int], span: Span, *, at: datetime) -> Portfolio
         unrealized=sum(part.unrealized for part in parts),
         volume=_volume(accounts, moment),
         history_from=equity_history.first_at(accounts),
+        written=moment.since,
         change=change,
         accounts=parts,
         assets=_assets_together(assets_of_each),
@@ -149,19 +155,37 @@ def portfolio(accounts: Sequence[int], span: Span, *, at: datetime) -> Portfolio
     )
 
 
-def days_of_each(found: Portfolio, *, at: datetime) -> list[Day]:
-    """Return the days of each account of a portfolio in which anything happened, in order."""
-    span, accounts = found.span, [part.account for part in found.accounts]
-    until = _written(span.end or at, last_hour())
-    rows = []
-    if until is not None:
-        rows = equity_history.days_of_each(accounts, start=span.start, end=until)
-    of_account: dict[int, list[Day]] = defaultdict(list)
+def steps_of_each(found: Portfolio, *, at: datetime, hourly: bool = False) -> list[Step]:
+    """Return the days, or hours, of each account in which it held something, in order."""
+    accounts = [part.account for part in found.accounts]
+    rows = _steps(equity_history.each, accounts, found.span, found.written, hourly=hourly)
+    of_account: dict[int, list[Step]] = defaultdict(list)
     for row in rows:
         of_account[row.account].append(row)
     for part in found.accounts:
-        rows += _rest(of_account[part.account], part.change, part.account, span.end or at)
+        rows += _rest(of_account[part.account], part.change, part.account, found.span.end or at)
     return [row for row in rows if any(row.change)]
+
+
+def hours_together(found: Portfolio, *, at: datetime) -> list[Step]:
+    """Return the hours of all accounts together, the running one among them."""
+    accounts = [part.account for part in found.accounts]
+    rows = _steps(equity_history.together, accounts, found.span, found.written, hourly=True)
+    return rows + _rest(rows, found.change, 0, found.span.end or at)
+
+
+def _steps(
+    read: Callable[..., list[Step]],
+    accounts: Sequence[int],
+    span: Span,
+    written: datetime | None,
+    *,
+    hourly: bool = False,
+) -> list[Step]:
+    if written is None:
+        return []
+    end = written if span.end is None else min(span.end, written)
+    return read(accounts, start=span.start, end=end, hourly=hourly)
 
 
 def _moment(accounts: Sequence[int], at: datetime) -> _Moment:
@@ -233,23 +257,20 @@ def _volume(accounts: Sequence[int], moment: _Moment) -> int:
     return traded - equity_history.volume_until(accounts, moment.since - VOLUME_SPAN)
 
 
-def _days(accounts: Sequence[int], span: Span, moment: _Moment, change: Change) -> list[Day]:
+def _days(accounts: Sequence[int], span: Span, moment: _Moment, change: Change) -> list[Step]:
     """Return the days that are written, and what is left of the span: the running day."""
-    until = _written(span.end or moment.at, moment.since)
-    rows = []
-    if until is not None:
-        rows = equity_history.days(accounts, start=span.start, end=until)
+    rows = _steps(equity_history.together, accounts, span, moment.since)
     return rows + _rest(rows, change, 0, span.end or moment.at)
 
 
-def _rest(rows: Sequence[Day], change: Change, account: int, at: datetime) -> list[Day]:
+def _rest(rows: Sequence[Step], change: Change, account: int, at: datetime) -> list[Step]:
     """Return what of a change is in none of its days: it came after the last of them."""
     if rows and rows[-1].at == at:
         return []
     flows = zip(change[2:], _sum([row.change for row in rows])[2:], strict=True)
     opening = rows[-1].change.closing if rows else change.opening
     left = Change(opening, change.closing, *(whole - part for whole, part in flows))
-    return [Day(account, at, left)]
+    return [Step(account, at, left)]
 
 
 def _hours(accounts: Sequence[int], span: Span, moment: _Moment) -> list[tuple[datetime, int]]:

@@ -38,8 +38,8 @@ class Change(NamedTuple):
         return self.result - self.fees - self.funding - self.interest
 
 
-class Day(NamedTuple):
-    """One account's day, or a day of all (account 0); it ends at `at`."""
+class Step(NamedTuple):
+    """A day or an hour of one account, or of all (account 0); it ends at `at`."""
 
     account: int
     at: datetime
@@ -56,8 +56,10 @@ def change_of(before: Figures, after: Figures) -> Change:
 _FLOWS = ("inflow", "fees", "funding", "interest")
 _STEPS = ", ".join(f"{name} - coalesce(lag({name}) OVER span, 0) AS {name}" for name in _FLOWS)
 
+
 # Cumulative figures of an account that has no point at the beginning are those of its last one.
-_DAYS = f"""
+def _steps(select: str, *, hourly: bool) -> str:
+    return f"""
     WITH points AS (
         SELECT named.account_id, %(start)s::timestamptz AS at, last.equity, last.inflow, last.fees,
                last.funding, last.interest
@@ -69,35 +71,36 @@ _DAYS = f"""
         ) AS last
         UNION ALL
         SELECT account_id, at, equity, inflow, fees, funding, interest FROM {_POINTS}
-        WHERE account_id = ANY(%(accounts)s) AND is_day AND at > %(start)s AND at <= %(end)s
+        WHERE account_id = ANY(%(accounts)s) AND at > %(start)s AND at <= %(end)s
+              {"" if hourly else "AND is_day"}
     ), steps AS (
         SELECT account_id, at, coalesce(lag(equity) OVER span, 0) AS opening, equity, {_STEPS}
         FROM points WINDOW span AS (PARTITION BY account_id ORDER BY at)
-    )"""
+    )
+    {select}"""
+
+
 _SUMS = ", ".join(f"sum({name})" for name in ("opening", "equity", *_FLOWS))
+_TOGETHER = f"SELECT 0, at, {_SUMS} FROM steps WHERE at > %(start)s GROUP BY at ORDER BY at"
+_EACH = f"""
+    SELECT account_id, at, opening, equity, {", ".join(_FLOWS)} FROM steps
+    WHERE at > %(start)s ORDER BY at, account_id"""
 
 
-def days(accounts: Sequence[int], *, start: datetime, end: datetime) -> list[Day]:
-    """Return the days of all accounts together that end in (start, end], the earliest first."""
-    rows = _read(
-        f"{_DAYS} SELECT 0, at, {_SUMS} FROM steps WHERE at > %(start)s GROUP BY at ORDER BY at",
-        accounts,
-        start=start,
-        end=end,
-    )
-    return [_day(row) for row in rows]
+def together(
+    accounts: Sequence[int], *, start: datetime, end: datetime, hourly: bool = False
+) -> list[Step]:
+    """Return the days, or hours, of all accounts together that end in (start, end], in order."""
+    sql = _steps(_TOGETHER, hourly=hourly)
+    return [_step(row) for row in _read(sql, accounts, start=start, end=end)]
 
 
-def days_of_each(accounts: Sequence[int], *, start: datetime, end: datetime) -> list[Day]:
-    """Return the days of each account, in the order of days and accounts."""
-    rows = _read(
-        f"""{_DAYS} SELECT account_id, at, opening, equity, inflow, fees, funding, interest
-        FROM steps WHERE at > %(start)s ORDER BY at, account_id""",
-        accounts,
-        start=start,
-        end=end,
-    )
-    return [_day(row) for row in rows]
+def each(
+    accounts: Sequence[int], *, start: datetime, end: datetime, hourly: bool = False
+) -> list[Step]:
+    """Return the days, or hours, of each account that end in (start, end], in order."""
+    sql = _steps(_EACH, hourly=hourly)
+    return [_step(row) for row in _read(sql, accounts, start=start, end=end)]
 
 
 def hours(accounts: Sequence[int], *, start: datetime, end: datetime) -> list[tuple[datetime, int]]:
@@ -133,10 +136,10 @@ def volume_until(accounts: Sequence[int], at: datetime) -> int:
     return int(_read(sql, accounts, end=at)[0][0])
 
 
-def _day(row: tuple[Any, ...]) -> Day:
+def _step(row: tuple[Any, ...]) -> Step:
     account, at, opening, closing, inflow, *costs = row
     amounts = (int(opening), int(closing), int(inflow), 0, *map(int, costs))
-    return Day(account, at, Change(*amounts))
+    return Step(account, at, Change(*amounts))
 
 
 def _read(

@@ -18,7 +18,7 @@ from accounts.models import Balance
 from lending.interest_lines import closed_until
 from trading.equity_models import AssetPoint, EquityHour, EquityPoint
 from trading.holdings import Open, holdings
-from trading.worth import NOTHING, Figures, Prices, figures_of, prices_at, total
+from trading.worth import Figures, Prices, figures_of, prices_at, total
 
 HOUR = timedelta(hours=1)
 # After a long silence the next run goes on where this one ends.
@@ -46,6 +46,7 @@ class Standing(NamedTuple):
         return total(self.assets.values())
 
 
+_COSTS = ("fees", "funding", "interest")
 NEVER = Standing(None, {}, 0)
 
 
@@ -170,35 +171,23 @@ def is_midnight(at: datetime) -> bool:
     return at.hour == 0
 
 
-def _points(now: Mapping[int, Standing]) -> list[EquityPoint]:
-    rows = []
+def _points(now: Mapping[int, Standing]) -> Iterable[EquityPoint]:
     for account, one in now.items():
-        assert one.at is not None, "a point has a time"
-        whole = one.whole
-        rows.append(
-            EquityPoint(
-                account_id=account,
-                at=one.at,
-                is_day=is_midnight(one.at),
-                equity=whole.worth,
-                unrealized=whole.unrealized,
-                inflow=whole.inflow,
-                fees=whole.fees,
-                funding=whole.funding,
-                interest=whole.interest,
-                volume=one.volume,
-            )
-        )
-    return rows
+        whole = one.whole._asdict()
+        figures = {name: whole[name] for name in ("unrealized", "inflow", *_COSTS)}
+        figures |= {"equity": whole["worth"], "volume": one.volume}
+        yield EquityPoint(**_key(account, one), **figures)
 
 
 def _asset_points(now: Mapping[int, Standing]) -> Iterable[AssetPoint]:
     for account, one in now.items():
-        assert one.at is not None, "a point has a time"
-        key: dict[str, Any] = {"account_id": account, "at": one.at, "is_day": is_midnight(one.at)}
         for asset, figures in one.assets.items():
-            if figures != NOTHING:
-                yield AssetPoint(**key, asset=asset, **figures._asdict())
+            yield AssetPoint(**_key(account, one), asset=asset, **figures._asdict())
+
+
+def _key(account: int, one: Standing) -> dict[str, Any]:
+    assert one.at is not None, "a point has a time"
+    return {"account_id": account, "at": one.at, "is_day": is_midnight(one.at)}
 
 
 def _forget(at: datetime) -> None:

@@ -1,23 +1,16 @@
-"""Points of equity: they add up, by asset and account, whenever and however often they are written."""
+"""Points of equity are the same whenever and however often they are written, and add up."""
 
 from typing import Any
 
 import pytest
-from django.db.models import Sum
 
 from engine.margin import unrealized, value_floor
-from engine.units import AccountId
-from lending.interest_lines import write_closed_hours as write_interest_lines
-from lending.models import InterestPayment
 from sequencer.inline import InlineEngine
 from tests.trading import months as story
 from tests.trading.months import EVERYBODY, Clock
-from trading import equity_points
 from trading.equity_models import AssetPoint, EquityHour, EquityPoint
-from trading.equity_points import Standing, last_hour, stand, write_closed_hours
-from trading.funding_models import FundingPayment
-from trading.models import Position
-from trading.worth import prices_at, prices_now
+from trading.equity_points import last_hour, stand, write_closed_hours
+from trading.worth import prices_now
 
 pytestmark = pytest.mark.django_db
 
@@ -29,11 +22,11 @@ def clock(live_engine: Any, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def figures() -> tuple[Any, ...]:
     """Return every point, without the numbers of rows."""
-    points = EquityPoint.objects.order_by("account_id", "at").values()
-    parts = AssetPoint.objects.order_by("account_id", "at", "asset").values()
+    names = [field.name for field in EquityPoint._meta.fields if field.name != "id"]
+    parts = [field.name for field in AssetPoint._meta.fields if field.name != "id"]
     return (
-        [{name: row[name] for name in row if name != "id"} for row in points],
-        [{name: row[name] for name in row if name != "id"} for row in parts],
+        list(EquityPoint.objects.order_by("account_id", "at").values_list(*names)),
+        list(AssetPoint.objects.order_by("account_id", "at", "asset").values_list(*parts)),
         list(EquityHour.objects.order_by("at").values_list("at", "accounts")),
     )
 
@@ -65,7 +58,7 @@ def test_a_late_hour_is_what_it_was_at_its_end(clock: Clock) -> None:
     story.live(clock, write_closed_hours)
     told = figures()
     assert len(told[2]) == 30
-    assert {row["account_id"] for row in told[0]} == set(EVERYBODY)
+    assert {row[0] for row in told[0]} == set(EVERYBODY)
     for table in (EquityPoint, AssetPoint, EquityHour):
         table.objects.filter(at__gt=told[2][0][0]).delete()
     write_closed_hours()

@@ -8,7 +8,9 @@
 The market's other side is somebody else's.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from accounts.models import Account, User
 from accounts.services import register_user
@@ -27,15 +29,15 @@ IDLE, GONE = AccountId(7020), AccountId(7021)
 def live(clock: Clock) -> None:
     """Live through the days, hour by hour, up to one o'clock of the fourth."""
     _open_house()
-    acts = {
+    acts: dict[int, Callable[[], object]] = {
         1: lambda: _deposit(MAIN, 10_000),
         2: _transfer,
         3: lambda: story.trade(MAIN, OTHER, SPOT, ticks=10_100, lots=1_000),
         4: lambda: story.trade(BOTS, OTHER, PERP, ticks=10_000, lots=2_000),
         5: _come_and_go,
         26: lambda: story.price(110),
-        27: lambda: (story.settle(), None)[1],
-        28: lambda: _borrow(),
+        27: story.settle,
+        28: _borrow,
         29: story.show_the_premium,
         30: _pay_funding,
         50: lambda: story.price(105),
@@ -53,7 +55,7 @@ def own(email: str = "owner@example.org") -> User:
     """Return a user who owns both accounts, and one that has never held anything."""
     user = register_user(email, "long-password-1", "CH")
     Account.objects.filter(user=user).delete()
-    more = {"user": user, "opened_at": START}
+    more: dict[str, Any] = {"user": user, "opened_at": START}
     main = Account.objects.create(pk=MAIN, name="Main", **more)
     Account.objects.create(pk=BOTS, name="Bots", number=1, main=main, **more)
     Account.objects.create(pk=IDLE, name="Idle", number=2, main=main, **more)
