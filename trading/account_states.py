@@ -5,6 +5,7 @@ However many accounts are asked for, each table is read once.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from accounts.assets import prices_e8
 from accounts.models import AccountSettings, Balance
@@ -53,7 +54,8 @@ def add_account(state: State, account_id: int) -> Account:
 
 def add_accounts(state: State, account_ids: Sequence[int]) -> None:
     """Add accounts with all that they hold. All must have been opened."""
-    known = AccountSettings.objects.in_bulk(account_ids)
+    wanted = AccountSettings.objects.filter(account_id__in=account_ids)
+    known = {row.account_id: row for row in wanted.values_list(named=True)}
     for number in account_ids:
         settings = known[number]
         account = Account(AccountId(number), AccountId(settings.owner_id))
@@ -65,7 +67,7 @@ def add_accounts(state: State, account_ids: Sequence[int]) -> None:
     _add_balances(state, account_ids)
     held = []
     rows = Position.objects.filter(account_id__in=account_ids).exclude(lots=0, quote_atoms=0)
-    for row in rows.order_by("id"):
+    for row in rows.order_by("id").values_list(named=True):
         account = state.accounts[AccountId(row.account_id)]
         position = state.position(account, state.markets[row.market])
         _fill_position(position, row)
@@ -91,7 +93,7 @@ def _add_balances(state: State, account_ids: Sequence[int]) -> None:
         holding.note_interest()
 
 
-def _fill_position(position: EnginePosition, row: Position) -> None:
+def _fill_position(position: EnginePosition, row: Any) -> None:
     position.position_id = row.position_id
     position.lots = row.lots
     position.quote = int(row.quote_atoms)

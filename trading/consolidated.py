@@ -25,8 +25,9 @@ from trading.spans import Span
 from trading.worth import NOTHING, Prices, prices_of
 
 VOLUME_SPAN = timedelta(days=30)
-# Up to so many days the chart has hours.
+# A short span has its hours too, as long as these are not too many points to add up.
 HOURLY_DAYS = 7
+HOURLY_POINTS_MAX = 50_000
 
 
 class Margin(NamedTuple):
@@ -225,10 +226,10 @@ def _exposures(account: int, moment: _Moment) -> list[Exposure]:
     found = []
     for asset in sorted({*one.assets, *perps}):
         net = one.assets.get(asset, NOTHING).net_atoms
-        value = prices.balance_micros(asset, net)
-        value += sum(prices.notional_micros(position) for position in perps[asset])
         atoms = sum(prices.markets[each.market].base_atoms(each.lots) for each in perps[asset])
         if net or atoms:
+            value = prices.balance_micros(asset, net)
+            value += sum(prices.notional_micros(position) for position in perps[asset])
             found.append(Exposure(account, asset, net, atoms, value))
     return found
 
@@ -274,10 +275,11 @@ def _rest(rows: Sequence[Step], change: Change, account: int, at: datetime) -> l
 
 
 def _hours(accounts: Sequence[int], span: Span, moment: _Moment) -> list[tuple[datetime, int]]:
-    until = _written(span.end or moment.at, moment.since)
-    if until is None or span.days > HOURLY_DAYS:
+    is_long = span.days > HOURLY_DAYS or span.days * 24 * len(accounts) > HOURLY_POINTS_MAX
+    if is_long or moment.since is None:
         return []
-    return equity_history.hours(accounts, start=span.start, end=until)
+    end = moment.since if span.end is None else min(span.end, moment.since)
+    return equity_history.hours(accounts, start=span.start, end=end)
 
 
 def _margins(state: State, accounts: Sequence[int]) -> dict[int, Margin]:

@@ -5,11 +5,11 @@
     July 2, SOL rises to 110: Bots' profit is settled; Bots borrows 1,000 USDC; funding is paid.
     July 3, SOL falls to 105: Main withdraws 500 USDC, Bots gets 1 SOL from outside.
 
-The market's other side is somebody else's.
+The market's other side is somebody else's. So is the account that comes and goes on July 1.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from accounts.models import Account, User
@@ -18,23 +18,27 @@ from engine import commands as c
 from engine.units import AccountId
 from tests.trading import months as story
 from tests.trading.months import PERP, SOL, SPOT, USDC, Clock
+from trading.equity_models import AssetPoint, EquityHour, EquityPoint
 from trading.equity_points import write_closed_hours
 
 START = datetime(2026, 6, 30, 23, tzinfo=UTC)
 MAIN, BOTS, OTHER = story.ANN, story.GUS, story.EVE
-# Who never holds anything, and who empties the account on the first day.
+# Who never holds anything; who loses some of it, and empties the account, on the first day.
 IDLE, GONE = AccountId(7020), AccountId(7021)
 
 
 def live(clock: Clock) -> None:
     """Live through the days, hour by hour, up to one o'clock of the fourth."""
+    clock.now = START
     _open_house()
     acts: dict[int, Callable[[], object]] = {
         1: lambda: _deposit(MAIN, 10_000),
         2: _transfer,
         3: lambda: story.trade(MAIN, OTHER, SPOT, ticks=10_100, lots=1_000),
         4: lambda: story.trade(BOTS, OTHER, PERP, ticks=10_000, lots=2_000),
-        5: _come_and_go,
+        5: lambda: _deposit(GONE, 303),
+        6: lambda: story.trade(GONE, OTHER, SPOT, ticks=10_100, lots=100),
+        7: _go,
         26: lambda: story.price(110),
         27: story.settle,
         28: _borrow,
@@ -62,6 +66,12 @@ def own(email: str = "owner@example.org") -> User:
     return user
 
 
+def forget() -> None:
+    """Forget all points, as if no hour had closed yet."""
+    for table in (EquityPoint, AssetPoint, EquityHour):
+        table.objects.all().delete()
+
+
 def _open_house() -> None:
     story.list_all()
     for account, owner in ((MAIN, MAIN), (BOTS, MAIN), (IDLE, MAIN), (OTHER, OTHER), (GONE, GONE)):
@@ -80,9 +90,10 @@ def _transfer() -> None:
     story.do(c.TransferFunds(source=MAIN, destination=BOTS, asset="USDC", amount_atoms=amount))
 
 
-def _come_and_go() -> None:
-    _deposit(GONE, 300)
-    _send(GONE, 300, number=1)
+def _go() -> None:
+    """Leave with all that is left of 303 dollars: 202, and 0.999 SOL."""
+    _send(GONE, "USDC", 202 * USDC, number=1)
+    _send(GONE, "SOL", 999 * SOL // 1_000, number=2)
 
 
 def _borrow() -> None:
@@ -94,18 +105,11 @@ def _pay_funding() -> None:
 
 
 def _withdraw() -> None:
-    _send(MAIN, 500, number=2)
+    _send(MAIN, "USDC", 500 * USDC, number=3)
 
 
-def _send(account: AccountId, whole: int, *, number: int) -> None:
-    amount = whole * USDC
+def _send(account: AccountId, asset: str, atoms: int, *, number: int) -> None:
     story.do(
-        c.RequestWithdrawal(account=account, asset="USDC", amount_atoms=amount, withdrawal=number)
+        c.RequestWithdrawal(account=account, asset=asset, amount_atoms=atoms, withdrawal=number)
     )
     story.do(c.SettleWithdrawal(withdrawal=number))
-
-
-def days(first: int, last: int) -> tuple[datetime, datetime]:
-    """Return the beginning of a day of July and the end of another."""
-    begin = datetime(2026, 7, 1, tzinfo=UTC)
-    return begin + timedelta(days=first - 1), begin + timedelta(days=last)
