@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 HOURS_AT_ONCE = 200
 ACCOUNTS_AT_ONCE = 1_000
 # A volume of thirty days is looked up by the hour. Assets are looked at by the day, and from the
-# last hour on.
+# account's last point on, which is repeated at midnight: both are longer than a day.
 HOURS_KEPT = timedelta(days=35)
 ASSET_HOURS_KEPT = timedelta(days=2)
 

@@ -139,7 +139,7 @@ def test_hours_are_forgotten_and_days_are_kept_with_what_was_left_of_the_empty(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equity_points, "HOURS_KEPT", timedelta(hours=30))
-    monkeypatch.setattr(equity_points, "ASSET_HOURS_KEPT", timedelta(hours=5))
+    monkeypatch.setattr(equity_points, "ASSET_HOURS_KEPT", timedelta(hours=26))
     three_days.live(clock)
     hours = EquityPoint.objects.filter(account_id=three_days.MAIN, is_day=False)
     # Those of the last thirty hours, less the two midnights.
