@@ -1,7 +1,7 @@
 """The tables of the portfolio's page, as text to look at; cents.py says how it is rounded."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from accounts.assets import decimals_of
@@ -14,6 +14,8 @@ from trading.equity_history import Change
 
 # So many accounts are shown one by one, the largest first; the CSV has all.
 ACCOUNTS_SHOWN = 100
+# And so many days, the latest.
+DAYS_SHOWN = 31
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -90,14 +92,21 @@ def asset_rows(found: Portfolio) -> list[Row]:
     return [_row(part.asset, row) for part, row in zip(found.assets, changes, strict=True)]
 
 
-def day_rows(found: Portfolio) -> list[tuple[date, Row]]:
-    """Return the days, the latest first; one under way ends with what there is."""
-    changes = cents_of_days([day.change for day in found.days])
-    rows = [
-        ((day.at - _INSTANT).date(), change)
-        for day, change in zip(found.days, changes, strict=True)
-    ]
-    return [(day, _row(day.isoformat(), change)) for day, change in reversed(rows)]
+def day_rows(found: Portfolio) -> list[Row]:
+    """Return the latest days, the last first, and those before them together.
+
+    A day under way ends with what there is.
+    """
+    shown, early = found.days[-DAYS_SHOWN:], found.days[:-DAYS_SHOWN]
+    changes = [day.change for day in shown]
+    names = [(day.at - _INSTANT).date().isoformat() for day in shown]
+    if early:
+        flows = zip(*(day.change[2:] for day in early), strict=True)
+        before = (early[0].change.opening, early[-1].change.closing)
+        changes.insert(0, Change(*before, *map(sum, flows)))
+        names.insert(0, f"{len(early):,} days before")
+    rows = [_row(name, row) for name, row in zip(names, cents_of_days(changes), strict=True)]
+    return rows[::-1]
 
 
 def total_row(found: Portfolio) -> Row:

@@ -12,7 +12,9 @@ _GROUPS = {
         "Orders": ("order", "orders"),
         "Strategies": ("strategy", "strategies"),
         "Requests for quote": ("rfq", "rfqs"),
-        "Account": ("account", "capital", "collateral", "position", "user", "wallets"),
+        "Account": (
+            *("account", "capital", "collateral", "portfolio", "position", "user", "wallets"),
+        ),
         "Borrow and lend": ("borrowLend", "lendTerms"),
         "History": ("history",),
         "System": ("ping", "status", "time"),

@@ -20,6 +20,7 @@ from gateway.decimals import format_decimal
 from tests.trading import months, three_days
 from tests.trading.months import EVERYBODY, Clock
 from tests.trading.three_days import BOTS, IDLE, MAIN
+from trading import portfolio_tables
 from trading.cents import carried, cents, cents_of, cents_of_days
 from trading.consolidated import Portfolio, hours_together, portfolio, steps_of_each
 from trading.equity_history import Change
@@ -300,6 +301,22 @@ def test_every_table_of_the_page_adds_up_to_the_cent_it_shows(owner: User) -> No
     assert html.count('<rect class="bar-') == 4
     assert "style=" not in html[html.index("<main") :]
     assert 'href="/account/portfolio">Portfolio</a>' in html
+
+
+@pytest.mark.django_db
+def test_what_is_shown_together_adds_up_as_well(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portfolio_tables, "ACCOUNTS_SHOWN", 2)
+    monkeypatch.setattr(portfolio_tables, "DAYS_SHOWN", 2)
+    html = signed_in(owner).get(f"{PAGE}?{DATES}").content.decode()
+    assert "2 other accounts" in html
+    assert "2 days before" in html
+    for name, count in (("accounts", 3), ("days", 4)):
+        *rows, whole = table(html, name)
+        assert len(rows) == count - 1
+        for figure in ("inflow", "result", "trading", "fees", "funding", "interest"):
+            assert sum(row[figure] for row in rows) == whole[figure], (name, figure)
 
 
 @pytest.mark.django_db
