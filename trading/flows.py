@@ -296,7 +296,8 @@ def terms(
     Args:
         more: other long tables, by the name that `long_span` has for them.
     """
-    found = {"accounts": accounts, "start": start or "-infinity", "end": end or "infinity"}
+    found: dict[str, Any] = {"accounts": accounts}
+    found |= {"start": start or "-infinity", "end": end or "infinity"}
     for name, model in {**_LONG, **(more or {})}.items():
         found[f"{name}_from"] = first_id_since(model, start)
         found[f"{name}_to"] = MAX_ID if end is None else first_id_since(model, end)

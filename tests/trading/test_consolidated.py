@@ -212,8 +212,8 @@ def test_days_of_cents_open_with_what_the_day_before_closed_with(
         opening = closing
     shown = cents_of_days(days)
     assert [day.opening for day in shown[1:]] == [day.closing for day in shown[:-1]]
-    flows = zip(*(day[2:] for day in days), strict=True)
-    (whole,) = cents_of([Change(days[0].opening, days[-1].closing, *map(sum, flows))])
+    sums = [sum(column) for column in zip(*(day[2:] for day in days), strict=True)]
+    (whole,) = cents_of([Change(days[0].opening, days[-1].closing, *sums)])
     assert sum(day.result for day in shown) == whole.result
 
 

@@ -71,6 +71,7 @@ def test_what_costs_and_interest_come_to_is_what_their_own_tables_say(clock: Clo
     story.live(clock, write_both)
     now = stand(EVERYBODY, prices_now(), since=last_hour())
     until = last_hour()
+    assert until is not None
     for number in EVERYBODY:
         paid = FundingPayment.objects.filter(account_id=number)
         assert now[number].whole.funding == sum(int(row.amount_atoms) for row in paid)
@@ -149,7 +150,7 @@ def test_hours_are_forgotten_and_days_are_kept_with_what_was_left_of_the_empty(
     assert days.filter(account_id=three_days.MAIN).count() == 3
     # Who was empty at the end of the day, and had lost 1.10, keeps what came and went.
     gone = days.get(account_id=three_days.GONE)
-    assert (gone.equity, gone.inflow, gone.at.day) == (0, 1_100_000, 2)
+    assert (int(gone.equity), int(gone.inflow), gone.at.day) == (0, 1_100_000, 2)
     assert not EquityPoint.objects.filter(account_id=three_days.IDLE).exists()
 
 
@@ -182,7 +183,7 @@ def _prices(sol: int) -> Prices:
         state.list_asset(asset)
     for market in MARKETS:
         pair = (state.assets[market.base], state.assets[market.quote])
-        state.list_market(market, quote_atoms_per_tick(market, *pair))
+        state.list_market(market, quote_atoms_per_tick(market, *pair) or 0)
     e8 = {**INDEX_E8, "SOL": sol, "SOL_USDC_PERP": sol, "BTC_USDC_PERP": sol * 7}
     return Prices(state.assets, state.markets, e8)
 

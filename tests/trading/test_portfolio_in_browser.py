@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
 from accounts.models import Account, User
 from compliance import defaults
@@ -86,7 +86,7 @@ def _look(page: Page, pictures: Path) -> None:
 def _look_at_the_charts(page: Page) -> None:
     """Equity has a line over its height; days rise and fall from the line of nothing."""
     line = page.locator("[data-chart=equity] .line")
-    points = [tuple(map(float, each.split(","))) for each in line.get_attribute("points").split()]
+    points = [tuple(map(float, each.split(","))) for each in _is(line, "points").split()]
     # An hour each of three days, from the first that has closed, and now.
     assert len(points) == 74
     assert points == sorted(points)
@@ -94,13 +94,13 @@ def _look_at_the_charts(page: Page) -> None:
     # The rise of the second day, and the withdrawal of the third, which is no loss.
     assert max(heights) - min(heights) > 100
     chart = page.locator("[data-chart=profit]")
-    zero = float(chart.locator(".zero").get_attribute("y1"))
+    zero = float(_is(chart.locator(".zero"), "y1"))
     first, best, worst, last = chart.locator("rect").all()
     assert best.get_attribute("class") == "bar-up"
     for bar in (first, worst, last):
         assert bar.get_attribute("class") == "bar-down"
-        assert float(bar.get_attribute("y")) == zero
-    tall = [float(bar.get_attribute("height")) for bar in (best, worst, first, last)]
+        assert float(_is(bar, "y")) == zero
+    tall = [float(_is(bar, "height")) for bar in (best, worst, first, last)]
     assert tall == sorted(tall, reverse=True)
     assert tall[0] == pytest.approx(2 * tall[1], rel=0.02)
     for chart_of in ("equity", "profit"):
@@ -109,6 +109,12 @@ def _look_at_the_charts(page: Page) -> None:
         assert box["width"] > 300
     best.hover()
     expect(page.locator("[data-told=profit]")).to_have_text("2026-07-02: 299.85")
+
+
+def _is(element: Locator, name: str) -> str:
+    found = element.get_attribute(name)
+    assert found is not None, name
+    return found
 
 
 def _adds_up(page: Page, name: str) -> None:
