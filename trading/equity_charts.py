@@ -73,7 +73,7 @@ def equity_chart(found: Portfolio, *, at: datetime) -> EquityChart | None:
         end_y=f"{placed[-1][1]:.1f}",
         x_marks=_ends(start, end, found, at),
         y_marks=scale.marks(),
-        words=f"Equity between ${dollars(lowest).text} and ${dollars(highest).text}.",
+        words=f"Equity between {dollars(lowest).text} and {dollars(highest).text} USD.",
     )
 
 
@@ -105,7 +105,7 @@ def profit_chart(found: Portfolio, *, at: datetime) -> ProfitChart | None:
         zero_y=f"{zero:.1f}",
         x_marks=[Mark(f"{LEFT}", f"{first:%d %b %Y}"), Mark(f"{RIGHT}", f"{last:%d %b %Y}")],
         y_marks=scale.marks(),
-        words=f"Best day {dollars(best).text}, worst day {dollars(worst).text}.",
+        words=f"Best day {dollars(best).text}, worst day {dollars(worst).text} USD.",
     )
 
 

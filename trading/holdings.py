@@ -1,9 +1,7 @@
 """What accounts hold at a moment, and all that changed it since another, valued when it happened.
 
 All of one answer comes from one statement, so from one snapshot of the tables. At a whole hour that
-has closed it is a function of rows that never change: what stands now, less what came since. (Only
-what others bear of a bankrupt position's loss is in no row of that position. If an account went
-bankrupt after the hour, that part counts as if it had been borne before.)
+has closed it is a function of rows that never change: what stands now, less what came since.
 """
 
 # ruff: noqa: S608 -- the names in these statements come from the models, never from a caller
