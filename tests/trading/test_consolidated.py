@@ -408,10 +408,10 @@ def test_a_colour_is_shown_where_an_account_has_one(
 ) -> None:
     client = signed_in(owner)
     assert "<circle cx=" not in client.get(f"{PAGE}?{DATES}").content.decode()
-    monkeypatch.setattr(Account, "colour", "#3b82f6", raising=False)
+    monkeypatch.setattr(Account, "colour", "teal", raising=False)
     html = client.get(f"{PAGE}?{DATES}").content.decode()
     # Three accounts, in two tables.
-    assert html.count('fill="#3b82f6"') == 6
+    assert html.count("colour-teal") == 6
 
 
 @pytest.mark.django_db

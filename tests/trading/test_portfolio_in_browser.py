@@ -31,7 +31,7 @@ def owner(
     if not Rule.objects.exists():  # an earlier test without a transaction has emptied the tables
         defaults.install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
     three_days.live(Clock(monkeypatch))
-    monkeypatch.setattr(Account, "colour", "#3b82f6", raising=False)
+    monkeypatch.setattr(Account, "colour", "teal", raising=False)
     yield three_days.own()
 
 
