@@ -5,7 +5,8 @@ import io
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from django.db import connection
@@ -406,10 +407,10 @@ def test_the_csv_is_exact_and_no_cell_of_it_is_a_formula(owner: User) -> None:
 def test_a_colour_is_shown_where_an_account_has_one(
     owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = signed_in(owner)
-    assert "<circle cx=" not in client.get(f"{PAGE}?{DATES}").content.decode()
-    monkeypatch.setattr(Account, "colour", "teal", raising=False)
-    html = client.get(f"{PAGE}?{DATES}").content.decode()
+    assert portfolio_tables.colour_of(cast(Account, SimpleNamespace())) is None
+    assert portfolio_tables.colour_of(cast(Account, SimpleNamespace(colour="teal"))) == "teal"
+    monkeypatch.setattr(portfolio_tables, "colour_of", lambda account: "teal")
+    html = signed_in(owner).get(f"{PAGE}?{DATES}").content.decode()
     # Three accounts, in two tables.
     assert html.count("colour-teal") == 6
 

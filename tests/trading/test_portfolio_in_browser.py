@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
-from accounts.models import Account, User
+from accounts.models import User
 from compliance import defaults
 from compliance.models import BookingEntity, Licence, Rule
 from tests.e2e.conftest import CHROMIUM_ARGUMENTS, DESK, PHONE
@@ -31,7 +31,7 @@ def owner(
     if not Rule.objects.exists():  # an earlier test without a transaction has emptied the tables
         defaults.install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
     three_days.live(Clock(monkeypatch))
-    monkeypatch.setattr(Account, "colour", "teal", raising=False)
+    monkeypatch.setattr("trading.portfolio_tables.colour_of", lambda account: "teal")
     yield three_days.own()
 
 
