@@ -191,8 +191,9 @@ class AccountSettingsAdmin(LargeTableAdmin):
     list_display = (
         *("account_id", "owner_id", "auto_lend", "auto_repay_borrows"),
         *("auto_borrow_settlements", "auto_realize_pnl", "leverage_limit", "borrow_limit"),
-        "position_limit",
+        *("position_limit", "state"),
     )
+    list_filter = ("state",)
     search_fields = ("=account_id", "=owner_id")
     actions = (
         *(limit_borrows, limit_positions),

@@ -1,5 +1,6 @@
 """Balances, the ledger, settings and movements of money, as rows from the engine's events."""
 
+from accounts.models.allowances import MemberAllowance
 from accounts.models.ledger import (
     AccountSettings,
     Balance,
@@ -8,7 +9,11 @@ from accounts.models.ledger import (
     Transfer,
     Withdrawal,
 )
+from accounts.models.teams import Act
 from engine import events
+from engine.commands import Command
+from engine.events import CommandRejected, Event
+from engine.risk_events import AllowanceChanged
 from engine.state import Account
 from gateway.tables import Handlers, Rows, Table
 
@@ -30,6 +35,7 @@ SETTINGS = Table(
         "leverage_limit",
         "borrow_limit_micros",
         "position_limit_micros",
+        "state",
     ),
     key=("account_id",),
     keep=("owner_id",),
@@ -44,7 +50,35 @@ WITHDRAWALS = Table(
     key=("id",),
     keep=("sequence", "requested_at"),
 )
+ALLOWANCES = Table(
+    MemberAllowance,
+    (
+        *("account_id", "member_id", "spend_micros", "loss_micros"),
+        *("day", "spent_micros", "base_micros", "is_stopped"),
+    ),
+    key=("account_id", "member_id"),
+)
 TRANSFERS = Table(Transfer, ("sequence", "at", "source_id", "destination_id", "asset", "amount"))
+
+ACTS = Table(
+    Act,
+    ("at", "account_id", "actor_id", "action", "outcome", "reason", "details", "count", "sequence"),
+)
+
+
+def acted(rows: Rows, command: Command, answer: Event, sequence: int, at_ns: int) -> None:
+    """Append who asked for a command of an account that a team shares, and what became of it."""
+    account = getattr(command, "account", None) or getattr(command, "source", 0)
+    refused = isinstance(answer, CommandRejected)
+    rows.add(
+        ACTS,
+        (
+            *(at_ns, account, command.actor, type(command).__name__),
+            Act.Outcome.REFUSED.value if refused else Act.Outcome.DONE.value,
+            answer.message if isinstance(answer, CommandRejected) else "",
+            *("", 1, sequence),
+        ),
+    )
 
 
 def balance_changed(rows: Rows, event: events.BalanceChanged, sequence: int, at_ns: int) -> None:
@@ -79,7 +113,7 @@ def account_opened(rows: Rows, event: events.AccountOpened, sequence: int, at_ns
 
 
 def account_updated(rows: Rows, event: events.AccountUpdated, sequence: int, at_ns: int) -> None:
-    """Set the account's settings. The owner was written when the account was opened, and stays."""
+    """Set the account's settings and state; the owner stays as written when it was opened."""
     opened = rows.found(SETTINGS, event.account)
     _put_settings(rows, event, opened[1] if opened else event.account)
 
@@ -99,6 +133,7 @@ def _put_settings(rows: Rows, account: Account | events.AccountUpdated, owner: i
             account.leverage_limit,
             account.borrow_limit_micros,
             account.position_limit_micros,
+            account.state.value,
         ),
     )
 
@@ -154,6 +189,18 @@ def funds_transferred(
     )
 
 
+def allowance_changed(rows: Rows, event: AllowanceChanged, sequence: int, at_ns: int) -> None:
+    """Set a member's limits, and what of them is used."""
+    rows.put(
+        ALLOWANCES,
+        (event.account, event.member),
+        (
+            *(event.account, event.member, event.spend_micros, event.loss_micros),
+            *(event.day, event.spent_micros, event.base_micros, event.is_stopped),
+        ),
+    )
+
+
 HANDLERS: Handlers = {
     events.BalanceChanged: balance_changed,
     events.LedgerPosted: ledger_posted,
@@ -163,4 +210,5 @@ HANDLERS: Handlers = {
     events.WithdrawalRequested: withdrawal_requested,
     events.WithdrawalSettled: withdrawal_settled,
     events.FundsTransferred: funds_transferred,
+    AllowanceChanged: allowance_changed,
 }

@@ -6,6 +6,7 @@ Symbols are upper case, so they meet no other name.
 from django.urls import path, re_path
 
 from trading import (
+    activity_page,
     backstop_page,
     lend_page,
     outlook_views,
@@ -33,6 +34,8 @@ urlpatterns = [
         portfolio_page.download,
         name="portfolio_csv",
     ),
+    path("account/activity", activity_page.activity, name="activity"),
+    path("account/activity.csv", activity_page.download, name="activity_csv"),
     path("account/backstops", backstop_page.backstops, name="backstops"),
     path("account/liquidations", risk_pages.liquidations, name="liquidations"),
     path("trade/notices", risk_pages.notices, name="notices"),

@@ -15,6 +15,10 @@ _GROUPS = {
         "Account": (
             *("account", "capital", "collateral", "portfolio", "position", "user", "wallets"),
         ),
+        "Sub-accounts and teams": (
+            *("activity", "approvals", "keys", "members", "subaccount", "subaccounts"),
+            *("sweeps", "transfer", "transfers"),
+        ),
         "Borrow and lend": ("borrowLend", "lendTerms"),
         "History": ("history",),
         "System": ("ping", "status", "time"),

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
+from engine.kinds import AccountState
 from engine.units import MAX_ATOMS
 
 
@@ -86,7 +87,7 @@ class LedgerTransfer(models.Model):
 
 
 class AccountSettings(models.Model):
-    """An account as the engine knows it: its owner and its switches."""
+    """An account as the engine knows it: its owner, its switches, and what it may do at all."""
 
     account_id = models.BigIntegerField(primary_key=True)
     owner_id = models.BigIntegerField()
@@ -99,6 +100,8 @@ class AccountSettings(models.Model):
     borrow_limit_micros = models.BigIntegerField(default=MAX_ATOMS)
     # The most that it may hold in one perpetual, in USD × 1e6; MAX_ATOMS: what the market says.
     position_limit_micros = models.BigIntegerField(default=MAX_ATOMS)
+    # An AccountState: frozen, it opens nothing; closed, it is empty and does nothing.
+    state = models.TextField(default=AccountState.OPEN.value)
 
     class Meta:
         verbose_name_plural = "account settings"

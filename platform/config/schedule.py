@@ -71,6 +71,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "release-withdrawals": _plain(
         "accounts.tasks.release_withdrawals", timedelta(minutes=1), expires=60
     ),
+    # Rules run at whole minutes at most so often; the id of each transfer is that of its minute.
+    "run-sweeps": _plain("accounts.tasks.run_sweeps", timedelta(seconds=30), expires=30),
     # A key that is good for an hour may live a minute longer.
     "revoke-page-keys": _plain("accounts.tasks.revoke_page_keys", timedelta(minutes=1), expires=60),
     # The desk's worker looks at each change; this finds what it missed, or does all if it is away.

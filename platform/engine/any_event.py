@@ -2,6 +2,7 @@
 
 from engine.events import (
     AccountOpened,
+    AccountStateChanged,
     AccountUpdated,
     AssetListed,
     AssetUpdated,
@@ -14,6 +15,7 @@ from engine.events import (
     DepositCredited,
     DustConverted,
     DustSold,
+    FundsSwept,
     FundsTransferred,
     IdleLent,
     InsuranceFunded,
@@ -59,6 +61,7 @@ from engine.order_events import (
     TriggerPlaced,
 )
 from engine.risk_events import (
+    AllowanceChanged,
     BackstopChanged,
     InsurancePaid,
     LiquidationEnded,
@@ -90,10 +93,12 @@ AnyEvent = (
     | PricesUpdated
     | AccountOpened
     | AccountUpdated
+    | AccountStateChanged
     | DepositCredited
     | WithdrawalRequested
     | WithdrawalSettled
     | FundsTransferred
+    | FundsSwept
     | OrderPlaced
     | TriggerPlaced
     | OrderTriggered
@@ -147,5 +152,6 @@ AnyEvent = (
     | LossShared
     | LiquidationEnded
     | BackstopChanged
+    | AllowanceChanged
     | TimeAdvanced
 )

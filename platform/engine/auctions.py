@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from engine import market_states, resting
+from engine.allowances import exceeds
 from engine.book import Order
 from engine.events import AuctionEnded
 from engine.listed_market import ListedMarket
@@ -131,6 +132,8 @@ def _ended_by(
     for order in (bid, ask):
         if order.borrow and not can_pay(state, listed, order, lots, price):
             return order, ExpiryReason.INSUFFICIENT_BORROWABLE_QUANTITY
+        if order.terms.actor and exceeds(state, listed, order, lots=lots, price=price):
+            return order, ExpiryReason.TRADING_SUSPENDED
     limit = listed.market.open_interest_limit_lots
     if listed.is_perp and limit is not None:
         long_lots = listed.perp_clearing().long_lots

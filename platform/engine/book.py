@@ -143,6 +143,7 @@ def terms_of(
         client_id=command.client_id,
         created_at_ns=at_ns,
         conditions=command.conditions,
+        actor=command.actor,
     )
 
 

@@ -12,6 +12,7 @@ from engine import (
     danger,
     funding,
     liquidation,
+    member_limits,
     price_states,
     rfq,
     strategies,
@@ -37,6 +38,7 @@ RUNNERS: dict[Work, Callable[[State, int], None]] = {
     Work.AUCTION: auctions.end_auction,
     Work.PRICE_AGE: price_states.grow_old,
     Work.FUNDING: funding.end_hour,
+    Work.DAY: member_limits.begin_day,
 }
 
 

@@ -14,6 +14,7 @@ from engine.house_commands import (
     ListMarket,
     OpenAccount,
     PayFunding,
+    SetAllowance,
     SetMarketState,
     SetPoolState,
     SettleWithdrawal,
@@ -30,19 +31,24 @@ from engine.trader_commands import (
     CancelOrder,
     CancelQuoteRequest,
     CancelStrategy,
+    CloseAccount,
     Command,
     ConvertDust,
     CreateStrategy,
+    FreezeAccount,
     Lend,
     PlaceOrder,
     Redeem,
     RefreshQuoteRequest,
+    ReopenAccount,
     Repay,
     RequestQuote,
     RequestWithdrawal,
     SetBackstop,
     SetLendTerms,
     SubmitQuote,
+    SweepFunds,
+    TransferBasket,
     TransferFunds,
     UpdateAccount,
 )
@@ -60,10 +66,12 @@ __all__ = [
     "CancelOrder",
     "CancelQuoteRequest",
     "CancelStrategy",
+    "CloseAccount",
     "Command",
     "ConvertDust",
     "CreateStrategy",
     "CreditDeposit",
+    "FreezeAccount",
     "FundInsurance",
     "Lend",
     "ListAsset",
@@ -73,15 +81,19 @@ __all__ = [
     "PlaceOrder",
     "Redeem",
     "RefreshQuoteRequest",
+    "ReopenAccount",
     "Repay",
     "RequestQuote",
     "RequestWithdrawal",
+    "SetAllowance",
     "SetBackstop",
     "SetLendTerms",
     "SetMarketState",
     "SetPoolState",
     "SettleWithdrawal",
     "SubmitQuote",
+    "SweepFunds",
+    "TransferBasket",
     "TransferFunds",
     "UpdateAccount",
     "UpdateAsset",
@@ -99,10 +111,16 @@ AnyCommand = (
     | UpdatePrices
     | OpenAccount
     | UpdateAccount
+    | FreezeAccount
+    | CloseAccount
+    | ReopenAccount
+    | SetAllowance
     | CreditDeposit
     | RequestWithdrawal
     | SettleWithdrawal
     | TransferFunds
+    | TransferBasket
+    | SweepFunds
     | PlaceOrder
     | CancelOrder
     | CancelAllOrders

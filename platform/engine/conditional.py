@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine import pending
+from engine import allowances, pending
 from engine.answers import Events, rejected
 from engine.book import ConditionalOrder, terms_of
 from engine.catalog import MarketState
@@ -32,6 +32,7 @@ def place_trigger(
         or account_refusal(account, command)
         or _count_refusal(account, listed, command)
         or exits_refusal(state, account, listed, command)
+        or _member_refusal(state, account, listed, command)
     )
     if refusal:
         return refusal
@@ -89,6 +90,19 @@ def _count_refusal(account: Account, listed: ListedMarket, command: PlaceOrder) 
             Reject.TRIGGER_LIMIT, f"at most {MAX_TRIGGERS} orders may wait; cancel some first"
         )
     return _exits_over(account, listed, 1) if command.reduce_only else ()
+
+
+def _member_refusal(
+    state: State, account: Account, listed: ListedMarket, command: PlaceOrder
+) -> Events:
+    """Refuse a member what the limit does not leave; it is asked again when the price is met."""
+    if not command.actor or command.reduce_only:
+        return ()
+    assert command.conditions is not None and command.conditions.trigger is not None
+    share = command.conditions.trigger.share_ppb
+    lots = share_of(account, listed, share) if share is not None else command.lots or 0
+    atoms = allowances.trigger_atoms(listed, command, lots)
+    return allowances.spending_refusal(state, account, command.actor, {listed.market.quote: atoms})
 
 
 def exits_refusal(

@@ -7,13 +7,17 @@ no check changes: prices, books, other accounts, the parameters of what is liste
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.allowance import Allowance
 from engine.ledger import Holding
 from engine.listed_market import ListedMarket
 from engine.pools import Pool
 from engine.positions import OpenSide, Position
 from engine.record import Record
 from engine.snapshot import BUCKET_FIELDS, POOL_FIELDS, POSITION_FIELDS, SETTING_FIELDS
+from engine.snapshot_risk import ALLOWANCE_FIELDS
 from engine.state import Account, State
+
+ACCOUNT_FIELDS = (*SETTING_FIELDS, "state")
 
 
 class Supposed(NamedTuple):
@@ -84,7 +88,7 @@ def copy_market(listed: ListedMarket, record: Record) -> ListedMarket:
 def copy_account(account: Account) -> Account:
     """Return an account with all that margin counts; its open orders are the original's own."""
     copy = Account(account.account_id, account.owner)
-    assign(copy, account, SETTING_FIELDS)
+    assign(copy, account, ACCOUNT_FIELDS)
     for original in account.holdings.values():
         copy_holding(original, copy)
     copy.positions = {
@@ -92,8 +96,18 @@ def copy_account(account: Account) -> Account:
     }
     # Checks only look into them.
     copy.orders, copy.client_ids = account.orders, account.client_ids
+    copy.triggers, copy.strategies = account.triggers, account.strategies
+    copy.allowances = {
+        member: copy_allowance(allowance) for member, allowance in account.allowances.items()
+    }
     copy.pending_borrow = {**account.pending_borrow}
     copy.spot_loss_micros = account.spot_loss_micros
+    return copy
+
+
+def copy_allowance(original: Allowance) -> Allowance:
+    copy = Allowance(original.account_id, original.member, day=original.day)
+    assign(copy, original, ALLOWANCE_FIELDS)
     return copy
 
 

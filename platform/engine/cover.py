@@ -1,6 +1,6 @@
 """What an order needs: initial margin for a perpetual, money held or borrowed for spot."""
 
-from engine import funds
+from engine import allowances, funds
 from engine.answers import Events, rejected
 from engine.book import Order
 from engine.fees import fee_of
@@ -31,6 +31,10 @@ def perp_refusal(
 
     An order that meets nothing (`taken` is None) and is accepted stays counted in its position.
     """
+    if order.terms.actor:
+        beyond = member_refusal(state, account, listed, order, taken=taken, resting=resting)
+        if beyond:
+            return beyond
     position = account.positions.get(listed.market.symbol)
     is_new = position is None
     if position is None:
@@ -54,6 +58,22 @@ def perp_refusal(
     if refusal and is_new:
         forget_position(account, listed, position)
     return refusal
+
+
+def member_refusal(
+    state: State,
+    account: Account,
+    listed: ListedMarket,
+    order: Order,
+    *,
+    taken: Sweep | None,
+    resting: int,
+) -> Events:
+    """Refuse a member's order that takes and rests for more than the member may spend."""
+    quote_atoms = listed.quote_atoms(order.price, resting)
+    if taken is not None:
+        quote_atoms += taken.quote_atoms
+    return allowances.order_refusal(state, account, listed, order.terms, quote_atoms)
 
 
 def _margin_refusal(
@@ -210,6 +230,10 @@ def spot_refusal(
 
     What it is to lock is noted in the order, for `reserve`.
     """
+    if order.terms.actor:
+        beyond = member_refusal(state, account, listed, order, taken=taken, resting=resting)
+        if beyond:
+            return beyond
     market, lots = listed.market, resting
     quote_atoms = order.price * resting * listed.quote_atoms_per_tick
     if taken is not None:

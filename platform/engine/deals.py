@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine import allowances
 from engine.answers import Events
 from engine.book import Order, terms_of
 from engine.commands import PlaceOrder, RequestQuote, SubmitQuote
@@ -46,8 +47,8 @@ def lots_for(listed: ListedMarket, rfq: Rfq, price_ticks: int) -> int:
     return rfq.terms.quote_atoms // (price_ticks * listed.quote_atoms_per_tick)
 
 
-def deal_of(state: State, rfq: Rfq, quote: Quote) -> Deal:
-    """Return the trade of a request with a quote."""
+def deal_of(state: State, rfq: Rfq, quote: Quote, *, actor: int) -> Deal:
+    """Return the trade of a request with a quote; `actor` makes it for who requested."""
     listed = state.markets[rfq.terms.market]
     price = price_for(rfq, quote.command)
     lots = lots_for(listed, rfq, price)
@@ -58,9 +59,13 @@ def deal_of(state: State, rfq: Rfq, quote: Quote) -> Deal:
         price_ticks=price,
         lots=lots,
         time_in_force=FOK,
+        actor=actor,
     )
     offered = msgspec.structs.replace(
-        asked, account=quote.terms.account, side=ASK if asked.side is BID else BID
+        asked,
+        account=quote.terms.account,
+        side=ASK if asked.side is BID else BID,
+        actor=quote.command.actor,
     )
     market = listed.market
     requester = _party(
@@ -128,6 +133,8 @@ def make(state: State, deal: Deal) -> None:
     settle(state, listed, buyer=buyer, seller=seller, lots=deal.lots, quote=deal.quote_atoms)
     for party in sides:
         order = party.order
+        if order.terms.actor:
+            allowances.count_fill(state, party.account, listed, order.terms, deal.quote_atoms)
         left = (order.locked, order.borrow, order.loss_micros)
         assert left == (0, 0, 0), f"quoted trade {order.terms.order_id} leaves {left}"
         if listed.is_perp:

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine import (
+    account_states,
     adl,
+    allowances,
     clock,
     conversion,
     funding,
@@ -20,6 +22,7 @@ from engine import (
     limits,
     liquidation,
     listing,
+    member_limits,
     orders,
     outlook,
     pooling,
@@ -29,10 +32,12 @@ from engine import (
     settlement,
     strategies,
     terms,
+    transfers,
     treasury,
 )
 from engine import commands as c
 from engine import questions as q
+from engine.allowance import Allowance
 from engine.answers import rejected
 from engine.book import Level
 from engine.events import (
@@ -43,6 +48,7 @@ from engine.events import (
     PoolChanged,
     PositionChanged,
 )
+from engine.gate import STOPPED, gate_refusal
 from engine.ledger import Holding
 from engine.order_events import BookChanged
 from engine.pools import Pool
@@ -67,10 +73,16 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.UpdatePrices: pricing.update_prices,
     c.OpenAccount: listing.open_account,
     c.UpdateAccount: listing.update_account,
+    c.FreezeAccount: account_states.freeze_account,
+    c.CloseAccount: account_states.close_account,
+    c.ReopenAccount: account_states.reopen_account,
+    c.SetAllowance: member_limits.set_allowance,
     c.CreditDeposit: treasury.credit_deposit,
     c.RequestWithdrawal: treasury.request_withdrawal,
     c.SettleWithdrawal: treasury.settle_withdrawal,
-    c.TransferFunds: treasury.transfer_funds,
+    c.TransferFunds: transfers.transfer_funds,
+    c.TransferBasket: transfers.transfer_basket,
+    c.SweepFunds: transfers.sweep_funds,
     c.PlaceOrder: orders.place_order,
     c.CancelOrder: orders.cancel_order,
     c.CancelAllOrders: orders.cancel_all_orders,
@@ -99,24 +111,6 @@ HANDLERS: dict[type[c.Command], Handler] = {
     c.AdvanceTime: clock.advance_time,
 }
 
-
-# What an account may not ask for while it is liquidated.
-STOPPED = (
-    c.RequestWithdrawal,
-    c.TransferFunds,
-    c.PlaceOrder,
-    c.CreateStrategy,
-    c.RequestQuote,
-    c.SubmitQuote,
-    c.AcceptQuote,
-    c.RefreshQuoteRequest,
-    c.Lend,
-    c.Borrow,
-    c.SetLendTerms,
-    c.ConvertDust,
-    c.SetBackstop,
-)
-
 Answerer = Callable[[State, Any, int], q.AnyAnswer]
 
 ANSWERERS: dict[type[q.Question], Answerer] = {
@@ -124,6 +118,7 @@ ANSWERERS: dict[type[q.Question], Answerer] = {
     q.AskAdlRanks: adl.adl_ranks,
     q.MaxBorrow: limits.max_borrow,
     q.MaxOrder: limits.max_order,
+    q.MaxTransfer: limits.max_transfer,
     q.MaxWithdrawal: limits.max_withdrawal,
     q.PreviewOrder: previews.preview_order,
     q.SupposePrices: outlook.suppose_prices,
@@ -165,8 +160,8 @@ class Engine:
         record = state.record
         record.is_neutral = False
         answer: tuple[Event, ...] = ()
-        if state.liquidations and type(command) in STOPPED:
-            answer = liquidation.liquidating_refusal(state, command)
+        if state.liquidations or state.shut or command.actor:
+            answer = _stopped_refusal(state, command)
         answer = answer or HANDLERS[type(command)](state, command)
         if type(answer[0]) is CommandRejected:
             # Accruing what was due is all that a refused command may have done.
@@ -175,6 +170,8 @@ class Engine:
             _tell_holdings(state)
         if record.strategies:
             _tell_strategies(record)
+        if record.allowances:
+            _tell_allowances(record)
         if record.hours:
             record.events += record.hours
             record.hours.clear()
@@ -203,6 +200,14 @@ class Engine:
             tuple((level.price, level.lots) for level in book.bids.from_best()),
             tuple((level.price, level.lots) for level in book.asks.from_best()),
         )
+
+
+def _stopped_refusal(state: State, command: c.Command) -> tuple[Event, ...]:
+    """Refuse what the state of an account does not allow, or a member's loss limit."""
+    answer = gate_refusal(state, command)
+    if command.actor and not answer and isinstance(command, STOPPED):
+        answer = allowances.loss_refusal(state, command)
+    return answer
 
 
 def _repeated(command_id: str, known: tuple[int, bytes], fingerprint: bytes) -> tuple[Event, ...]:
@@ -254,6 +259,13 @@ def _tell_strategies(record: Record) -> None:
         assert type(strategy) is Strategy
         record.events.append(strategy.changed())
     record.strategies.clear()
+
+
+def _tell_allowances(record: Record) -> None:
+    for allowance in record.allowances:
+        assert type(allowance) is Allowance
+        record.events.append(allowance.changed())
+    record.allowances.clear()
 
 
 def _balance_changed(holding: Holding) -> BalanceChanged:

@@ -8,6 +8,7 @@ import msgspec
 
 from engine.catalog import Asset, Market, MarketState, PoolState, PriceState, StateReason
 from engine.kinds import (
+    AccountState,
     BorrowLendKind,
     BucketLends,
     MovementSource,
@@ -106,6 +107,14 @@ class AccountUpdated(Event, frozen=True, kw_only=True):
     leverage_limit: int
     borrow_limit_micros: int = MAX_ATOMS
     position_limit_micros: int = MAX_ATOMS
+    state: AccountState = AccountState.OPEN
+
+
+class AccountStateChanged(Event, frozen=True, kw_only=True):
+    """What an account may do from now on; AccountUpdated tells it with the settings, once more."""
+
+    account: AccountId
+    state: AccountState
 
 
 class LendTermsChanged(Event, frozen=True, kw_only=True):
@@ -121,6 +130,8 @@ class LendTermsChanged(Event, frozen=True, kw_only=True):
 
 
 class DepositCredited(Event, frozen=True, kw_only=True):
+    """`account` was credited: the main account, where money came for a closed sub-account."""
+
     account: AccountId
     asset: str
     amount_atoms: int
@@ -148,6 +159,21 @@ class FundsTransferred(Event, frozen=True, kw_only=True):
     source: AccountId
     destination: AccountId
     asset: str
+    amount_atoms: int
+
+
+class FundsSwept(Event, frozen=True, kw_only=True):
+    """What a sweep for `account` has moved, of what it was to move; FundsTransferred tells it too.
+
+    Both are 0 if there was nothing to do. Less than wanted has moved where the giver's margin, its
+    state or a pool kept the rest.
+    """
+
+    account: AccountId
+    source: AccountId
+    destination: AccountId
+    asset: str
+    wanted_atoms: int
     amount_atoms: int
 
 

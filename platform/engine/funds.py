@@ -4,7 +4,7 @@ These are facts, not decisions: the caller has checked. Pools must have been acc
 """
 
 from engine.events import BorrowLendMoved
-from engine.kinds import BorrowLendKind, MovementSource
+from engine.kinds import ACCOUNT_OPEN, BorrowLendKind, MovementSource
 from engine.ledger import NOT_OPEN, Holding
 from engine.state import Account, State
 
@@ -41,6 +41,14 @@ def redeem(state: State, holding: Holding, amount_atoms: int, source: MovementSo
     assert holding.lend_scaled >= 0, f"account {holding.account_id} redeemed more than it lent"
     state.ledger.transfer(pool.cash, holding.available, amount_atoms, kind="redeem")
     moved(state, holding, BorrowLendKind.REDEEM, source, amount_atoms)
+
+
+def drop_lend_dust(state: State, holding: Holding) -> None:
+    """Leave the pool a lend that is worth less than an atom: nobody could take it back."""
+    pool = state.pools[holding.asset]
+    assert not pool.lend_atoms(holding.lend_scaled, holding.bucket), f"{holding.asset} is no dust"
+    holding.lend_scaled -= pool.redeem(0, of_scaled=holding.lend_scaled, bucket=holding.bucket)
+    moved(state, holding, BorrowLendKind.REDEEM, MovementSource.MANUAL, 0)
 
 
 def borrow(state: State, holding: Holding, amount_atoms: int, source: MovementSource) -> None:
@@ -112,15 +120,18 @@ def credit(
 
 
 def lend_idle(state: State, holding: Holding, amount_atoms: int) -> int:
-    """Lend as much of `amount_atoms` as its pool and the lender's terms take; return how much."""
-    pool = state.pools[holding.asset]
-    if holding.debt_scaled or not pool.asset.lendable:
+    """Lend as much of `amount_atoms` as its pool and the lender's terms take; return how much.
+
+    An account that is frozen lends nothing new.
+    """
+    pool, account = state.pools[holding.asset], state.accounts[holding.account_id]
+    if holding.debt_scaled or not pool.asset.lendable or account.state is not ACCOUNT_OPEN:
         return 0
     pool.accrue(state.at_ns)
     part = min(amount_atoms, lend_room(state, holding))
     if part < max(pool.asset.min_lend_atoms, 1):
         return 0
-    if not holding.terms.as_collateral and carries(state.accounts[holding.account_id]):
+    if not holding.terms.as_collateral and carries(account):
         return 0
     lend(state, holding, part, MovementSource.AUTO_LEND)
     return part

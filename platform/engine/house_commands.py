@@ -59,6 +59,21 @@ class OpenAccount(Command, frozen=True, kw_only=True):
     owner: AccountId
 
 
+class SetAllowance(Command, frozen=True, kw_only=True):
+    """Limit what a member may do in an account per UTC day; None is no limit, two lift it.
+
+    Args:
+        member: the user whose `actor` the member's commands carry.
+        spend_micros: what the member's trades, loans and outgoing money may come to.
+        loss_micros: what the account may lose before the member only reduces.
+    """
+
+    account: AccountId
+    member: int
+    spend_micros: int | None = None
+    loss_micros: int | None = None
+
+
 class CreditDeposit(Command, frozen=True, kw_only=True):
     """Credit money that has arrived outside. The command id makes it happen once.
 

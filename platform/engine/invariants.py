@@ -5,10 +5,11 @@ Each check raises AssertionError with the numbers that disagree.
 
 from collections import defaultdict
 
-from engine import market_states
+from engine import allowances, market_states
 from engine.bands import find_taker_band, limit_band
 from engine.catalog import OPEN, PriceState
 from engine.clearing import Clearing
+from engine.kinds import ACCOUNT_OPEN, AccountState
 from engine.ledger import NOT_OPEN
 from engine.listed_market import ListedMarket
 from engine.margin import MarginType, health, standing, unrealized
@@ -29,9 +30,11 @@ def check(state: State) -> None:
     check_strategies(state)
     for account in state.accounts.values():
         check_account(state, account)
+    check_account_states(state)
     check_rfqs(state)
     check_price_ages(state)
     check_schedule(state)
+    check_allowances(state)
 
 
 def check_schedule(state: State) -> None:
@@ -41,6 +44,22 @@ def check_schedule(state: State) -> None:
     assert len(ends) == bool(perps), f"ends of hours: {ends}"
     for funding in perps:
         assert ends[0] <= funding.ends_ns, f"an hour ends at {ends[0]}, not {funding.ends_ns}"
+
+
+def check_allowances(state: State) -> None:
+    """What members have open is within what they may yet spend; each base is taken anew in time."""
+    today = allowances.day_of(state)
+    awaited = [due.subject for due in state.schedule.live() if due.work is Work.DAY]
+    assert sorted(awaited) == sorted(state.loss_limited), f"days begin for {awaited}"
+    for number, account in state.accounts.items():
+        for member, one in account.allowances.items():
+            assert (one.account_id, one.member) == (number, member), f"{number}: {member} is mixed"
+            assert one.spent_micros >= 0 and one.day <= today, f"{number}: {member}'s day"
+            limited = one.loss_micros is not None
+            assert not limited or number in state.loss_limited, f"{number}: {member} has no day"
+            assert limited or (one.base_micros is None and not one.is_stopped), f"{member}'s base"
+            opened = allowances.open_micros(state, account, member)
+            assert not (one.is_stopped and opened), f"{number}: {member} is stopped, not ended"
 
 
 def check_triggers(state: State) -> None:
@@ -285,6 +304,44 @@ def check_account(state: State, account: Account) -> None:
         assert sums == perps[symbol], f"account {account.account_id} {symbol} order sums"
         assert position.reduce_lots <= abs(position.lots), f"{symbol} reduce-only exceeds position"
     check_standing(state, account)
+
+
+def check_account_states(state: State) -> None:
+    """Who is frozen has nothing open but what reduces; who is closed has nothing at all."""
+    for number, account in state.accounts.items():
+        assert (account.state is not ACCOUNT_OPEN) == (number in state.shut), f"{number} is shut"
+        if account.state is ACCOUNT_OPEN:
+            continue
+        terms = [order.terms for order in account.orders.values()]
+        terms += [order.terms for order in account.triggers.values()]
+        opens: list[int] = [one.order_id for one in terms if not one.reduce_only]
+        opens += [*account.strategies, *account.rfqs]
+        assert not opens, f"account {number} is {account.state}, and has {opens}"
+        offers = [market for market, backing in state.backstops.items() if number in backing]
+        assert not offers, f"account {number} is {account.state}, and backs {offers}"
+        quotes = [rfq for rfq, asked in state.rfqs.items() if number in asked.quotes]
+        assert not quotes, f"account {number} is {account.state}, and quotes {quotes}"
+        if account.state is AccountState.CLOSED:
+            _check_is_empty(state, account)
+
+
+def _check_is_empty(state: State, account: Account) -> None:
+    number = account.account_id
+    assert account.owner != number, f"main account {number} is closed"
+    assert number not in state.liquidations, f"closed account {number} is liquidated"
+    held = [
+        holding.asset
+        for holding in account.holdings.values()
+        if holding.available.atoms or holding.locked.atoms or holding.lend_scaled
+    ]
+    assert not held and not account.bearing, f"closed account {number} holds {held}"
+    for symbol, position in account.positions.items():
+        left = (position.lots, position.quote, position.due, position.sample, position.interest_ray)
+        assert not any(left), f"closed account {number} is in {symbol}: {left}"
+    waits = [*account.orders, *account.triggers]
+    assert not waits, f"closed account {number} has orders {waits}"
+    flying = [w.withdrawal for w in state.withdrawals.values() if w.account_id == number]
+    assert not flying, f"closed account {number} waits for {flying}"
 
 
 def check_rfqs(state: State) -> None:

@@ -31,6 +31,19 @@ class OrderStatus(StrEnum):
 NEW, PARTIALLY_FILLED, FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 
 
+class AccountState(StrEnum):
+    """What an account may do; docs/risk.md has the list."""
+
+    OPEN = "Open"
+    # It only reduces, repays and receives.
+    FROZEN = "Frozen"
+    # It is empty, and does nothing until it is reopened.
+    CLOSED = "Closed"
+
+
+ACCOUNT_OPEN = AccountState.OPEN
+
+
 class BorrowLendKind(StrEnum):
     BORROW = "Borrow"
     REPAY = "BorrowRepay"
@@ -96,7 +109,8 @@ class LiquidationEnd(StrEnum):
 class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What an order asked for; it never changes, but that a trigger turns a share into lots.
 
-    `related` is the order whose take-profit or stop-loss this is.
+    `related` is the order whose take-profit or stop-loss this is, `actor` the member of a team who
+    asked for it, or for what it came of; 0: its owner, or the house.
     """
 
     order_id: OrderId
@@ -117,6 +131,7 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     conditions: Conditions | None = None
     related: OrderId | None = None
     strategy: int | None = None
+    actor: int = 0
 
 
 class StrategyStatus(StrEnum):

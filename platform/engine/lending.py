@@ -1,6 +1,7 @@
 """Handlers of lending and borrowing."""
 
 from engine import funds
+from engine.allowances import count_spending, spending_refusal
 from engine.answers import Events, rejected
 from engine.catalog import POOL_CLOSED
 from engine.commands import AutoLend, Borrow, Lend, Redeem, Repay
@@ -139,10 +140,14 @@ def borrow(state: State, command: Borrow) -> Events:
     if refusal:
         return refusal
     account, holding = _found(state, command)
-    refusal = borrow_refusal(state, account, holding, command.amount_atoms)
+    amounts = {command.asset: command.amount_atoms}
+    refusal = spending_refusal(state, account, command.actor, amounts) or borrow_refusal(
+        state, account, holding, command.amount_atoms
+    )
     if refusal:
         return refusal
     # Past this line the loan must succeed.
+    count_spending(state, account, command.actor, amounts)
     funds.borrow(state, holding, command.amount_atoms, MovementSource.MANUAL)
     return _answer(state)
 

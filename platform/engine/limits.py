@@ -1,63 +1,75 @@
-"""The largest quantities that an account may borrow, order and withdraw now: exact.
+"""The largest quantities that an account may borrow, order, transfer and withdraw now: exact.
 
 Nothing is estimated: the checks of the handlers themselves are asked, about one quantity after the
 other, on a private copy of the account. The largest is accepted, and one step more is refused.
 """
 
-from collections.abc import Callable
-
 from engine import funds
+from engine.allowances import loss_refusal, spending_refusal
 from engine.answers import rejected, unanswerable
 from engine.book import Order
-from engine.commands import PlaceOrder
+from engine.commands import Borrow, Command, PlaceOrder, RequestWithdrawal, TransferFunds
 from engine.copies import Supposed, suppose
-from engine.cover import perp_refusal, spot_refusal, uncount
+from engine.cover import member_refusal, perp_refusal, spot_refusal, uncount
+from engine.gate import gate_refusal
 from engine.intake import impact_price, intake_refusal, lots_bound, reach_of
 from engine.ladder import Ladder
 from engine.lending import borrow_refusal
 from engine.listed_market import ListedMarket
-from engine.matching import own_across
+from engine.matching import Sweep, own_across
 from engine.orders import order_of
+from engine.outflow import largest_gift, take_out_refusal
 from engine.questions import (
     AnyAnswer,
     MaxAmount,
     MaxBorrow,
     MaxLots,
     MaxOrder,
+    MaxTransfer,
     MaxWithdrawal,
     Unanswerable,
 )
 from engine.rejects import Reject
 from engine.resting import paying_asset
+from engine.search import bisect, largest_of
 from engine.state import State
-from engine.treasury import take_out_refusal
+from engine.transfers import Pair, destination_refusal, pair_of
 from engine.units import MAX_ATOMS
 from engine.vocabulary import BID, LIMIT, OrderType
 
 
 def max_borrow(state: State, question: MaxBorrow, at_ns: int) -> AnyAnswer:
     """Return the largest amount that `lending.borrow` would lend."""
-    supposed = _supposed(state, question, at_ns)
+    least = Borrow(account=question.account, asset=question.asset, amount_atoms=1)
+    supposed = _supposed(state, question, least, at_ns)
     if isinstance(supposed, Unanswerable):
         return supposed
     copy, account = supposed
     funds.accrue_account(copy, account)
     holding = funds.accrue_holding(copy, account, question.asset)
-    room = copy.pools[question.asset].borrowable(at_ns)
+    actor, asset = question.actor, question.asset
+    room = copy.pools[asset].borrowable(at_ns)
 
     def accepts(amount: int) -> bool:
-        return not borrow_refusal(copy, account, holding, amount)
+        return not (
+            spending_refusal(copy, account, actor, {asset: amount})
+            or borrow_refusal(copy, account, holding, amount)
+        )
 
-    return MaxAmount(amount_atoms=_largest_of(accepts, min(room, MAX_ATOMS)))
+    return MaxAmount(amount_atoms=largest_of(accepts, min(room, MAX_ATOMS)))
 
 
 def max_withdrawal(state: State, question: MaxWithdrawal, at_ns: int) -> AnyAnswer:
     """Return the largest amount that `treasury.request_withdrawal` would let go."""
-    supposed = _supposed(state, question, at_ns)
+    least = RequestWithdrawal(
+        account=question.account, asset=question.asset, amount_atoms=1, withdrawal=0
+    )
+    supposed = _supposed(state, question, least, at_ns)
     if isinstance(supposed, Unanswerable):
         return supposed
     copy, account = supposed
     redeem, borrow = question.auto_lend_redeem, question.auto_borrow
+    actor, asset = question.actor, question.asset
     funds.accrue_account(copy, account)
     holding = funds.accrue_holding(copy, account, question.asset)
     redeemed = funds.redeemable(copy, holding) if redeem else 0
@@ -66,9 +78,41 @@ def max_withdrawal(state: State, question: MaxWithdrawal, at_ns: int) -> AnyAnsw
         most += copy.pools[question.asset].borrowable(at_ns, redeemed_atoms=redeemed)
 
     def accepts(amount: int) -> bool:
-        return not take_out_refusal(copy, account, holding, amount, redeem=redeem, borrow=borrow)
+        return not (
+            spending_refusal(copy, account, actor, {asset: amount})
+            or take_out_refusal(copy, account, holding, amount, redeem=redeem, borrow=borrow)
+        )
 
-    return MaxAmount(amount_atoms=_largest_of(accepts, min(most, MAX_ATOMS)))
+    return MaxAmount(amount_atoms=largest_of(accepts, min(most, MAX_ATOMS)))
+
+
+def max_transfer(state: State, question: MaxTransfer, at_ns: int) -> AnyAnswer:
+    """Return the largest amount that `transfers.transfer_funds` would move."""
+    least = TransferFunds(
+        source=question.account,
+        destination=question.destination,
+        asset=question.asset,
+        amount_atoms=1,
+    )
+    supposed = _supposed(state, question, least, at_ns)
+    if isinstance(supposed, Unanswerable):
+        return supposed
+    pair = pair_of(state, question.account, question.destination)
+    if not isinstance(pair, Pair):
+        return unanswerable(pair)
+    refusal = destination_refusal(pair)
+    if refusal:
+        return unanswerable(refusal)
+    copy, account = supposed
+    funds.accrue_account(copy, account)
+    holding = funds.accrue_holding(copy, account, question.asset)
+    actor, asset = question.actor, question.asset
+    most = largest_gift(copy, account, holding, MAX_ATOMS)
+
+    def accepts(amount: int) -> bool:
+        return not spending_refusal(copy, account, actor, {asset: amount})
+
+    return MaxAmount(amount_atoms=largest_of(accepts, most))
 
 
 def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
@@ -91,7 +135,10 @@ def max_order(state: State, question: MaxOrder, at_ns: int) -> AnyAnswer:
     copy, account = supposed
     listed = copy.markets[question.market]
     command = _order_command(question, market.max_lots if question.reduce_only else market.min_lots)
-    refusal = intake_refusal(copy, account, listed, command)
+    refusal = gate_refusal(state, command)
+    if question.actor and not refusal:
+        refusal = loss_refusal(copy, question)
+    refusal = refusal or intake_refusal(copy, account, listed, command)
     if refusal:
         return unanswerable(refusal)
     price = question.price_ticks
@@ -123,6 +170,7 @@ def _order_command(question: MaxOrder, lots: int) -> PlaceOrder:
         auto_lend_redeem=question.auto_lend_redeem,
         auto_borrow=question.auto_borrow,
         auto_borrow_repay=question.auto_borrow_repay,
+        actor=question.actor,
     )
 
 
@@ -146,7 +194,11 @@ class _Trial:
         """Return the largest number of lots that is accepted, 0 if none is."""
         market = self._listed.market
         low, most = market.min_lots, market.max_lots
-        balancing = self._balancing_lots()
+        if self._order.terms.actor:
+            most = largest_of(self._is_within, most)
+            if most < low:
+                return 0
+        balancing = min(self._balancing_lots(), most)
         if low < balancing <= most and self.accepts(balancing):
             # An account short of margin may take so much where it may not take less.
             low = balancing
@@ -156,7 +208,7 @@ class _Trial:
         while low < most:
             probe = min(most, low + step)
             if not self.accepts(probe):
-                return _bisect(self.accepts, low, probe)
+                return bisect(self.accepts, low, probe)
             low, step = probe, 2 * step
         return low
 
@@ -173,11 +225,7 @@ class _Trial:
         order, account, listed = self._order, self._account, self._listed
         if self._ends:
             return True
-        order.lots_open = resting = lots
-        taken = None
-        if self._ladder is not None:
-            taken = self._ladder.taken(lots)
-            resting = lots - taken.lots if self._rests and not taken.stopped else 0
+        taken, resting = self._parts(lots)
         cover = perp_refusal if listed.is_perp else spot_refusal
         if cover(self._state, account, listed, order, taken=taken, resting=resting):
             return False
@@ -187,35 +235,40 @@ class _Trial:
             account.positions[listed.market.symbol].add_order(order, -resting)
         return True
 
+    def _is_within(self, lots: int) -> bool:
+        """Tell whether who asks may spend what the order comes to in this size."""
+        if self._ends:
+            return True
+        taken, resting = self._parts(lots)
+        return not member_refusal(
+            self._state, self._account, self._listed, self._order, taken=taken, resting=resting
+        )
+
+    def _parts(self, lots: int) -> tuple[Sweep | None, int]:
+        """Have the order be of this size; return what it takes, and how many lots rest."""
+        self._order.lots_open = lots
+        if self._ladder is None:
+            return None, lots
+        taken = self._ladder.taken(lots)
+        return taken, lots - taken.lots if self._rests and not taken.stopped else 0
+
 
 def _supposed(
-    state: State, question: MaxBorrow | MaxWithdrawal, at_ns: int
+    state: State, question: MaxBorrow | MaxTransfer | MaxWithdrawal, least: Command, at_ns: int
 ) -> Supposed | Unanswerable:
+    """Return a copy in which the account may be asked, unless even the `least` would be refused."""
     account = state.accounts.get(question.account)
     if account is None:
         return _unknown_account(question.account)
     if question.asset not in state.assets:
         return unanswerable(rejected(Reject.UNKNOWN_ASSET, f"there is no asset {question.asset}"))
-    return suppose(state, account, at_ns=at_ns, assets=(question.asset,))
+    refusal = gate_refusal(state, least)
+    if refusal:
+        return unanswerable(refusal)
+    supposed = suppose(state, account, at_ns=at_ns, assets=(question.asset,))
+    refusal = loss_refusal(supposed.state, question) if question.actor else ()
+    return unanswerable(refusal) if refusal else supposed
 
 
 def _unknown_account(account: int) -> Unanswerable:
     return unanswerable(rejected(Reject.UNKNOWN_ACCOUNT, f"there is no account {account}"))
-
-
-def _largest_of(accepts: Callable[[int], bool], most: int) -> int:
-    """Return the largest accepted amount, of which more than `most` is refused; 0 if none is."""
-    if most <= 0 or accepts(most):
-        return max(most, 0)
-    return _bisect(accepts, 0, most)
-
-
-def _bisect(accepts: Callable[[int], bool], low: int, high: int) -> int:
-    """Return a number that is accepted while the next is not, between one of each."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        if accepts(middle):
-            low = middle
-        else:
-            high = middle
-    return low

@@ -11,7 +11,7 @@ While a price that the account hangs on is not trusted, it waits.
 """
 
 from engine import funding, funds, insolvency, liquidation_sales, takeover
-from engine.answers import Events, rejected
+from engine.answers import rejected
 from engine.commands import SetBackstop
 from engine.events import Event
 from engine.kinds import LiquidationEnd, MarginStatus
@@ -136,19 +136,6 @@ def _ended(state: State, account: Account, case: Liquidation) -> bool:
     return True
 
 
-def liquidating_refusal(state: State, command: object) -> Events:
-    """Refuse what an account may not ask for while it is liquidated."""
-    for name in ("account", "source", "destination"):
-        number = getattr(command, name, None)
-        if number in state.liquidations:
-            return rejected(
-                Reject.ACCOUNT_LIQUIDATING,
-                "the account is being liquidated: deposit, or wait until it has ended",
-                account=number,
-            )
-    return ()
-
-
 def set_backstop(state: State, command: SetBackstop) -> tuple[Event, ...]:
     """Take, change or end an account's offer to take over positions of a market."""
     if command.account not in state.accounts:
@@ -159,6 +146,12 @@ def set_backstop(state: State, command: SetBackstop) -> tuple[Event, ...]:
     if not 0 <= command.minute_micros <= command.hour_micros <= MAX_ATOMS:
         return rejected(
             Reject.INVALID_PARAMETER, "say 0 ≤ notional in a minute ≤ notional in an hour"
+        )
+    if command.minute_micros and command.actor in state.accounts[command.account].allowances:
+        return rejected(
+            Reject.MEMBER_SPENDING_LIMIT,
+            "what a backstop takes over cannot be counted against your limits; ask the account's "
+            "owner to offer it",
         )
     offers = state.backstops[command.market]
     known = offers.get(command.account)

@@ -189,15 +189,19 @@ def update_account(state: State, command: UpdateAccount) -> Events:
             setattr(account, name, value)
     # The leverage limit is in every part of what margin found.
     account.standing.price_version = -1
-    return (
-        AccountUpdated(
-            account=account.account_id,
-            auto_lend=account.auto_lend,
-            auto_repay_borrows=account.auto_repay_borrows,
-            auto_borrow_settlements=account.auto_borrow_settlements,
-            auto_realize_pnl=account.auto_realize_pnl,
-            leverage_limit=account.leverage_limit,
-            borrow_limit_micros=account.borrow_limit_micros,
-            position_limit_micros=account.position_limit_micros,
-        ),
+    return (account_told(account),)
+
+
+def account_told(account: Account) -> AccountUpdated:
+    """Return what an account's settings and state are now."""
+    return AccountUpdated(
+        account=account.account_id,
+        auto_lend=account.auto_lend,
+        auto_repay_borrows=account.auto_repay_borrows,
+        auto_borrow_settlements=account.auto_borrow_settlements,
+        auto_realize_pnl=account.auto_realize_pnl,
+        leverage_limit=account.leverage_limit,
+        borrow_limit_micros=account.borrow_limit_micros,
+        position_limit_micros=account.position_limit_micros,
+        state=account.state,
     )

@@ -6,7 +6,7 @@ be borrowed now; an order that could not pay is ended instead of traded with.
 
 from typing import NamedTuple
 
-from engine import funds, pending
+from engine import allowances, funds, pending
 from engine.book import Level, Order
 from engine.kinds import FILLED, PARTIALLY_FILLED
 from engine.listed_market import ListedMarket
@@ -246,6 +246,8 @@ def _filled(
             fee_owed_atoms=party.fee_owed,
         )
     )
+    if terms.actor:
+        allowances.count_fill(state, party.account, listed, terms, quote)
     if terms.strategy is not None:
         _count_for_strategy(state, terms.strategy, lots=lots, quote=quote)
 

@@ -185,6 +185,7 @@ def _grow(
         self_trade_prevention=REJECT_MAKER,
         reduce_only=True,
         conditions=Conditions(trigger=Trigger(exit_.price_ticks, exit_.by)),
+        actor=terms.actor,
     )
     takes_profit = terms.conditions is not None and exit_ is terms.conditions.take_profit
     order = ConditionalOrder(

@@ -6,11 +6,12 @@ The order is placed by the handler itself, on a private exchange (`engine/rehear
 import msgspec
 
 from engine import funds, matching
+from engine.allowances import loss_refusal
 from engine.answers import rejected, unanswerable
 from engine.book import Order
 from engine.events import BorrowLendMoved, CommandRejected, Event
+from engine.gate import gate_refusal
 from engine.kinds import BorrowLendKind, OrderStatus
-from engine.liquidation import liquidating_refusal
 from engine.listed_market import ListedMarket
 from engine.maintenance import maintenance
 from engine.order_events import OrderFilled, OrderPlaced, TriggerPlaced
@@ -52,7 +53,10 @@ def preview_order(state: State, question: PreviewOrder, at_ns: int) -> AnyAnswer
         )
     before = _outlook(staged)
     reference_e8 = staged.state.reference_e8(staged.listed)
-    answer = liquidating_refusal(state, order) or place_order(staged.state, order)
+    answer = gate_refusal(state, order)
+    if order.actor and not answer:
+        answer = loss_refusal(staged.state, order)
+    answer = answer or place_order(staged.state, order)
     placed = answer[0]
     if isinstance(placed, CommandRejected):
         return OrderPreview(refusal=placed, reference_e8=reference_e8, before=before)

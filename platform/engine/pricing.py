@@ -9,7 +9,7 @@ A sample is bounded before it is averaged, not after: one absurd quote in a youn
 move it for minutes. While an index is stale or halted the mark stands still.
 """
 
-from engine import breakers, danger, funding, pending, price_states
+from engine import breakers, danger, funding, member_limits, pending, price_states
 from engine.answers import Events, rejected
 from engine.bands import active_ticks
 from engine.book import BookSide
@@ -55,6 +55,7 @@ def update_prices(state: State, command: UpdatePrices) -> Events:
             breakers.watch(state, listed)
         pending.note_index(state, listed)
     danger.look(state)
+    member_limits.look(state)
     return (
         PricesUpdated(
             index_e8=command.prices_e8, mark_e8=marks, states=changed, funding_ppb=predicted

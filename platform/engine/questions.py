@@ -16,7 +16,10 @@ from engine.vocabulary import Side
 class Question(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="question"
 ):
-    """The base of all questions; the tag on the wire is the class name."""
+    """The base of all questions; the tag on the wire is the class name.
+
+    `actor` is the member of a team whose limits count, as in commands; 0: nobody's.
+    """
 
 
 class MaxBorrow(Question, frozen=True, kw_only=True):
@@ -24,6 +27,7 @@ class MaxBorrow(Question, frozen=True, kw_only=True):
 
     account: AccountId
     asset: str
+    actor: int = 0
 
 
 class MaxOrder(Question, frozen=True, kw_only=True):
@@ -40,6 +44,16 @@ class MaxOrder(Question, frozen=True, kw_only=True):
     auto_lend_redeem: bool = True
     auto_borrow: bool = False
     auto_borrow_repay: bool | None = None
+    actor: int = 0
+
+
+class MaxTransfer(Question, frozen=True, kw_only=True):
+    """Ask how much `TransferFunds` would move from `account` now. The answer is a MaxAmount."""
+
+    account: AccountId
+    destination: AccountId
+    asset: str
+    actor: int = 0
 
 
 class MaxWithdrawal(Question, frozen=True, kw_only=True):
@@ -49,6 +63,7 @@ class MaxWithdrawal(Question, frozen=True, kw_only=True):
     asset: str
     auto_lend_redeem: bool = True
     auto_borrow: bool = False
+    actor: int = 0
 
 
 class AccountRisk(Question, frozen=True, kw_only=True):
@@ -91,7 +106,9 @@ class AskAdlRanks(Question, frozen=True, kw_only=True):
 
 
 # What is asked about one account.
-AccountQuestion = AccountRisk | MaxBorrow | MaxOrder | MaxWithdrawal | PreviewOrder | SupposePrices
+AccountQuestion = (
+    AccountRisk | MaxBorrow | MaxOrder | MaxTransfer | MaxWithdrawal | PreviewOrder | SupposePrices
+)
 AnyQuestion = AskAdlRanks | AccountQuestion
 
 
@@ -136,7 +153,8 @@ class AdlRanks(Answer, frozen=True, kw_only=True):
 
 
 class Unanswerable(Answer, frozen=True, kw_only=True):
-    """What is asked about is not there or not open: every quantity would be refused for this."""
+    """What is asked about is not there or not open, or its account may not ask for it now: every
+    quantity would be refused for this."""
 
     why: CommandRejected
 

@@ -8,7 +8,7 @@ cash is borrowed.
 from engine import funds
 from engine.buckets import burned
 from engine.clearing import Clearing
-from engine.kinds import BorrowLendKind, MovementSource
+from engine.kinds import ACCOUNT_OPEN, BorrowLendKind, MovementSource
 from engine.ledger import Holding
 from engine.listed_market import ListedMarket
 from engine.pools import Pool
@@ -116,14 +116,15 @@ def redeem_cash(state: State, clearing: Clearing, asset: str, amount: int) -> in
 
 
 def give(state: State, account: Account, clearing: Clearing, holding: Holding, amount: int) -> int:
-    """Pay a winner up to `amount`: its debt first, then into its lend, then in cash.
+    """Pay a winner up to `amount`: its debt first, then into its lend if it is open, then in cash.
 
     Returns how much was paid: less than `amount` where cash is wanted and the pool has none.
     """
     rest = amount
     if holding.debt_scaled and account.auto_repay_borrows:
         rest -= _give_as_repayment(state, clearing, holding, rest)
-    if rest and account.auto_lend and not holding.debt_scaled:
+    lends = account.auto_lend and account.state is ACCOUNT_OPEN
+    if rest and lends and not holding.debt_scaled:
         rest -= _give_as_lend(state, clearing, holding, rest)
     if rest:
         rest -= _give_as_cash(state, account, clearing, holding, rest)

@@ -11,6 +11,7 @@ class Record:
     """The events of the command being applied."""
 
     __slots__ = (
+        "allowances",
         "balances",
         "events",
         "hours",
@@ -33,6 +34,8 @@ class Record:
         self.pools: dict[object, None] = {}
         # Told last: their orders' fills stand before them.
         self.strategies: dict[object, None] = {}
+        # Members' limits of which something is used.
+        self.allowances: dict[object, None] = {}
         # (market, is_bid, price) → the level which is or was last there.
         self.levels: dict[tuple[str, bool, int], object] = {}
 
@@ -45,4 +48,5 @@ class Record:
         self.positions.clear()
         self.pools.clear()
         self.strategies.clear()
+        self.allowances.clear()
         self.levels.clear()

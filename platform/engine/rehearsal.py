@@ -13,6 +13,7 @@ from engine.bands import worst_for_taker
 from engine.book import Book, ConditionalOrder, Level, Links, Order
 from engine.commands import PlaceOrder
 from engine.copies import (
+    ACCOUNT_FIELDS,
     assign,
     copy_account,
     copy_holding,
@@ -22,7 +23,7 @@ from engine.copies import (
 )
 from engine.funding_rates import Funding
 from engine.listed_market import ListedMarket
-from engine.snapshot import ORDER_FIELDS, SETTING_FIELDS
+from engine.snapshot import ORDER_FIELDS
 from engine.state import Account, State
 from engine.strategy import Strategy
 from engine.units import OrderId
@@ -153,7 +154,7 @@ def _partner(account: Account, listed: ListedMarket) -> Account:
     """Return an account that may be traded with; only what a trade in this market changes of it is
     copied."""
     copy = Account(account.account_id, account.owner)
-    assign(copy, account, SETTING_FIELDS)
+    assign(copy, account, ACCOUNT_FIELDS)
     traded = (listed.market.base, listed.market.quote)
     for symbol, holding in account.holdings.items():
         if symbol in traded:

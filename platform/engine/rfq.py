@@ -33,6 +33,7 @@ from engine.rfq_intake import (
     count_refusal,
     deal_refusal,
     fills_at_once,
+    member_refusal,
     quote_refusal,
     shape_refusal,
     state_refusal,
@@ -54,6 +55,7 @@ def request_quote(state: State, command: RequestQuote) -> Events:
         state_refusal(listed)
         or shape_refusal(state, listed, command)
         or count_refusal(account, command)
+        or member_refusal(state, listed, account, command)
     )
     if refusal:
         return refusal
@@ -103,7 +105,9 @@ def submit_quote(state: State, command: SubmitQuote) -> Events:
         created_at_ns=state.at_ns,
     )
     quote = Quote(terms, command, expires_ns=rfq.expires_ns)
-    deal = deals.deal_of(state, rfq, quote) if fills_at_once(listed, rfq, command) else None
+    deal = None
+    if fills_at_once(listed, rfq, command):
+        deal = deals.deal_of(state, rfq, quote, actor=rfq.command.actor)
     if deal is not None:
         refusal = deals.refusal_of(state, deal, deal.maker)
         if refusal:
@@ -165,7 +169,7 @@ def accept_quote(state: State, command: AcceptQuote) -> Events:
     refusal = state_refusal(listed) or deal_refusal(state, listed, rfq, quote.command)
     if refusal:
         return refusal
-    deal = deals.deal_of(state, rfq, quote)
+    deal = deals.deal_of(state, rfq, quote, actor=command.actor)
     refusal = deals.refusal_of(state, deal, deal.requester)
     if refusal:
         return refusal

@@ -1,6 +1,7 @@
 """What a request for quote and a quote must be: the checks that need no money."""
 
 from engine import deals
+from engine.allowances import quote_atoms_of, spending_refusal
 from engine.answers import Events, rejected
 from engine.bands import limit_band
 from engine.catalog import OPEN, MarketState
@@ -51,6 +52,16 @@ def shape_refusal(state: State, listed: ListedMarket, command: RequestQuote) -> 
     )
 
 
+def member_refusal(
+    state: State, listed: ListedMarket, account: Account, command: RequestQuote
+) -> Events:
+    """Refuse a member's request for more than may be spent; the trade asks again."""
+    atoms = command.quote_atoms
+    if atoms is None:
+        atoms = quote_atoms_of(state, listed, command.lots or 0, command.price_ticks)
+    return spending_refusal(state, account, command.actor, {listed.market.quote: atoms})
+
+
 def count_refusal(account: Account, command: RequestQuote) -> Events:
     """Refuse a request for its client id, or because too many are open."""
     client_id = command.client_id
@@ -93,7 +104,21 @@ def quote_refusal(
         return rejected(
             Reject.QUOTE_LIMIT, f"this request has {MAX_QUOTES} quotes already: quote another"
         )
-    return _band_refusal(state, listed, command, bid) or _band_refusal(state, listed, command, ask)
+    return (
+        _band_refusal(state, listed, command, bid)
+        or _band_refusal(state, listed, command, ask)
+        or _maker_refusal(state, listed, account, rfq, command)
+    )
+
+
+def _maker_refusal(
+    state: State, listed: ListedMarket, account: Account, rfq: Rfq, command: SubmitQuote
+) -> Events:
+    """Refuse a member's quote that could come to more than the member may spend."""
+    atoms = rfq.terms.quote_atoms
+    if atoms is None:
+        atoms = listed.quote_atoms(command.ask_ticks, rfq.terms.lots or 0)
+    return spending_refusal(state, account, command.actor, {listed.market.quote: atoms})
 
 
 def _band_refusal(state: State, listed: ListedMarket, command: SubmitQuote, price: int) -> Events:

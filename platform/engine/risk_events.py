@@ -1,4 +1,4 @@
-"""What has happened to accounts at risk: notices, liquidations, who bore what; as other events."""
+"""What has happened to accounts at risk: notices, liquidations, who bore what, members' limits."""
 
 from engine.events import Event
 from engine.kinds import LiquidationEnd, MarginStatus, SystemOrder
@@ -92,3 +92,20 @@ class BackstopChanged(Event, frozen=True, kw_only=True):
     market: str
     minute_micros: int
     hour_micros: int
+
+
+class AllowanceChanged(Event, frozen=True, kw_only=True):
+    """What a member may do in an account per UTC day, and what of it is used; both None: anything.
+
+    `day` counts from 1970. `base_micros` is what the account would be worth had it lost nothing
+    since the day began; None without a loss limit, and until the day's is taken.
+    """
+
+    account: AccountId
+    member: int
+    spend_micros: int | None
+    loss_micros: int | None
+    day: int
+    spent_micros: int
+    base_micros: int | None
+    is_stopped: bool

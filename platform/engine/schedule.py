@@ -19,6 +19,8 @@ class Work(StrEnum):
     AUCTION = "Auction"
     PRICE_AGE = "PriceAge"
     FUNDING = "Funding"
+    # The beginning of a UTC day, for an account with loss limits.
+    DAY = "Day"
 
 
 class Due(NamedTuple):

@@ -14,7 +14,7 @@ from engine.book import Order
 from engine.catalog import Asset, Market, MarketState, PoolState, PriceState, StateReason
 from engine.clearing import Clearing, Cycle, Phase
 from engine.funding_rates import FundedHour, Funding
-from engine.kinds import OrderTerms, RealizeKind
+from engine.kinds import AccountState, OrderTerms, RealizeKind
 from engine.ledger import NO_TERMS, Holding, LedgerAccount, LendTerms
 from engine.listed_market import ListedMarket
 from engine.marks import Mark
@@ -30,7 +30,7 @@ from engine.units import AccountId, OrderId
 from engine.upgrade import UPGRADES
 from engine.vocabulary import Side
 
-VERSION = 4
+VERSION = 5
 
 POOL_FIELDS = (
     "debt_scaled", "debt_index", "reserve", "accrued_at_ns", "anchor_ns", "anchor_debt_index",
@@ -320,6 +320,7 @@ def _dump_account(account: Account) -> list[Any]:
             [market, [_value(position, field) for field in POSITION_FIELDS]]
             for market, position in account.positions.items()
         ],
+        account.state.value,
     ]
 
 
@@ -349,9 +350,10 @@ def _amounts(holding: Holding) -> tuple[int, int, int, int, int]:
 
 
 def _load_account(state: State, item: list[Any]) -> None:
-    account_id, owner, settings, holdings, positions = item
+    account_id, owner, settings, holdings, positions, account_state = item
     account = Account(AccountId(account_id), AccountId(owner))
     _restore(account, SETTING_FIELDS, settings)
+    state.set_account_state(account, AccountState(account_state))
     for symbol, amounts, terms in holdings:
         holding = account.holding(symbol)
         holding.terms = _load_terms(terms)

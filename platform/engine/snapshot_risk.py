@@ -1,13 +1,18 @@
-"""The part of a snapshot that is about accounts at risk: bounds, looks to come, liquidations."""
+"""The part of a snapshot about accounts at risk: bounds, looks to come, liquidations, limits."""
 
 from typing import Any
 
+from engine.allowance import Allowance
 from engine.kinds import MarginStatus
 from engine.state import Account, Backstop, Liquidation, State
 from engine.units import AccountId
 
 _CASE_FIELDS = (
     "sequence", "started_ns", "relieved_ns", "best_ppm", "granted_atoms", "is_bankrupt",
+)  # fmt: skip
+
+ALLOWANCE_FIELDS = (
+    "spend_micros", "loss_micros", "day", "spent_micros", "base_micros", "is_stopped",
 )  # fmt: skip
 
 
@@ -41,11 +46,12 @@ def dump_risk(state: State) -> dict[str, Any]:
             for market, offers in state.backstops.items()
             for number, offer in offers.items()
         ],
+        **_dump_allowances(state),
     }
 
 
 def load_risk(state: State, content: dict[str, Any]) -> None:
-    """Put the bounds, the looks to come and the liquidations back; accounts are there."""
+    """Put the bounds, the looks to come, liquidations and limits back; accounts are there."""
     guards = state.guards
     for number, status, bounds in content["watched"]:
         account = state.accounts[AccountId(number)]
@@ -67,6 +73,32 @@ def load_risk(state: State, content: dict[str, Any]) -> None:
         offer = Backstop(minute, hour)
         offer.taken = [(at_ns, int(size)) for at_ns, size in taken]
         state.backstops[market][AccountId(number)] = offer
+    _load_allowances(state, content)
+
+
+def _dump_allowances(state: State) -> dict[str, Any]:
+    return {
+        "allowances": [
+            (number, member, [_limit(getattr(allowance, field)) for field in ALLOWANCE_FIELDS])
+            for number, account in state.accounts.items()
+            for member, allowance in account.allowances.items()
+        ],
+        # The next update of prices looks at the first of them first.
+        "loss_limited": list(state.loss_limited),
+    }
+
+
+def _load_allowances(state: State, content: dict[str, Any]) -> None:
+    for number, member, values in content["allowances"]:
+        allowance = Allowance(AccountId(number), member, day=0)
+        for field, value in zip(ALLOWANCE_FIELDS, values, strict=True):
+            setattr(allowance, field, int(value) if isinstance(value, str) else value)
+        state.accounts[AccountId(number)].allowances[member] = allowance
+    state.loss_limited = dict.fromkeys(content["loss_limited"])
+
+
+def _limit(value: int | None) -> int | str | None:
+    return None if value is None else _number(value)
 
 
 def _bounds(account: Account) -> list[tuple[str, int | str, int | str]]:

@@ -2,13 +2,14 @@
 
 from collections import deque
 
+from engine.allowance import Allowance
 from engine.book import ConditionalOrder, Order
 from engine.catalog import (
     Asset,
     Market,
 )
 from engine.guards import Bounds, Guards
-from engine.kinds import MarginStatus
+from engine.kinds import ACCOUNT_OPEN, AccountState, MarginStatus
 from engine.ledger import Holding, Ledger
 from engine.listed_market import ListedMarket
 from engine.pools import Pool
@@ -53,6 +54,7 @@ class Account:
 
     __slots__ = (
         "account_id",
+        "allowances",
         "auto_borrow_settlements",
         "auto_lend",
         "auto_realize_pnl",
@@ -73,6 +75,7 @@ class Account:
         "rfqs",
         "spot_loss_micros",
         "standing",
+        "state",
         "strategies",
         "triggers",
     )
@@ -80,6 +83,7 @@ class Account:
     def __init__(self, account_id: AccountId, owner: AccountId) -> None:
         self.account_id = account_id
         self.owner = owner
+        self.state: AccountState = ACCOUNT_OPEN
         self.auto_lend = False
         self.auto_repay_borrows = True
         self.auto_borrow_settlements = True
@@ -98,6 +102,8 @@ class Account:
         self.strategies: dict[OrderId, Strategy] = {}
         # Its open requests for quote, oldest first.
         self.rfqs: dict[int, Rfq] = {}
+        # What members of its team may do, by their number.
+        self.allowances: dict[int, Allowance] = {}
         # Σ over spot orders: what they would still borrow, by asset, and the value they may lose.
         self.pending_borrow: dict[str, int] = {}
         self.spot_loss_micros = 0
@@ -194,6 +200,7 @@ class State:
         "guards",
         "ledger",
         "liquidations",
+        "loss_limited",
         "markets",
         "next_order_id",
         "next_position_id",
@@ -205,6 +212,7 @@ class State:
         "rfqs",
         "schedule",
         "sequence",
+        "shut",
         "strategies",
         "triggers",
         "withdrawals",
@@ -222,6 +230,8 @@ class State:
         # Counts the updates of prices, and the hours of funding; not part of a snapshot.
         self.price_version = 0
         self.accounts: dict[AccountId, Account] = {}
+        # Those which are frozen or closed: only while there are any is each command asked for it.
+        self.shut: dict[AccountId, None] = {}
         self.orders: dict[OrderId, Order] = {}
         self.triggers: dict[OrderId, ConditionalOrder] = {}
         self.strategies: dict[OrderId, Strategy] = {}
@@ -232,6 +242,8 @@ class State:
         # By market and account.
         self.backstops: dict[str, dict[AccountId, Backstop]] = {}
         self.withdrawals: dict[int, Withdrawal] = {}
+        # Accounts with loss limits, which wake the engine when a day begins; who is looked at next.
+        self.loss_limited: dict[AccountId, None] = {}
         self.next_order_id = FIRST_ORDER_ID
         self.next_position_id = 1
         # command id → (sequence, fingerprint), and the ids in order of arrival.
@@ -242,6 +254,14 @@ class State:
         self.assets[asset.symbol] = asset
         self.pools[asset.symbol] = Pool(asset, self.record, self.at_ns)
         self.prices[asset.symbol] = Price()
+
+    def set_account_state(self, account: Account, state: AccountState) -> None:
+        """Let an account do what `state` allows."""
+        account.state = state
+        if state is ACCOUNT_OPEN:
+            self.shut.pop(account.account_id, None)
+        else:
+            self.shut[account.account_id] = None
 
     def set_asset(self, asset: Asset) -> None:
         """Take the parameters of a listed asset."""

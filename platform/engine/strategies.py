@@ -8,13 +8,14 @@ made up for at once: what they would have traded is spread too.
 
 from hashlib import blake2b
 
-from engine import orders, resting
+from engine import allowances, orders, resting
 from engine.answers import Events, rejected
 from engine.catalog import Market
 from engine.commands import CancelAllStrategies, CancelStrategy, CreateStrategy, PlaceOrder
 from engine.events import CommandRejected
 from engine.intake import MAX_CLIENT_ID, intake_refusal
 from engine.kinds import StrategyStatus, StrategyTerms
+from engine.listed_market import ListedMarket
 from engine.order_events import OrderPlaced, StrategiesCancelled, StrategyCreated
 from engine.orders import Origin
 from engine.reasons import reason_of
@@ -61,6 +62,7 @@ def create_strategy(state: State, command: CreateStrategy) -> Events:
         # The smallest slice stands for all of them.
         or intake_refusal(state, account, listed, _order(command, listed.market.min_lots))
         or _account_refusal(account, command)
+        or _member_refusal(state, account, listed, command)
     )
     if refusal:
         return refusal
@@ -120,6 +122,15 @@ def _account_refusal(account: Account, command: CreateStrategy) -> Events:
     return ()
 
 
+def _member_refusal(
+    state: State, account: Account, listed: ListedMarket, command: CreateStrategy
+) -> Events:
+    if not command.actor or command.reduce_only:
+        return ()
+    atoms = allowances.quote_atoms_of(state, listed, command.lots, command.price_ticks)
+    return allowances.spending_refusal(state, account, command.actor, {listed.market.quote: atoms})
+
+
 def _named(account: Account, client_id: int) -> Strategy | None:
     for strategy in account.strategies.values():
         if strategy.terms.command.client_id == client_id:
@@ -146,6 +157,7 @@ def _order(command: CreateStrategy, lots: int) -> PlaceOrder:
         auto_borrow=command.auto_borrow,
         auto_borrow_repay=command.auto_borrow_repay,
         conditions=None if slippage is None else Conditions(slippage=slippage),
+        actor=command.actor,
     )
 
 

@@ -45,6 +45,29 @@ class UpdateAccount(Command, frozen=True, kw_only=True):
     position_limit_micros: int | None = None
 
 
+class FreezeAccount(Command, frozen=True, kw_only=True):
+    """End all that an account has open and let it open nothing new; or let it, again.
+
+    A frozen account still reduces positions, cancels, repays, redeems and receives; settlement,
+    funding, interest and liquidation go on.
+    """
+
+    account: AccountId
+    frozen: bool = True
+
+
+class CloseAccount(Command, frozen=True, kw_only=True):
+    """Close an empty sub-account. What arrives for it later is its main account's."""
+
+    account: AccountId
+
+
+class ReopenAccount(Command, frozen=True, kw_only=True):
+    """Open a closed sub-account again, with the settings that it had."""
+
+    account: AccountId
+
+
 class RequestWithdrawal(Command, frozen=True, kw_only=True):
     """Take money out of an account into flight, until it is settled or returned.
 
@@ -67,6 +90,32 @@ class TransferFunds(Command, frozen=True, kw_only=True):
     destination: AccountId
     asset: str
     amount_atoms: int
+
+
+class TransferBasket(Command, frozen=True, kw_only=True):
+    """Move several assets between two accounts of the same owner: all of them, or none.
+
+    Margin is asked once, with all of it gone.
+    """
+
+    source: AccountId
+    destination: AccountId
+    # By asset; of each more than 0 atoms.
+    amounts: dict[str, int]
+
+
+class SweepFunds(Command, frozen=True, kw_only=True):
+    """Bring what an account has of an asset, available and lent, to `keep_atoms`.
+
+    What is above moves to `other`, an account of the same owner. With `top_up` what is missing
+    comes from there. As much of it moves as the giver may give.
+    """
+
+    account: AccountId
+    other: AccountId
+    asset: str
+    keep_atoms: int
+    top_up: bool = False
 
 
 class PlaceOrder(Command, frozen=True, kw_only=True):

@@ -164,9 +164,21 @@ def _mark(samples: list[Any]) -> list[Any]:
     return [[0, 0, 0, 0], samples, samples[-1:]]
 
 
+def upgrade_from_4(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a snapshot of version 4 as version 5: every account is open, no member limited."""
+    return {
+        **content,
+        "version": 5,
+        "accounts": [[*item, "Open"] for item in content["accounts"]],
+        "allowances": [],
+        "loss_limited": [],
+    }
+
+
 # By the version that wrote it.
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: upgrade_from_1,
     2: upgrade_from_2,
     3: upgrade_from_3,
+    4: upgrade_from_4,
 }

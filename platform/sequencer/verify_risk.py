@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from accounts.models import AccountSettings
+from accounts.models import AccountSettings, MemberAllowance
+from engine.copies import ACCOUNT_FIELDS
 from engine.kinds import MarginStatus
 from engine.market_states import until_ns
-from engine.snapshot import SETTING_FIELDS
+from engine.snapshot_risk import ALLOWANCE_FIELDS
 from engine.state import State
 from sequencer.database import Connection
 from sequencer.verify_facts import Facts, Table, name, rows, whole
@@ -46,14 +47,14 @@ def _live_markets(state: State) -> Facts:
 
 
 def _settings(connection: Connection) -> Facts:
-    columns = ", ".join(("owner_id", *SETTING_FIELDS))
+    columns = ", ".join(("owner_id", *ACCOUNT_FIELDS))
     found = rows(connection, f"SELECT account_id, {columns} FROM {name(AccountSettings)}")
     return {row[0]: row[1:] for row in found}
 
 
 def _live_settings(state: State) -> Facts:
     return {
-        number: (account.owner, *(getattr(account, field) for field in SETTING_FIELDS))
+        number: (account.owner, *(getattr(account, field) for field in ACCOUNT_FIELDS))
         for number, account in state.accounts.items()
     }
 
@@ -94,6 +95,26 @@ def _live_backstops(state: State) -> Facts:
     }
 
 
+def _allowances(connection: Connection) -> Facts:
+    columns = "spend_micros, loss_micros, day, spent_micros, base_micros, is_stopped"
+    sql = (
+        f"SELECT account_id, member_id, {columns} FROM {name(MemberAllowance)} "
+        "WHERE spend_micros IS NOT NULL OR loss_micros IS NOT NULL"
+    )
+    return {
+        row[:2]: (*row[2:5], int(row[5]), None if row[6] is None else int(row[6]), row[7])
+        for row in rows(connection, sql)
+    }
+
+
+def _live_allowances(state: State) -> Facts:
+    return {
+        (number, member): tuple(getattr(one, field) for field in ALLOWANCE_FIELDS)
+        for number, account in state.accounts.items()
+        for member, one in account.allowances.items()
+    }
+
+
 def _as_json(spec: msgspec.Struct) -> Any:
     return msgspec.json.decode(msgspec.json.encode(spec))
 
@@ -112,4 +133,5 @@ TABLES: tuple[Table, ...] = (
     ("margin statuses", _statuses, _live_statuses),
     ("liquidations under way", _liquidations, _live_liquidations),
     ("backstops", _backstops, _live_backstops),
+    ("members' limits", _allowances, _live_allowances),
 )

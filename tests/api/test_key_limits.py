@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import Access
 from accounts.models import ApiKey
 from accounts.scopes import ALL_SCOPES, READ, TRADE, WITHDRAW, allow_list
 from edge.routes import ROUTES, BatchRoute, SignedRoute
+from tests.accesses import access_to
 from tests.api.front import Front, User, front
 from tests.api.house import Trader
 from tests.api.test_isolation import ADDRESS, signed_routes
@@ -141,6 +141,6 @@ def test_limits_hold_on_sockets_open_or_new(
 
 
 def test_a_page_has_no_limits_of_a_key() -> None:
-    access = Access(1, 1, 1, frozenset({"view", "withdraw"}), {})
+    access = access_to(1, frozenset({"view", "withdraw"}))
     assert access.refusal("withdraw") is None
     assert all(access.objection(scope=one, address="", now=0) is None for one in ALL_SCOPES)

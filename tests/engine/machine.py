@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import questions as q
 from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.bands import find_taker_band
@@ -27,7 +28,7 @@ from engine.catalog import (
     RateCurve,
 )
 from engine.engine import Engine
-from engine.kinds import LiquidationEnd, OrderStatus, SystemOrder
+from engine.kinds import AccountState, LiquidationEnd, OrderStatus, SystemOrder
 from engine.maintenance import real_equity
 from engine.rejects import Reject
 from engine.risk_events import LiquidationEnded
@@ -35,9 +36,13 @@ from engine.snapshot import digest, dump_state, load_state
 from engine.units import MAX_ATOMS, MICROS, PPB, RAY, AccountId, OrderId
 from tests.engine import foresight, invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
+from tests.engine.team_books import TeamBooks
 
-SUB = AccountId(2_001)
+SUB, SPARE = AccountId(2_001), AccountId(2_002)
 ACCOUNTS = st.sampled_from([ALICE, BOB, CAROL, SUB])
+# Alice's own accounts: the last does not trade, so that it can be emptied.
+FAMILY = st.sampled_from([ALICE, SUB, SPARE])
+PAIRS = st.sampled_from([(ALICE, SUB), (SUB, ALICE), (ALICE, SPARE), (SPARE, ALICE)])
 ASSETS = st.sampled_from(["USDC", "SOL", "BTC"])
 SPOT = "SOL_USDC"
 PERP = "SOL_USDC_PERP"
@@ -86,7 +91,26 @@ OF_ASSETS: tuple[dict[str, Any], ...] = (
     {"limits": PoolLimits(max_utilization_ppb=940_000_000, throttle_bound_ppb=930_000_000)},
     {"fee_ppm": 300_000, "lendable": False},
 )
-RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
+RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds, c.TransferBasket)
+# A member of Alice's team, and what he does for her when he acts.
+MEMBER = 7
+BY_MEMBER = (
+    *(*RISK, c.CreateStrategy, c.RequestQuote, c.SubmitQuote, c.AcceptQuote),
+    *(c.SweepFunds, c.Lend, c.Redeem, c.Repay, c.SetBackstop, c.CancelOrder, c.CancelAllOrders),
+)
+# What who is frozen may not ask for, besides orders that do not reduce.
+OPENING = (
+    *(c.Borrow, c.Lend, c.SetLendTerms, c.ConvertDust, c.RequestWithdrawal, c.SetBackstop),
+    *(c.TransferFunds, c.TransferBasket, c.CreateStrategy, c.CloseAccount),
+    *(c.RequestQuote, c.SubmitQuote, c.AcceptQuote, c.RefreshQuoteRequest),
+)
+
+
+def _actor(command: c.AnyCommand) -> AccountId:
+    """Return the account that a command is asked for."""
+    if isinstance(command, c.TransferFunds | c.TransferBasket):
+        return command.source
+    return getattr(command, "account", AccountId(0))
 
 
 def _ended_at_once(answer: e.Event) -> bool:
@@ -104,7 +128,8 @@ class ExchangeMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.exchange = Exchange(accounts=(ALICE, BOB, CAROL), markets=tuple(LISTED.values()))
-        self.exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
+        for account in (SUB, SPARE):
+            self.exchange.accept(c.OpenAccount(account=account, owner=ALICE))
         for account in (ALICE, BOB, CAROL):
             for asset, atoms in DEPOSITS.items():
                 self.exchange.deposit(account, asset, atoms)
@@ -115,6 +140,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.twin = Engine(load_state(dump_state(self.exchange.engine.state)))
         self.withdrawals = 0
         self.indexes: dict[str, dict[int, int]] = {}
+        self.member_acts = True
+        self.team = TeamBooks()
+        self.team.index_e8 = {**self.exchange.mirror.index_e8}
 
     def _open_positions_and_books(self) -> None:
         """Give Alice a long, Bob a short, and each book two sides with orders half filled."""
@@ -155,25 +183,31 @@ class ExchangeMachine(RuleBasedStateMachine):
     def do(self, command: c.AnyCommand) -> e.Event:
         """Apply, check what is particular to this command, apply again and to the twin."""
         exchange = self.exchange
+        command = self._signed(command)
         state = exchange.engine.state
         before = digest(state)
         reducing = isinstance(command, c.PlaceOrder) and self._reduces(command)
         held = {key: position.lots for key, position in exchange.mirror.positions.items()}
         open_interest = self._open_interest()
+        may = exchange.mirror.account_states.get(_actor(command), AccountState.OPEN)
         taker_bands = {symbol: find_taker_band(state, one) for symbol, one in state.markets.items()}
         events = self._foreseen(command)
         answer = events[0]
         self._limits_hold(open_interest)
+        self.team.read(command, events, exchange.at_ns)
+        self.team.check(command, state)
         if isinstance(command, c.PlaceOrder):
             self._bands_hold(events, taker_bands)
         if isinstance(answer, e.CommandRejected):
             due = (e.PoolChanged, e.PoolHourClosed)
             assert all(isinstance(event, due) for event in events[1:]), events
         elif isinstance(command, RISK) and not reducing and not _ended_at_once(answer):
-            account = command.source if isinstance(command, c.TransferFunds) else command.account
+            account = _actor(command)
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
             fills = sum(isinstance(event, oe.OrderFilled) for event in events)
             invariants.margin_is_met(state, account, slack_micros=2 * fills + 2)
+        if not isinstance(answer, e.CommandRejected):
+            self._state_allows(command, may)
         for event in events:
             if isinstance(event, oe.RfqFilled | oe.QuoteFilled):
                 self._quoted_margin_is_met(event, held)
@@ -193,6 +227,21 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert same == events, "a replay tells something else"
         assert digest(self.twin.state) == after
         return answer
+
+    def _signed(self, command: c.AnyCommand) -> c.AnyCommand:
+        """Return what is asked for Alice as the member's, while he acts for her."""
+        number = getattr(command, "account", getattr(command, "source", None))
+        if self.member_acts and number == ALICE and isinstance(command, BY_MEMBER):
+            return replace(command, actor=MEMBER)
+        return command
+
+    def _state_allows(self, command: c.AnyCommand, may: AccountState) -> None:
+        """A frozen account opens nothing; a closed one is only reopened, or paid into another."""
+        if may is AccountState.FROZEN:
+            opens = isinstance(command, c.PlaceOrder) and not command.reduce_only
+            assert not opens and not isinstance(command, OPENING), command
+        elif may is AccountState.CLOSED:
+            assert isinstance(command, c.ReopenAccount | c.CreditDeposit), command
 
     def _foreseen(self, command: c.AnyCommand) -> tuple[e.Event, ...]:
         """Apply a command; what the engine said of an order before is what then comes of it."""
@@ -307,9 +356,9 @@ class ExchangeMachine(RuleBasedStateMachine):
         number = 1 + pick % self.withdrawals
         self.do(c.SettleWithdrawal(withdrawal=number, returned=returned))
 
-    @rule(amount=AMOUNTS, asset=ASSETS, back=st.booleans())
-    def transfer(self, amount: int, asset: str, back: bool) -> None:
-        source, destination = (SUB, ALICE) if back else (ALICE, SUB)
+    @rule(amount=AMOUNTS, asset=ASSETS, pair=PAIRS)
+    def transfer(self, amount: int, asset: str, pair: tuple[AccountId, AccountId]) -> None:
+        source, destination = pair
         self.do(
             c.TransferFunds(
                 source=source,
@@ -318,6 +367,59 @@ class ExchangeMachine(RuleBasedStateMachine):
                 amount_atoms=amount * UNIT[asset],
             )
         )
+
+    @rule(pair=PAIRS, amounts=st.dictionaries(ASSETS, AMOUNTS, min_size=1))
+    def basket(self, pair: tuple[AccountId, AccountId], amounts: dict[str, int]) -> None:
+        source, destination = pair
+        atoms = {asset: amount * UNIT[asset] for asset, amount in amounts.items()}
+        self.do(c.TransferBasket(source=source, destination=destination, amounts=atoms))
+
+    @rule(pair=PAIRS, asset=ASSETS, keep=AMOUNTS, top_up=st.booleans())
+    def sweep(self, pair: tuple[AccountId, AccountId], asset: str, keep: int, top_up: bool) -> None:
+        account, other = pair
+        kept = keep * UNIT[asset]
+        swept = self.do(
+            c.SweepFunds(account=account, other=other, asset=asset, keep_atoms=kept, top_up=top_up)
+        )
+        if isinstance(swept, e.FundsSwept) and swept.amount_atoms:
+            invariants.margin_is_met(self.exchange.engine.state, swept.source, slack_micros=2)
+            held = self.exchange.available(account, asset) + self.exchange.lent(account, asset)
+            if swept.source == account:
+                # What is redeemed is rounded up.
+                assert held >= kept - 1, f"{held} of {kept} are left"
+            else:
+                assert held <= kept, f"{held} are more than {kept}"
+
+    @rule(account=FAMILY, change=st.sampled_from(["freeze", *["thaw", "close", "reopen"] * 2]))
+    def change_state(self, account: AccountId, change: str) -> None:
+        self._change_state(account, change)
+
+    def _change_state(self, account: AccountId, change: str) -> e.Event:
+        if change == "close":
+            return self.do(c.CloseAccount(account=account))
+        if change == "reopen":
+            return self.do(c.ReopenAccount(account=account))
+        return self.do(c.FreezeAccount(account=account, frozen=change == "freeze"))
+
+    @rule(asset=ASSETS, amount=AMOUNTS, withdraw=st.booleans())
+    def empty_and_close(self, asset: str, amount: int, withdraw: bool) -> None:
+        """Have money come and go, and close the account behind it."""
+        for change in ("reopen", "thaw"):
+            self._change_state(SPARE, change)
+        self.deposit(SPARE, asset, amount)
+        for symbol in DEPOSITS:
+            question = q.MaxTransfer(account=SPARE, destination=ALICE, asset=symbol)
+            most = self.exchange.engine.ask(question, at_ns=self.exchange.at_ns)
+            if not isinstance(most, q.MaxAmount) or not most.amount_atoms:
+                continue
+            terms: dict[str, Any] = {"asset": symbol, "amount_atoms": most.amount_atoms}
+            if withdraw:
+                self.withdrawals += 1
+                number = self.withdrawals
+                self.do(c.RequestWithdrawal(account=SPARE, withdrawal=number, **terms))
+            else:
+                self.do(c.TransferFunds(source=SPARE, destination=ALICE, **terms))
+        self._change_state(SPARE, "close")
 
     @rule(
         account=ACCOUNTS,
@@ -802,6 +904,22 @@ class ExchangeMachine(RuleBasedStateMachine):
         self.do(
             c.SetBackstop(
                 account=account, market=market, minute_micros=micros, hour_micros=2 * micros
+            )
+        )
+
+    @rule(
+        spend=st.sampled_from([None, 0, 500, 5_000, 50_000]),
+        loss=st.sampled_from([None, None, 0, 20, 500]),
+        member_acts=st.sampled_from([True, True, False]),
+    )
+    def set_allowance(self, spend: int | None, loss: int | None, member_acts: bool) -> None:
+        self.member_acts = member_acts
+        self.do(
+            c.SetAllowance(
+                account=ALICE,
+                member=MEMBER,
+                spend_micros=None if spend is None else spend * MICROS,
+                loss_micros=None if loss is None else loss * MICROS,
             )
         )
 

@@ -99,6 +99,35 @@ def test_a_snapshot_of_the_third_version_begins_to_fund() -> None:
     assert paid == {ALICE: -12_500, BOB: 12_500}
 
 
+def test_a_snapshot_of_the_fourth_version_has_no_limits_yet() -> None:
+    """Orders, a trigger and a strategy of Alice's wait. It was written by that version."""
+    data = zlib.decompress(base64.b64decode((DATA / "snapshot-4.txt").read_text()))
+    state = load_state(data)
+    check(state)
+    assert digest(load_state(dump_state(state))) == digest(state)
+    account = state.accounts[ALICE]
+    assert (account.allowances, state.loss_limited) == ({}, {})
+    # What was placed before members were named is nobody's.
+    terms = [order.terms for order in account.orders.values()]
+    terms += [order.terms for order in account.triggers.values()]
+    assert {one.actor for one in terms} == {0} != {len(terms)}
+    assert len(account.strategies) == 1
+    engine = Engine(state)
+    for command, refused in (
+        (c.SetAllowance(account=ALICE, member=7, spend_micros=0), False),
+        (c.Borrow(account=ALICE, asset="USDC", amount_atoms=1, actor=7), True),
+        (c.AdvanceTime(), False),
+    ):
+        events = engine.apply(
+            sequence=state.sequence + 1,
+            at_ns=state.at_ns + SECOND_NS,
+            command_id=f"after:{state.sequence}",
+            command=command,
+        )
+        assert isinstance(events[0], CommandRejected) is refused, events[0]
+        check(state)
+
+
 def test_a_snapshot_of_a_later_version_is_refused_in_one_sentence() -> None:
     later = msgspec.msgpack.encode({"version": VERSION + 1})
     with pytest.raises(SnapshotError, match="written by a later version: start that one"):

@@ -1,12 +1,21 @@
 """What the events say is what the tables hold."""
 
 import json
+from datetime import date
 from typing import Any
 
 import msgspec
 import pytest
 
-from accounts.models import AccountSettings, Balance, Deposit, LedgerTransfer, Transfer, Withdrawal
+from accounts.models import (
+    AccountSettings,
+    Balance,
+    Deposit,
+    LedgerTransfer,
+    MemberAllowance,
+    Transfer,
+    Withdrawal,
+)
 from engine.catalog import MarketKind, MarketState, PoolState, StateReason
 from engine.commands import (
     AcceptQuote,
@@ -16,19 +25,24 @@ from engine.commands import (
     Borrow,
     CancelAllOrders,
     CancelQuoteRequest,
+    CloseAccount,
     CreateStrategy,
     CreditDeposit,
+    FreezeAccount,
     Lend,
     ListAsset,
     OpenAccount,
     RefreshQuoteRequest,
+    ReopenAccount,
     RequestQuote,
     RequestWithdrawal,
+    SetAllowance,
     SetLendTerms,
     SetMarketState,
     SetPoolState,
     SettleWithdrawal,
     SubmitQuote,
+    TransferBasket,
     TransferFunds,
     UpdateAccount,
     UpdatePrices,
@@ -46,7 +60,7 @@ from engine.events import (
     PositionClosed,
     PricesUpdated,
 )
-from engine.order_events import QuoteSubmitted, RfqFilled, RfqSubmitted
+from engine.order_events import OrderPlaced, QuoteSubmitted, RfqFilled, RfqSubmitted
 from engine.units import HOUR_NS, SECOND_NS, AccountId
 from engine.vocabulary import ExecutionMode, Side
 from gateway.client import submit
@@ -72,6 +86,7 @@ from trading.candle_models import Candle, PriceCandle, PricePoint
 from trading.history_projections import CLOSED_INTEREST, CLOSED_POSITIONS, PRICE_CANDLES
 from trading.models import Asset, ClosedPosition, Fill, Market, Order, Position, Strategy, Trade
 from trading.projections import ASSETS, MARKETS
+from trading.refusals import refusal_of
 from trading.rfq_models import RfqFill, RfqQuote, RfqRequest
 from trading.rfq_projections import QUOTE_CHANGES, QUOTES, RFQ_CHANGES, RFQS
 from trading.settlement_models import Clearing, PositionInterest, Settlement
@@ -237,6 +252,73 @@ def test_settings_begin_as_the_engine_opens_them_and_keep_their_owner(
     transfer = Transfer.objects.get()
     assert (transfer.source_id, transfer.destination_id) == (A, child)
     assert int(transfer.amount) == 70
+
+
+def test_the_state_of_an_account_is_a_column_and_late_money_its_main_accounts(
+    exchange: InlineEngine,
+) -> None:
+    child = AccountId(5050)
+    submit(OpenAccount(account=child, owner=A))
+    amounts = {"USDC": 70, "BTC": 3}
+    assert not isinstance(
+        submit(TransferBasket(source=A, destination=child, amounts=amounts)).answer, CommandRejected
+    )
+    moved = Transfer.objects.order_by("id").values_list("asset", "amount", "destination_id")
+    told = [(asset, int(amount), number) for asset, amount, number in moved]
+    assert told == [("USDC", 70, child), ("BTC", 3, child)]
+
+    def state() -> str:
+        return AccountSettings.objects.get(pk=child).state
+
+    assert state() == "Open"
+    submit(FreezeAccount(account=child))
+    assert state() == "Frozen"
+    submit(UpdateAccount(account=child, leverage_limit=3))
+    assert state() == "Frozen"
+    submit(FreezeAccount(account=child, frozen=False))
+    submit(TransferBasket(source=child, destination=A, amounts=amounts))
+    submit(CloseAccount(account=child))
+    settings = AccountSettings.objects.get(pk=child)
+    assert (settings.state, settings.owner_id, settings.leverage_limit) == ("Closed", A, 3)
+    submit(CreditDeposit(account=child, asset="USDC", amount_atoms=9, arrival=77))
+    late = Deposit.objects.get(arrival_id=77)
+    assert (late.account_id, int(late.amount)) == (A, 9)
+    submit(ReopenAccount(account=child))
+    assert state() == "Open"
+
+
+def test_the_limits_of_a_member_are_a_row_with_what_is_used_of_them(
+    exchange: InlineEngine,
+) -> None:
+    def set_allowance(spend: int | None, loss: int | None) -> None:
+        command = SetAllowance(account=AccountId(A), member=7, spend_micros=spend, loss_micros=loss)
+        assert not isinstance(submit(command).answer, CommandRejected)
+
+    def row() -> tuple[int | None, int | None, int, bool]:
+        kept = MemberAllowance.objects.get(account_id=A, member_id=7)
+        return kept.spend_micros, kept.loss_micros, int(kept.spent_micros), kept.is_stopped
+
+    set_allowance(10**12, 10**9)
+    submit(msgspec.structs.replace(order(A, Side.BID, 0, 10, PERP), actor=7))
+    assert row() == (10**12, 10**9, 0, False)
+    filled = submit(order(B, Side.ASK, 0, 4, PERP)).answer
+    assert isinstance(filled, OrderPlaced)
+    assert row() == (10**12, 10**9, filled.executed_quote_atoms, False)
+    assert filled.executed_quote_atoms > 0
+    assert_tables_agree(exchange)
+    submit(UpdatePrices(prices_e8={"BTC": 50_000 * 10**8}))
+    assert row()[3]
+    refused = submit(Borrow(account=A, asset="USDC", amount_atoms=1, actor=7)).answer
+    assert isinstance(refused, CommandRejected)
+    assert refusal_of(refused, {}).status == 403
+    set_allowance(None, 1)
+    assert_tables_agree(exchange)
+    kept = MemberAllowance.objects.get()
+    assert kept.base_micros is not None
+    assert kept.date.toordinal() - date(1970, 1, 1).toordinal() == kept.day
+    set_allowance(None, None)
+    assert row() == (None, None, filled.executed_quote_atoms, False)
+    assert_tables_agree(exchange)
 
 
 def test_a_withdrawal_is_pending_until_it_is_settled_or_returned(exchange: InlineEngine) -> None:

@@ -352,7 +352,7 @@ def test_who_may_not_look_sees_a_reason_and_no_figures(
     owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Refuses:
-        def __init__(self, account: Account) -> None:
+        def __init__(self, account: Account, person: User) -> None:
             self.account = account
 
         def refusal(self, permission: str) -> str | None:

@@ -159,8 +159,8 @@ def _accounts(access: Access, scope: str) -> dict[int, Account]:
     """Return the accounts that the key may look at. Raises Refused."""
     rows = Account.objects.filter(pk=access.account)
     if scope == "all":
-        if access.account != access.owner:
-            message = "scope=all is for keys of the main account: use one, or leave scope out"
+        if access.account != access.owner or not access.is_owner:
+            message = "scope=all is for the owner's keys of the main account: leave scope out"
             raise Refused(403, "FORBIDDEN", message)
         rows = Account.objects.filter(Q(pk=access.owner) | Q(main_id=access.owner))
     return {row.pk: row for row in rows.order_by("number")}

@@ -4,6 +4,7 @@ from django.urls import path
 
 from trading.api import (
     account,
+    activity,
     adl,
     backstops,
     estimates,
@@ -62,6 +63,7 @@ urlpatterns = [
     path("api/v1/x/account/risk", outlooks.AccountRiskView.as_view()),
     path("api/v1/x/account/whatif", outlooks.WhatIfView.as_view()),
     path("api/v1/x/order/preview", outlooks.OrderPreviewView.as_view()),
+    path("api/v1/x/activity", activity.ActivityView.as_view()),
     path("api/v1/x/adl", adl.AdlQueueView.as_view()),
     path("api/v1/x/backstop", backstops.BackstopView.as_view()),
     path("api/v1/x/liquidations", liquidations.LiquidationsView.as_view()),
