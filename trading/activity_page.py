@@ -1,6 +1,5 @@
 """The page of what was done with accounts, by whom; and the same as CSV."""
 
-import csv
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from accounts.access import access_of
 from accounts.choice import accounts_of, user_of
 from accounts.models import Account, Act
 from trading.activity import MOST, SHOWN, ActRow, acts, people_in
-from trading.statement_csv import Echo, plain_cell
+from trading.csv_lines import lines, time_cell
 
 HEADINGS = ("time", "account", "who", "what", "outcome", "reason", "count")
 _DIGITS = 18
@@ -89,12 +88,12 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 
 def _lines(rows: list[ActRow], accounts: dict[int, Account]) -> Iterator[str]:
-    write = csv.writer(Echo()).writerow
-    yield write(HEADINGS)
-    for row in rows:
-        cells = (
-            row.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    cells = (
+        (
+            time_cell(row.at),
             f"{accounts[row.account].name} ({row.account})",
             *(row.person, row.what, row.outcome, row.reason, str(row.times)),
         )
-        yield write([plain_cell(cell) for cell in cells])
+        for row in rows
+    )
+    return lines(HEADINGS, cells)
