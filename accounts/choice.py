@@ -3,11 +3,13 @@
 A person looks at their own accounts, and at those which an owner shares with them.
 """
 
+from collections.abc import Sequence
+
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.access import access_of
+from accounts.access import accesses_of
 from accounts.models import Account, AccountSettings, User
 from engine.kinds import AccountState
 
@@ -39,8 +41,23 @@ def visible_accounts(user: User) -> list[Account]:
 
 def accounts_with_keys(user: User) -> list[Account]:
     """Return the accounts for which the user may make keys."""
-    accounts = visible_accounts(user)
-    return [one for one in accounts if access_of(one, user).denial("manage_keys") is None]
+    return permitted(visible_accounts(user), user, "manage_keys")
+
+
+def permitted(
+    accounts: Sequence[Account], user: User, permission: str, *, reduces: bool = False
+) -> list[Account]:
+    """Return those of the accounts with which the user may do something.
+
+    Args:
+        reduces: whether it only takes risk away.
+    """
+    accesses = accesses_of(accounts, user)
+    return [
+        account
+        for account, access in zip(accounts, accesses, strict=True)
+        if access.denial(permission, reduces=reduces) is None
+    ]
 
 
 def _shared_with(user: User) -> list[int]:

@@ -16,7 +16,7 @@ from accounts import custody, outgoing, selectors, withdrawals
 from accounts.access import access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.api.paging import Page
-from accounts.choice import accounts_of, chosen_account, user_of
+from accounts.choice import accounts_of, chosen_account, permitted, user_of
 from accounts.models import Account, AddressBookEntry, DepositAddress
 from accounts.money_forms import DepositForm, WithdrawalForm
 from accounts.second_factor import has_authenticator
@@ -115,12 +115,8 @@ def cancel_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
 
 def _withdrawable(request: HttpRequest) -> list[int]:
     """Return the accounts from which the user may withdraw, and so take a withdrawal back."""
-    person = user_of(request)
-    return [
-        account.pk
-        for account in accounts_of(request)
-        if access_of(account, person).denial("withdraw", reduces=True) is None
-    ]
+    shown = accounts_of(request)
+    return [one.pk for one in permitted(shown, user_of(request), "withdraw", reduces=True)]
 
 
 def _account(request: HttpRequest) -> Account | None:

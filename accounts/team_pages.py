@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import teams
 from accounts.api.errors import EngineRefused, Refused
-from accounts.choice import accounts_of, user_of
+from accounts.choice import accounts_of, permitted, user_of
 from accounts.models import Account, Member
 from accounts.rights import RIGHTS, ROLES, role_of
 from accounts.team_forms import ExpiryForm, GrantForm, InviteForm, grant_initial, usd_text
@@ -162,8 +162,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 def _managed(request: HttpRequest) -> list[Account]:
     """Return the accounts whose members the user may manage, closed ones too if they are own."""
-    person = user_of(request)
-    return teams.managed_accounts(person, accounts_of(request))
+    return permitted(accounts_of(request), user_of(request), "manage_members")
 
 
 def _member(request: HttpRequest, number: int) -> tuple[Member, list[Account]]:

@@ -231,15 +231,6 @@ def teams_of(user: User) -> list[Member]:
     return list(live.prefetch_related("grants__account"))
 
 
-def managed_accounts(person: User, accounts: Iterable[Account]) -> list[Account]:
-    """Return those of the accounts whose members `person` may manage."""
-    return [
-        account
-        for account in accounts
-        if access_of(account, person).denial("manage_members") is None
-    ]
-
-
 def _end(person: User, member: Member, action: str) -> None:
     member.ended_at = timezone.now()
     member.save(update_fields=["ended_at"])

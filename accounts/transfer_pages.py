@@ -14,7 +14,7 @@ from accounts.access import access_of
 from accounts.account_forms import SweepForm, TransferForm
 from accounts.api.errors import EngineRefused, Refused
 from accounts.assets import assets
-from accounts.choice import accounts_of, user_of
+from accounts.choice import accounts_of, permitted, user_of
 from accounts.models import Account, SweepRule
 from accounts.sweeps import SweepTerms
 from accounts.words import sentence
@@ -139,12 +139,7 @@ def end_sweep(request: HttpRequest, rule: int) -> HttpResponse:
 
 def _choices(request: HttpRequest) -> list[Account]:
     """Return the accounts between which the user may move money."""
-    user = user_of(request)
-    return [
-        account
-        for account in accounts_of(request)
-        if access_of(account, user).denial("transfer", reduces=True) is None
-    ]
+    return permitted(accounts_of(request), user_of(request), "transfer", reduces=True)
 
 
 def _page(

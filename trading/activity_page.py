@@ -9,8 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.access import access_of
-from accounts.choice import accounts_of, user_of
+from accounts.choice import accounts_of, permitted, user_of
 from accounts.models import Account, Act
 from trading.activity import MOST, SHOWN, ActRow, acts, people_in
 from trading.csv_lines import lines, time_cell
@@ -57,12 +56,8 @@ def _accounts(request: HttpRequest) -> dict[int, Account]:
     person = user_of(request)
     own = {account.pk: account for account in Account.objects.filter(user=person)}
     shared = (account for account in accounts_of(request) if account.user_id != person.pk)
-    managed = {
-        account.pk: account
-        for account in shared
-        if access_of(account, person).denial("manage_members") is None
-    }
-    return own | managed
+    managed = permitted(list(shared), person, "manage_members")
+    return own | {account.pk: account for account in managed}
 
 
 def _chosen(request: HttpRequest, accounts: dict[int, Account]) -> list[int]:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.access import access_of
+from accounts.access import accesses_of
 from accounts.choice import accounts_of, user_of
 from accounts.models import Account
 from trading import portfolio_tables as tables
@@ -73,10 +73,10 @@ def download(request: HttpRequest, table: str) -> HttpResponseBase:
 
 def _offered(request: HttpRequest) -> tuple[list[Account], str | None]:
     """Return the accounts that the session may look at, and why not if it may at none."""
-    person = user_of(request)
+    shown = accounts_of(request)
     offered, refusal = [], None
-    for account in accounts_of(request):
-        refused = access_of(account, person).refusal("view")
+    for account, access in zip(shown, accesses_of(shown, user_of(request)), strict=True):
+        refused = access.refusal("view")
         if refused is None:
             offered.append(account)
         refusal = refusal or refused

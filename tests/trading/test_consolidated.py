@@ -352,14 +352,17 @@ def test_who_may_not_look_sees_a_reason_and_no_figures(
     owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Refuses:
-        def __init__(self, account: Account, person: User) -> None:
+        def __init__(self, account: Account) -> None:
             self.account = account
 
         def refusal(self, permission: str) -> str | None:
             hidden = permission == "view" and self.account.pk in hides
             return "You may not look at this account." if hidden else None
 
-    monkeypatch.setattr("trading.portfolio_page.access_of", Refuses)
+    def refusing(accounts: list[Account], person: User) -> list[Refuses]:
+        return [Refuses(account) for account in accounts]
+
+    monkeypatch.setattr("trading.portfolio_page.accesses_of", refusing)
     client, hides = signed_in(owner), {BOTS}
     shown = client.get(f"{PAGE}?{DATES}")
     assert shown.status_code == 200
