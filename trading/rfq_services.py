@@ -23,6 +23,7 @@ from engine.units import AccountId
 from engine.vocabulary import ExecutionMode, Side
 from gateway.client import submit
 from trading.catalog import ListedMarket, market_named, market_of_rfq
+from trading.permits import denied, forbids_cancel, forbids_trade
 from trading.refusals import (
     INVALID_MARKET,
     QUOTE_NOT_COVERED,
@@ -32,7 +33,7 @@ from trading.refusals import (
     refusal,
 )
 from trading.rfq_models import RfqRequest
-from trading.services import denied, forbids_cancel, forbids_trade, in_words, parse_order_id
+from trading.services import in_words, parse_order_id
 
 OPEN = "New"
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from accounts import acts
 from accounts.access import Access, Denial
 from engine.commands import CancelAllOrders, CancelOrder, Command, CreateStrategy, PlaceOrder
 from engine.events import CommandRejected, Event
@@ -21,6 +20,7 @@ from gateway.client import Outcome, ask, submit, submit_async, submit_many
 from gateway.errors import EngineUnavailable, GatewayError, RequestRepeated
 from trading import conditions
 from trading.catalog import MAX_INTEGER, ListedMarket, catalog
+from trading.permits import denied, forbids_cancel, forbids_trade
 from trading.refusals import (
     ENGINE_AWAY,
     INVALID_MARKET,
@@ -29,7 +29,6 @@ from trading.refusals import (
     REQUEST_REPEATED,
     Refusal,
     Refused,
-    forbidden,
     invalid_request,
     refusal,
     refusal_of,
@@ -230,40 +229,6 @@ def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> Denial |
     return forbids_trade(
         access, is_perp=is_perp, auto_borrow=request.auto_borrow, auto_lend=request.auto_lend
     )
-
-
-def forbids_trade(
-    access: Access, *, is_perp: bool, auto_borrow: bool | None, auto_lend: bool | None
-) -> Denial | None:
-    """Say why a trade which may open a position, borrow or lend is denied."""
-    if is_perp:
-        return access.denial("trade_perp")
-    denial = access.denial("trade_spot")
-    if denial is None and auto_borrow is True:
-        denial = access.denial("borrow")
-    if denial is None and auto_lend is True:
-        denial = access.denial("lend")
-    return denial
-
-
-def forbids_cancel(access: Access, symbol: str | None) -> Denial | None:
-    """Say why what is open in a market, or without one in all, may not be cancelled.
-
-    Only a member without the right to trade there, or a key without the scope, may not.
-    """
-    markets = catalog().markets
-    kinds = {True, False} if symbol is None else {markets[symbol].is_perp}
-    denials = (
-        access.denial("trade_perp" if is_perp else "trade_spot", reduces=True)
-        for is_perp in sorted(kinds)
-    )
-    return next((denial for denial in denials if denial is not None), None)
-
-
-def denied(access: Access, denial: Denial) -> Refusal:
-    """Note that somebody was denied an act, and return what they are told."""
-    acts.note_denial(access, denial)
-    return forbidden(denial.message)
 
 
 def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refusal:

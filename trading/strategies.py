@@ -20,6 +20,7 @@ from trading import conditions
 from trading.catalog import ListedMarket, catalog
 from trading.listings import listed_markets
 from trading.models import RUNNING, Market, Strategy
+from trading.permits import denied, forbids_cancel
 from trading.refusals import (
     INVALID_MARKET,
     NO_RUNNING_STRATEGY,
@@ -27,14 +28,7 @@ from trading.refusals import (
     Refused,
     invalid_request,
 )
-from trading.services import (
-    OrderRequest,
-    denied,
-    forbids,
-    forbids_cancel,
-    parse_order_id,
-    submit_command,
-)
+from trading.services import OrderRequest, forbids, parse_order_id, submit_command
 
 # What clients know as reasons; the others are told as the last of them.
 REASONS: Final = (
