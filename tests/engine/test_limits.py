@@ -29,7 +29,16 @@ from engine.rejects import Reject
 from engine.snapshot import dump_state, load_state
 from engine.units import AccountId
 from tests.engine.driver import ALICE, ASK, BID, BOB, CAROL, DAVE, Exchange
-from tests.engine.machine import ACCOUNTS, ASSETS, DEPOSITS, MARKETS, MID, SUB, ExchangeMachine
+from tests.engine.machine import (
+    ACCOUNTS,
+    ASSETS,
+    DEPOSITS,
+    MARKETS,
+    MEMBER,
+    MID,
+    SUB,
+    ExchangeMachine,
+)
 
 OFFSETS = st.integers(min_value=-40, max_value=40)
 # Thousandths of a maximum.
@@ -57,8 +66,10 @@ def attempt(exchange: Exchange, command: c.AnyCommand) -> e.Event:
     return events[0]
 
 
-def borrow(account: AccountId, asset: str, amount: int) -> c.AnyCommand:
-    return c.Borrow(account=account, asset=asset, amount_atoms=amount)
+def borrow(question: q.MaxBorrow, amount: int) -> c.AnyCommand:
+    return c.Borrow(
+        account=question.account, asset=question.asset, amount_atoms=amount, actor=question.actor
+    )
 
 
 def withdrawal(question: q.MaxWithdrawal, amount: int) -> c.AnyCommand:
@@ -69,6 +80,7 @@ def withdrawal(question: q.MaxWithdrawal, amount: int) -> c.AnyCommand:
         withdrawal=10**9,
         auto_lend_redeem=question.auto_lend_redeem,
         auto_borrow=question.auto_borrow,
+        actor=question.actor,
     )
 
 
@@ -84,23 +96,31 @@ def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
         auto_lend_redeem=question.auto_lend_redeem,
         auto_borrow=question.auto_borrow,
         auto_borrow_repay=question.auto_borrow_repay,
+        actor=question.actor,
     )
 
 
-def check_borrow(exchange: Exchange, account: AccountId, asset: str) -> int:
+def check_borrow(exchange: Exchange, account: AccountId, asset: str, actor: int = 0) -> int:
     """Return the maximum, after trying it and one atom more."""
-    answer = ask(exchange, q.MaxBorrow(account=account, asset=asset))
+    question = q.MaxBorrow(account=account, asset=asset, actor=actor)
+    answer = ask(exchange, question)
+    if isinstance(answer, q.Unanswerable):
+        assert answer.why == attempt(exchange, borrow(question, 1))
+        return 0
     assert isinstance(answer, q.MaxAmount)
     most = answer.amount_atoms
     if most:
-        assert isinstance(attempt(exchange, borrow(account, asset, most)), e.BorrowLendMoved)
-    assert isinstance(attempt(exchange, borrow(account, asset, most + 1)), e.CommandRejected)
+        assert isinstance(attempt(exchange, borrow(question, most)), e.BorrowLendMoved)
+    assert isinstance(attempt(exchange, borrow(question, most + 1)), e.CommandRejected)
     return most
 
 
 def check_withdrawal(exchange: Exchange, question: q.MaxWithdrawal) -> int:
     """Return the maximum, after trying it and one atom more."""
     answer = ask(exchange, question)
+    if isinstance(answer, q.Unanswerable):
+        assert answer.why == attempt(exchange, withdrawal(question, 1))
+        return 0
     assert isinstance(answer, q.MaxAmount)
     most = answer.amount_atoms
     if most:
@@ -119,6 +139,15 @@ def check_order(exchange: Exchange, question: q.MaxOrder) -> int | Reject:
             # A market order which meets nothing is accepted, and ends at once.
             assert answer.why.code is Reject.NO_PRICE
             assert (refused.status, refused.executed_lots) == (OrderStatus.EXPIRED, 0)
+            return answer.why.code
+        assert isinstance(refused, e.CommandRejected)
+        if answer.why.code is Reject.NO_PRICE is not refused.code:
+            # It meets nothing either, but whoever is short of margin may not even try.
+            assert refused.code is Reject.INSUFFICIENT_MARGIN
+            equity, needed = (
+                int(refused.details[f"{name}_micros"]) for name in ("equity", "needed")
+            )
+            assert equity < needed
         else:
             assert refused == answer.why
         return answer.why.code
@@ -177,10 +206,11 @@ class LimitsMachine(ExchangeMachine):
     """Questions between all the commands of the exchange's own machine."""
 
     def do(self, command: c.AnyCommand) -> e.Event:
-        return self.exchange.apply(command)[0]
+        return self.exchange.apply(self._signed(command))[0]
 
-    def use(self, question: q.AnyQuestion, per_mille: int) -> None:
+    def use(self, question: q.MaxBorrow | q.MaxOrder | q.MaxWithdrawal, per_mille: int) -> None:
         """Use the given part of a maximum: so accounts come to the edge of what they may do."""
+        question = msgspec.structs.replace(question, actor=self.actor_of(question.account))
         answer = self.exchange.engine.ask(question, at_ns=self.exchange.at_ns)
         if isinstance(question, q.MaxOrder):
             if isinstance(answer, q.MaxLots):
@@ -188,14 +218,20 @@ class LimitsMachine(ExchangeMachine):
                 lots = min(answer.lots, 10**7) * per_mille // 1_000
                 self.do(order(question, max(lots, 1)))
             return
+        if isinstance(answer, q.Unanswerable):
+            return
         assert isinstance(answer, q.MaxAmount)
         amount = answer.amount_atoms * per_mille // 1_000
         if amount and isinstance(question, q.MaxBorrow):
-            self.do(borrow(question.account, question.asset, amount))
+            self.do(borrow(question, amount))
         elif amount and isinstance(question, q.MaxWithdrawal):
             self.withdrawals += 1
             command = withdrawal(question, amount)
             self.do(msgspec.structs.replace(command, withdrawal=self.withdrawals))
+
+    def actor_of(self, account: AccountId) -> int:
+        """Return who asks for an account now."""
+        return MEMBER if self.member_acts and account == ALICE else 0
 
     @rule(account=ACCOUNTS, asset=ASSETS, part=PARTS)
     def borrow_most(self, account: AccountId, asset: str, part: int) -> None:
@@ -237,9 +273,12 @@ class LimitsMachine(ExchangeMachine):
         seconds: int,
     ) -> None:
         self.exchange.wait(seconds)
+        # Of Alice a member asks, as far as his limits go.
+        actor = self.actor_of(account)
         for asset in DEPOSITS:
-            check_borrow(self.exchange, account, asset)
-            check_withdrawal(self.exchange, q.MaxWithdrawal(account=account, asset=asset, **flags))
+            check_borrow(self.exchange, account, asset, actor)
+            withdraws = q.MaxWithdrawal(account=account, asset=asset, actor=actor, **flags)
+            check_withdrawal(self.exchange, withdraws)
         for market, side in product(MID, v.Side):
             price = None if offset is None else MID[market] + offset
             question = q.MaxOrder(
@@ -248,6 +287,7 @@ class LimitsMachine(ExchangeMachine):
                 side=side,
                 price_ticks=price,
                 reduce_only=reduce_only,
+                actor=actor,
                 **flags,
             )
             check_order(self.exchange, question)
