@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.allowance import Allowance
+from engine.allowances import atoms_in_books
 from engine.kinds import MarginStatus
 from engine.state import Account, Backstop, Liquidation, State
 from engine.units import AccountId
@@ -93,7 +94,9 @@ def _load_allowances(state: State, content: dict[str, Any]) -> None:
         allowance = Allowance(AccountId(number), member, day=0)
         for field, value in zip(ALLOWANCE_FIELDS, values, strict=True):
             setattr(allowance, field, int(value) if isinstance(value, str) else value)
-        state.accounts[AccountId(number)].allowances[member] = allowance
+        account = state.accounts[AccountId(number)]
+        account.allowances[member] = allowance
+        allowance.open_atoms = atoms_in_books(state, account, member)
     state.loss_limited = dict.fromkeys(content["loss_limited"])
 
 

@@ -653,7 +653,7 @@ def test_what_is_spent_before_the_day_has_begun_waits_for_its_base() -> None:
 
 def test_more_accounts_than_one_update_looks_at_have_their_turn() -> None:
     exchange = losing()
-    numbers = [AccountId(5_000 + number) for number in range(150)]
+    numbers = [AccountId(5_000 + number) for number in range(550)]
     for number in numbers:
         exchange.accept(c.OpenAccount(account=number, owner=number))
         exchange.deposit(number, "SOL", 10**9)
@@ -664,11 +664,11 @@ def test_more_accounts_than_one_update_looks_at_have_their_turn() -> None:
     def stopped() -> int:
         return sum(accounts[number].allowances[MAX].is_stopped for number in numbers)
 
-    assert stopped() == 99
+    assert stopped() == 499
     exchange.engine = Engine(load_state(dump_state(exchange.engine.state)))
     accounts = exchange.engine.state.accounts
     exchange.prices(SOL=99 * 10**8)
-    assert stopped() == 150
+    assert stopped() == 550
 
 
 def largest(exchange: Exchange, question: q.AnyQuestion) -> int:
