@@ -31,7 +31,7 @@ from engine.units import DAY_NS, AccountId
 
 # By asset, in atoms.
 Amounts = Mapping[str, int]
-NOBODY = AccountId(0)
+_NOBODY = AccountId(0)
 
 
 def day_of(state: State) -> int:
@@ -106,7 +106,7 @@ def loss_refusal(
     if getattr(asked, "reduce_only", False):
         return ()
     for name in ("account", "source"):
-        account = state.accounts.get(getattr(asked, name, NOBODY))
+        account = state.accounts.get(getattr(asked, name, _NOBODY))
         if account is None:
             continue
         allowance = account.allowances.get(asked.actor)

@@ -282,7 +282,7 @@ def a_lower_limit_leaves_orders_open(patch: Patch) -> None:
 
 
 def what_is_cancelled_stays_open(patch: Patch) -> None:
-    note_open = resting.note_open
+    note_open = allowances.note_open
 
     def forgetful(account: Any, listed: Any, order: Any, lots: int) -> None:
         if lots > 0:
