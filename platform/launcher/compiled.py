@@ -20,8 +20,9 @@ FOLDER = ROOT / ".build" / "compiled"
 # msgspec makes these classes itself, and enums are Python's: compiling them gains nothing.
 INTERPRETED = frozenset(
     {
-        *("__init__", "vocabulary", "catalog", "commands", "kinds"),
-        *("events", "order_events", "any_event"),
+        *("__init__", "vocabulary", "catalog", "kinds"),
+        *("commands", "house_commands", "trader_commands"),
+        *("events", "order_events", "risk_events", "settlement_events", "any_event"),
         *("rejects", "questions"),
     }
 )
