@@ -20,10 +20,9 @@ FOLDER = ROOT / ".build" / "compiled"
 # msgspec makes these classes itself, and enums are Python's: compiling them gains nothing.
 INTERPRETED = frozenset(
     {
-        *("__init__", "vocabulary", "catalog", "kinds"),
+        *("__init__", "vocabulary", "catalog", "kinds", "rejects", "questions"),
         *("commands", "house_commands", "trader_commands"),
         *("events", "order_events", "risk_events", "settlement_events", "any_event"),
-        *("rejects", "questions"),
     }
 )
 
