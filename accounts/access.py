@@ -1,37 +1,31 @@
-"""Which account an API key acts for and what it may do there, answered from memory.
+"""What somebody may do with an account: the one place where it is decided.
 
-`AccessBook` is each edge's copy: loaded once, then kept by PostgreSQL's NOTIFY, which the services
-send inside the transaction that changes a key, an account, a customer or a rule. `access_of` is the
-same answer for pages and DRF, read from the database.
+    right of the member  ∩  state of the account  ∩  jurisdictions of both  ∩  scope of the key
+
+The first layer which refuses gives the reason. `AccessBook` (access_book.py) is each edge's copy of
+all keys; `access_of` is the same answer for pages, and `access_of_key` for DRF, from the database.
 """
 
-import asyncio
-import logging
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
-import psycopg
-from asgiref.sync import sync_to_async
-from django.conf import settings
-from django.db import close_old_connections
 
-from accounts.models import Account, ApiKey
+from accounts.models import Account, AccountSettings, ApiKey, Grant, Member, User
+from accounts.rights import RIGHT_OF, RIGHTS
 from accounts.scopes import ALL_SCOPES, SCOPE_OF, AllowList, allow_list
 from compliance import matrix, selectors
-from compliance.matrix import Facts, Permissions, Rulebook
-from compliance.services import ACCESS_CHANNEL
+from compliance.matrix import Facts, Permissions
+from engine.kinds import AccountState
 
-logger = logging.getLogger(__name__)
-
-RECONNECT_SECONDS = 1.0
-# How long a silent connection is trusted, and how often "last used" is written down.
-HEARTBEAT_SECONDS = 10.0
-# The longest text of an IPv6 address.
-ADDRESS_LENGTH = 45
 _EXPIRED = "This API key has expired: extend it in the settings, or make another"
+_FROZEN = "This account is frozen: only what reduces its risk is taken. Its owner may unfreeze it"
+_CLOSED = "This account is closed: its owner may open it again"
+_NO_CUSTOMER = "You may not do this. Ask support for the reason."
+# What a frozen account may not do; of managing it, nothing is taken away.
+_MOVES = ("trade_spot", "trade_perp", "lend", "borrow", "transfer", "withdraw")
+_FROM_CLOSED = (*_MOVES, "deposit", "manage_keys")
 
 
 class Objection(NamedTuple):
@@ -42,30 +36,64 @@ class Objection(NamedTuple):
     message: str
 
 
-class Access(msgspec.Struct, frozen=True):
-    """What one key, or one signed-in page, may do with one account.
+class Denial(NamedTuple):
+    """Why an act is not allowed. `layer` is member, account, jurisdiction or key."""
 
-    The right to an act is the customer's permission and, of a key, also its scope.
+    permission: str
+    layer: str
+    message: str
+
+
+class Access(msgspec.Struct, frozen=True):
+    """What one key, or one signed-in person, may do with one account.
+
+    `user` is whose account it is, `person` who acts. Commands carry `actor`: the person where a
+    team shares the account, else 0.
     """
 
     account: int
     owner: int
     user: int
-    allowed: frozenset[str]
-    refusals: dict[str, str]
-    # Unix seconds at which a dated rule next begins or ends.
+    person: int
+    actor: int
+    denials: dict[str, Denial]
+    # The same of acts which only take risk away: a freeze or a jurisdiction does not stop them.
+    reducing: dict[str, Denial]
+    # Unix seconds at which a dated rule, or the person's membership, next begins or ends.
     valid_until: float | None = None
     # The limits of the key; a page has none.
     scopes: frozenset[str] = ALL_SCOPES
     addresses: AllowList | None = None
     expires_at: float | None = None
 
-    def refusal(self, permission: str) -> str | None:
-        """Return why `permission` is refused and what to do about it, or None if it is granted."""
-        if permission not in self.allowed:
-            return self.refusals.get(permission, "You may not do this. Ask support for the reason.")
-        scope = SCOPE_OF[permission]
-        return None if scope in self.scopes else _lacks(scope)
+    @property
+    def is_owner(self) -> bool:
+        """Return whether the account is the person's own."""
+        return self.person == self.user
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """Return all that is allowed, without reserve."""
+        return frozenset(RIGHT_OF).difference(self.denials)
+
+    def denial(self, permission: str, *, reduces: bool = False) -> Denial | None:
+        """Return why `permission` is denied, or None if it is granted.
+
+        Args:
+            reduces: whether the act only takes risk away: cancels, repays, redeems, reduces.
+        """
+        return (self.reducing if reduces else self.denials).get(permission)
+
+    def refusal(self, permission: str, *, reduces: bool = False) -> str | None:
+        """Return what to tell of a denied permission, for pages which show it; else None."""
+        denial = self.denial(permission, reduces=reduces)
+        return None if denial is None else denial.message
+
+    def without_key(self) -> "Access":
+        """Return what the person may do whatever the scopes of their key, for what only looks."""
+        denials = {name: one for name, one in self.denials.items() if one.layer != "key"}
+        reducing = {name: one for name, one in self.reducing.items() if one.layer != "key"}
+        return msgspec.structs.replace(self, denials=denials, reducing=reducing)
 
     def objection(self, *, scope: str, address: str, now: float) -> Objection | None:
         """Return why the key may not make a call of `scope` at all, or None if it may.
@@ -78,9 +106,11 @@ class Access(msgspec.Struct, frozen=True):
         """
         if self.expires_at is not None and now >= self.expires_at:
             return Objection(401, "UNAUTHORIZED", _EXPIRED)
-        if "view" not in self.allowed:
-            # Whom the law lets not even look (docs/compliance.md) is refused whatever is asked.
-            return Objection(403, "FORBIDDEN", self.refusal("view") or "")
+        unseen = self.denials.get("view")
+        if unseen is not None and unseen.layer != "key":
+            # Whom the law or the owner lets not even look (docs/compliance.md) is refused whatever
+            # is asked.
+            return Objection(403, "FORBIDDEN", unseen.message)
         if scope not in self.scopes:
             return Objection(403, "FORBIDDEN", _lacks(scope))
         if self.addresses is not None and not self.addresses.covers(address):
@@ -89,206 +119,277 @@ class Access(msgspec.Struct, frozen=True):
         return None
 
 
+class Membership(msgspec.Struct, frozen=True):
+    """What an owner lets a member do with one account, until `until` (Unix seconds).
+
+    Without rights the person is, or is no longer, a member for this account.
+    """
+
+    rights: frozenset[str] = frozenset()
+    until: float | None = None
+    # What the matrix looks at of the member; None: they are no customer.
+    facts: Facts | None = None
+
+
 class Holder(msgspec.Struct, frozen=True):
-    """Whom a key belongs to, and its limits. Without facts the user is no customer."""
+    """Who acts for which account, and all that decides what they may do there.
+
+    Without facts the owner is no customer; without a membership the person is the owner.
+    """
 
     account: int
     owner: int
     user: int
+    person: int
     facts: Facts | None
+    in_team: bool = False
+    membership: Membership | None = None
+    state: str = AccountState.OPEN
     scopes: frozenset[str] = ALL_SCOPES
     addresses: AllowList | None = None
     expires_at: float | None = None
 
 
-class AccessBook:
-    """All live keys of the exchange and what each may do. One event loop uses it."""
+def effective(
+    holder: Holder, owner: Permissions | None, member: Permissions | None, *, now: float
+) -> Access:
+    """Return what a holder may do now: what every layer allows.
 
-    def __init__(self) -> None:
-        self._rulebook = Rulebook((), ())
-        self._holders: dict[str, Holder] = {}
-        self._keys_of_user: dict[int, set[str]] = {}
-        self._access: dict[str, Access] = {}
-        self._permissions: dict[Facts, Permissions] = {}
-        self._used: dict[str, tuple[float, str]] = {}
-
-    def find(self, public_key: str) -> Access | None:
-        """Return what the key may do now; None for unknown and revoked keys. Memory only.
-
-        An expired key is still known, so that its holder can be told: see `Access.objection`.
-        """
-        access = self._access.get(public_key)
-        if access is None:
-            return None
-        now = time.time()
-        if access.valid_until is not None and now >= access.valid_until:
-            # A dated rule began or ended: the matrix answers anew, from memory.
-            access = self._grant(self._holders[public_key], now)
-            self._access[public_key] = access
-        return access
-
-    def used(self, public_key: str, address: str) -> None:
-        """Remember that the key has signed a request; written down with the next heartbeat."""
-        self._used[public_key] = (time.time(), address)
-
-    async def load(self) -> None:
-        """Read every live key, and all rules."""
-        self._replace_all(*await sync_to_async(_read)(None))
-
-    async def follow(self) -> None:
-        """Keep the book as the database has it, until cancelled. Reconnects by itself."""
-        while True:
-            try:
-                await self._follow_once()
-            except (psycopg.Error, OSError) as error:
-                logger.warning("access book: connection lost, trying again: %s", error)
-            except Exception:
-                # A book that is not followed would obey revoked keys: never give up silently.
-                logger.exception("access book: could not be read, trying again")
-            await asyncio.sleep(RECONNECT_SECONDS)
-
-    async def _follow_once(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(
-            autocommit=True, connect_timeout=5, **_connection_settings()
+    Args:
+        owner: the permissions of the account's owner; None if they are no customer.
+        member: those of the member who acts; looked at only with a membership.
+        now: Unix seconds.
+    """
+    denials: dict[str, Denial] = {}
+    reducing: dict[str, Denial] = {}
+    for permission in RIGHT_OF:
+        membership = _not_granted(holder, permission, now)
+        scope = None
+        if SCOPE_OF[permission] not in holder.scopes:
+            scope = Denial(permission, "key", _lacks(SCOPE_OF[permission]))
+        always = membership or scope
+        if always is not None:
+            reducing[permission] = always
+        denied = (
+            membership
+            or _stopped(holder, permission)
+            or _unlawful(permission, owner)
+            or (_unlawful(permission, member) if holder.membership is not None else None)
+            or scope
         )
-        async with connection:
-            await connection.execute(f"LISTEN {ACCESS_CHANNEL}")
-            # What changed before LISTEN took hold.
-            await self.load()
-            while True:
-                changed = [
-                    notice.payload
-                    async for notice in connection.notifies(timeout=HEARTBEAT_SECONDS, stop_after=1)
-                ]
-                if changed:
-                    await self._reload(changed)
-                else:
-                    await connection.execute("SELECT 1")
-                await self._write_last_use()
-
-    async def _reload(self, payloads: list[str]) -> None:
-        if "" in payloads:
-            await self.load()
-            return
-        for user in {int(payload) for payload in payloads}:
-            rulebook, holders = await sync_to_async(_read)(user)
-            for key in self._keys_of_user.pop(user, set()):
-                self._holders.pop(key, None)
-                self._access.pop(key, None)
-            self._adopt(rulebook, holders)
-
-    def _replace_all(self, rulebook: Rulebook, holders: dict[str, Holder]) -> None:
-        self._holders, self._keys_of_user, self._access = {}, {}, {}
-        self._adopt(rulebook, holders)
-
-    def _adopt(self, rulebook: Rulebook, holders: dict[str, Holder]) -> None:
-        self._rulebook, self._permissions = rulebook, {}
-        now = time.time()
-        for public_key, holder in holders.items():
-            self._holders[public_key] = holder
-            self._keys_of_user.setdefault(holder.user, set()).add(public_key)
-            self._access[public_key] = self._grant(holder, now)
-
-    def _grant(self, holder: Holder, now: float) -> Access:
-        if holder.facts is None:
-            return access_from(holder, None)
-        # Few customers differ in what the matrix looks at: most answers are already here.
-        known = self._permissions.get(holder.facts)
-        if known is None or (known.valid_until is not None and now >= known.valid_until):
-            known = matrix.permissions_of(self._rulebook, holder.facts, now)
-            self._permissions[holder.facts] = known
-        return access_from(holder, known)
-
-    async def _write_last_use(self) -> None:
-        used, self._used = self._used, {}
-        if used:
-            await sync_to_async(_store_last_use)(used)
-
-
-def access_of(account: Account) -> Access:
-    """Return what the owner of `account` may do with it now; for pages."""
-    customer = selectors.customer_of(account.user)
-    facts = selectors.facts_of(customer) if customer else None
-    return _access_now(Holder(account.pk, account.owner_id, account.user_id, facts))
-
-
-def access_of_key(key: ApiKey) -> Access:
-    """Return what a stored key may do now; for DRF."""
-    return _access_now(_holder(key))
-
-
-def _access_now(holder: Holder) -> Access:
-    if holder.facts is None:
-        return access_from(holder, None)
-    at = time.time()
-    return access_from(holder, matrix.permissions_of(selectors.rulebook(), holder.facts, at))
-
-
-def access_from(holder: Holder, permissions: Permissions | None) -> Access:
-    """Return the access of a holder with these permissions; without any, nothing is allowed."""
+        if denied is not None:
+            denials[permission] = denied
+    ends = [] if holder.membership is None else [holder.membership.until]
+    until = [one.valid_until for one in (owner, member) if one is not None] + ends
     return Access(
         account=holder.account,
         owner=holder.owner,
         user=holder.user,
-        allowed=permissions.allowed if permissions else frozenset(),
-        refusals=permissions.refusals if permissions else {},
-        valid_until=permissions.valid_until if permissions else None,
+        person=holder.person,
+        actor=holder.person if holder.in_team else 0,
+        denials=denials,
+        reducing=reducing,
+        valid_until=min((at for at in until if at is not None and at > now), default=None),
         scopes=holder.scopes,
         addresses=holder.addresses,
         expires_at=holder.expires_at,
     )
 
 
-def _read(user: int | None) -> tuple[Rulebook, dict[str, Holder]]:
-    """Read the live keys of one user, or of all."""
-    close_old_connections()
-    keys = ApiKey.objects.filter(revoked_at=None, account__user__is_active=True)
-    if user is not None:
-        keys = keys.filter(account__user_id=user)
-    rows = keys.select_related("account__user__customer")
-    return selectors.rulebook(), {row.public_key: _holder(row) for row in _each(rows)}
+def _not_granted(holder: Holder, permission: str, now: float) -> Denial | None:
+    membership = holder.membership
+    if membership is None:
+        return None
+    right = RIGHT_OF[permission]
+    if membership.until is not None and membership.until <= now:
+        message = "Your membership of this team has expired: ask the account's owner to extend it"
+        return Denial(permission, "member", message)
+    if right is None:
+        message = "Only the owner of this account may do this: ask them"
+        return Denial(permission, "member", message)
+    if right not in membership.rights:
+        message = f"You have no right to this in this account ({RIGHTS[right].lower()}): "
+        return Denial(permission, "member", message + "ask its owner")
+    return None
 
 
-def _each(rows: Any) -> Iterable[ApiKey]:
-    yield from rows.iterator(chunk_size=2000)
+def _stopped(holder: Holder, permission: str) -> Denial | None:
+    if holder.state == AccountState.FROZEN and permission in _MOVES:
+        return Denial(permission, "account", _FROZEN)
+    if holder.state == AccountState.CLOSED and permission in _FROM_CLOSED:
+        return Denial(permission, "account", _CLOSED)
+    return None
 
 
-def _holder(key: ApiKey) -> Holder:
+def _unlawful(permission: str, granted: Permissions | None) -> Denial | None:
+    if granted is None:
+        return Denial(permission, "jurisdiction", _NO_CUSTOMER)
+    # To manage an account is as good as to look at it.
+    asked = permission if permission in matrix.PERMISSIONS else "view"
+    if asked in granted.allowed:
+        return None
+    return Denial(permission, "jurisdiction", granted.refusals.get(asked, _NO_CUSTOMER))
+
+
+def access_of(account: Account, user: User, *, scopes: frozenset[str] = ALL_SCOPES) -> Access:
+    """Return what `user` may do with `account` now; for pages.
+
+    Args:
+        scopes: those of the key by which they ask, if by one.
+    """
+    (access,) = accesses_of([account], user, scopes=scopes)
+    return access
+
+
+def accesses_of(
+    accounts: Sequence[Account], user: User, *, scopes: frozenset[str] = ALL_SCOPES
+) -> list[Access]:
+    """Return what `user` may do with each account now, in few queries for any number of them."""
+    now, rulebook = time.time(), selectors.rulebook()
+    lawful: dict[Facts | None, Permissions | None] = {None: None}
+
+    def permitted(facts: Facts | None) -> Permissions | None:
+        if facts not in lawful:
+            assert facts is not None
+            lawful[facts] = matrix.permissions_of(rulebook, facts, now)
+        return lawful[facts]
+
+    return [
+        effective(
+            holder,
+            permitted(holder.facts),
+            permitted(holder.membership.facts if holder.membership is not None else None),
+            now=now,
+        )
+        for holder in _holders_of(accounts, user, scopes)
+    ]
+
+
+def access_of_key(key: ApiKey) -> Access:
+    """Return what a stored key may do now; for DRF."""
+    (holder,) = holders([key])
+    return _now(holder)
+
+
+def _holders_of(
+    accounts: Sequence[Account], user: User, scopes: frozenset[str]
+) -> Iterable[Holder]:
+    """Yield who `user` is to each account, as the database says."""
+    numbers = [account.pk for account in accounts]
+    shared = [(user.pk, account.pk) for account in accounts if account.user_id != user.pk]
+    granted, stopped = memberships(shared), states(numbers)
+    teams = owners_with_a_team({account.owner_id for account in accounts})
+    facts = {
+        customer.user_id: selectors.facts_of(customer)
+        for customer in selectors.customers_of({account.user_id for account in accounts})
+    }
+    for account in accounts:
+        membership = None
+        if account.user_id != user.pk:
+            membership = granted.get((user.pk, account.pk), Membership())
+        yield Holder(
+            account=account.pk,
+            owner=account.owner_id,
+            user=account.user_id,
+            person=user.pk,
+            facts=facts.get(account.user_id),
+            in_team=account.owner_id in teams,
+            membership=membership,
+            state=stopped.get(account.pk, AccountState.OPEN),
+            scopes=scopes,
+        )
+
+
+def holders(keys: Iterable[ApiKey]) -> list[Holder]:
+    """Return the holders of keys, in their order; a handful of queries for any number of them.
+
+    The keys come with `account__user__customer` and `made_by__customer`.
+    """
+    keys = list(keys)
+    made = [(key.made_by_id, key.account_id) for key in keys if key.made_by_id]
+    granted = memberships(made)
+    teams = owners_with_a_team({key.account.owner_id for key in keys})
+    stopped = states({key.account_id for key in keys})
+    return [_holder(key, granted, teams, stopped) for key in keys]
+
+
+def _holder(
+    key: ApiKey,
+    granted: dict[tuple[int, int], Membership],
+    teams: set[int],
+    stopped: dict[int, str],
+) -> Holder:
     account = key.account
-    customer = getattr(account.user, "customer", None)
-    facts = selectors.facts_of(customer) if customer else None
+    person = key.made_by_id or account.user_id
+    membership = None
+    if person != account.user_id:
+        membership = granted.get((person, account.pk), Membership())
     return Holder(
         account=account.pk,
         owner=account.owner_id,
         user=account.user_id,
-        facts=facts,
+        person=person,
+        facts=_facts_of(account.user),
+        in_team=account.owner_id in teams,
+        membership=membership,
+        state=stopped.get(account.pk, AccountState.OPEN),
         scopes=frozenset(key.scopes),
         addresses=allow_list(tuple(key.addresses)),
         expires_at=key.expires_at.timestamp() if key.expires_at else None,
     )
 
 
+def memberships(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Membership]:
+    """Return what (user, account) pairs are granted; a pair without a grant is left out."""
+    wanted = set(pairs)
+    if not wanted:
+        return {}
+    grants = Grant.objects.filter(
+        member__user_id__in={user for user, _ in wanted},
+        account_id__in={account for _, account in wanted},
+        member__ended_at=None,
+        member__accepted_at__isnull=False,
+        member__user__is_active=True,
+    ).select_related("member__user__customer")
+    return {
+        (grant.member.user_id, grant.account_id): Membership(
+            rights=frozenset(grant.rights),
+            until=grant.member.expires_at.timestamp() if grant.member.expires_at else None,
+            facts=_facts_of(grant.member.user) if grant.member.user else None,
+        )
+        for grant in grants
+        if grant.member.user_id is not None
+    }
+
+
+def owners_with_a_team(owners: Iterable[int]) -> set[int]:
+    """Return which of these main accounts somebody else has ever acted for."""
+    accepted = Member.objects.filter(owner_id__in=list(owners), accepted_at__isnull=False)
+    return set(accepted.values_list("owner_id", flat=True))
+
+
+def states(accounts: Iterable[int]) -> dict[int, str]:
+    """Return the state of each of these accounts that is frozen or closed, as the engine said."""
+    rows = AccountSettings.objects.filter(account_id__in=list(accounts))
+    stopped = rows.exclude(state=AccountState.OPEN)
+    return dict(stopped.values_list("account_id", "state"))
+
+
+def _facts_of(user: User) -> Facts | None:
+    customer = getattr(user, "customer", None)
+    return selectors.facts_of(customer) if customer else None
+
+
+def _now(holder: Holder) -> Access:
+    now, rulebook = time.time(), selectors.rulebook()
+    member = None if holder.membership is None else holder.membership.facts
+    return effective(
+        holder,
+        None if holder.facts is None else matrix.permissions_of(rulebook, holder.facts, now),
+        None if member is None else matrix.permissions_of(rulebook, member, now),
+        now=now,
+    )
+
+
 def _lacks(scope: str) -> str:
     return f"This API key has no scope `{scope}`: add it to the key, or use a key which has it"
-
-
-def _store_last_use(used: dict[str, tuple[float, str]]) -> None:
-    close_old_connections()
-    keys = list(ApiKey.objects.filter(public_key__in=used))
-    for key in keys:
-        at, address = used[key.public_key]
-        key.last_used_at = datetime.fromtimestamp(at, tz=UTC)
-        key.last_address = shortened(address)
-    ApiKey.objects.bulk_update(keys, ["last_used_at", "last_address"], batch_size=1000)
-
-
-def shortened(address: str) -> str:
-    """Return an address as it is kept with a key; a server may report names of any length."""
-    return address[:ADDRESS_LENGTH]
-
-
-def _connection_settings() -> dict[str, Any]:
-    database = settings.DATABASES["default"]
-    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
-    chosen = {name: database.get(key) for name, key in {**names, "port": "PORT"}.items()}
-    return {name: value for name, value in chosen.items() if value}

@@ -13,12 +13,14 @@ from accounts import (
     admin_custody,  # noqa: F401 -- registers its tables
     admin_jobs,  # noqa: F401 -- registers its table
     admin_ledger,  # noqa: F401 -- registers its tables
-    admin_teams,  # noqa: F401 -- registers its table
+    admin_teams,  # noqa: F401 -- registers its tables
     services,
+    sub_accounts,
 )
 from accounts.models import Account, ApiKey, User
 from compliance.groups import GROUPS
 from compliance.models import AuditRecord
+from compliance.services import Refusal
 from compliance.staff import ReadOnlyAdmin, audited_action
 
 # Staff sign in where everybody does: with limits on tries, and a second factor once they have one.
@@ -90,14 +92,29 @@ class EmailAddressAdmin(ReadOnlyAdmin):
     search_fields = ("=email",)
 
 
+@audited_action(
+    permission="accounts.set_sub_limit",
+    description="Set how many sub-accounts the customer may have",
+    asks="A number from 0 to 1000",
+)
+def limit_sub_accounts(request: HttpRequest, row: Account, reason: str, record: AuditRecord) -> str:
+    """Let a customer have more sub-accounts, or fewer; those which are open stay."""
+    answer = record.details["answer"]
+    if not (answer.isascii() and answer.isdigit() and len(answer) <= 4):
+        raise Refusal("SUB_ACCOUNT_LIMIT", "Write a whole number, such as 50.")
+    sub_accounts.set_sub_limit(row.user, int(answer))
+    return f"{row.user} may have {answer} sub-accounts now."
+
+
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
     """Main accounts and sub-accounts; the id is the engine's."""
 
     console_permission = "accounts.view_account"
-    list_display = ("id", "user", "number", "name", "created_at", "opened_at")
+    list_display = ("id", "user", "number", "name", "sub_limit", "created_at", "opened_at")
     list_select_related = ("user",)
     search_fields = ("=id", "=user__email")
+    actions = (limit_sub_accounts,)
 
 
 @admin.register(ApiKey)

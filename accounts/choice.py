@@ -1,8 +1,17 @@
-"""Who is signed in, and which of their accounts they look at; the session remembers it."""
+"""Who is signed in, and at which account they look; the session remembers it.
 
+A person looks at their own accounts, and at those which an owner shares with them.
+"""
+
+from collections.abc import Sequence
+
+from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.models import Account, User
+from accounts.access import accesses_of
+from accounts.models import Account, AccountSettings, User
+from engine.kinds import AccountState
 
 _SESSION_KEY = "trading_account"
 
@@ -14,11 +23,47 @@ def user_of(request: HttpRequest) -> User:
 
 
 def accounts_of(request: HttpRequest) -> list[Account]:
-    """Return the accounts of the signed-in user, the main one first; none for a visitor."""
-    if not request.user.is_authenticated:
-        return []
-    rows = Account.objects.filter(user_id=request.user.pk)
-    return list(rows.select_related("user"))
+    """Return the accounts which the signed-in user may choose: own ones first, main before subs.
+
+    Then those which others share with them; none that is closed, and none for a visitor.
+    """
+    return [] if not request.user.is_authenticated else visible_accounts(user_of(request))
+
+
+def visible_accounts(user: User) -> list[Account]:
+    """Return the accounts, less closed ones, of which a user is the owner or a member."""
+    closed = AccountSettings.objects.filter(state=AccountState.CLOSED).values("account_id")
+    rows = Account.objects.filter(Q(user=user) | Q(pk__in=_shared_with(user)))
+    shown = list(rows.exclude(pk__in=closed).select_related("user"))
+    # Sorting is stable: each owner's accounts stay in the owner's order.
+    return sorted(shown, key=lambda account: account.user_id != user.pk)
+
+
+def accounts_with_keys(user: User) -> list[Account]:
+    """Return the accounts for which the user may make keys."""
+    return permitted(visible_accounts(user), user, "manage_keys")
+
+
+def permitted(
+    accounts: Sequence[Account], user: User, permission: str, *, reduces: bool = False
+) -> list[Account]:
+    """Return those of the accounts with which the user may do something.
+
+    Args:
+        reduces: whether it only takes risk away.
+    """
+    accesses = accesses_of(accounts, user)
+    return [
+        account
+        for account, access in zip(accounts, accesses, strict=True)
+        if access.denial(permission, reduces=reduces) is None
+    ]
+
+
+def _shared_with(user: User) -> list[int]:
+    live = user.memberships.filter(accepted_at__isnull=False, ended_at=None)
+    live = live.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+    return list(live.values_list("grants__account_id", flat=True).exclude(grants=None))
 
 
 def chosen_account(request: HttpRequest, choices: list[Account]) -> Account | None:

@@ -50,7 +50,9 @@ def make_key(request: HttpRequest) -> HttpResponse:
     if account is None:
         raise Http404("no such account of this user")
     try:
-        made = page_keys.make_page_key(account, request.POST.get("public_key", ""))
+        made = page_keys.make_page_key(
+            account, request.POST.get("public_key", ""), user_of(request)
+        )
     except Refusal as refusal:
         return JsonResponse({"code": refusal.code, "message": refusal.message}, status=422)
     return JsonResponse({"key": made.key.public_key, "until": f"{made.expires_at:%H:%M}"})

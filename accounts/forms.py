@@ -1,6 +1,5 @@
 """What people type about their accounts. Forms check spelling; services decide."""
 
-import uuid
 from typing import Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
@@ -9,9 +8,9 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
 from accounts import services
-from accounts.assets import assets
+from accounts.choice import accounts_with_keys
 from accounts.models import Account, AccountSettings, ApiKey, User
-from accounts.scopes import READ, TRADE, TRANSFER, WITHDRAW
+from accounts.scopes import MANAGE, READ, TRADE, TRANSFER, WITHDRAW
 from compliance import services as compliance
 from compliance.countries import residence_choices
 from engine.catalog import Asset
@@ -56,12 +55,6 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no typ
         return user
 
 
-class NameForm(forms.Form):
-    """A name for an account or a key."""
-
-    name = forms.CharField(max_length=40, strip=True)
-
-
 class KeyLimitsForm(forms.Form):
     """A key's name, what it may be used for, from where and until when."""
 
@@ -73,6 +66,7 @@ class KeyLimitsForm(forms.Form):
             (TRADE, "Trade: orders, lending and borrowing, settings of the account"),
             (TRANSFER, "Transfer between your own accounts"),
             (WITHDRAW, "Withdraw"),
+            (MANAGE, "Manage: sub-accounts, keys and members of a team"),
         ],
         initial=[READ, TRADE],
         widget=forms.CheckboxSelectMultiple,
@@ -127,48 +121,8 @@ class KeyForm(KeyLimitsForm):
         super().__init__(*args, **kwargs)
         field = self.fields["account"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Account.objects.filter(user=user)
-
-
-class TransferForm(forms.Form):
-    """Money from one of the user's accounts to another."""
-
-    source = forms.ModelChoiceField(Account.objects.none(), label="From", empty_label=None)
-    destination = forms.ModelChoiceField(Account.objects.none(), label="To", empty_label=None)
-    asset = forms.ChoiceField()
-    amount = forms.CharField(
-        max_length=50, widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-    )
-    # One filled form is one transfer, however often it is sent.
-    request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.assets = assets()
-        owned = Account.objects.filter(user=user)
-        for name in ("source", "destination"):
-            field = self.fields[name]
-            assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = owned
-        # From the main account to the youngest, until somebody chooses others.
-        self.initial.setdefault("destination", owned.last())
-        chosen = self.fields["asset"]
-        assert isinstance(chosen, forms.ChoiceField)
-        chosen.choices = [(symbol, symbol) for symbol in self.assets]
-
-    def clean(self) -> dict[str, Any]:
-        """Turn the amount into atoms, exactly."""
-        data = super().clean() or {}
-        asset, amount = self.assets.get(data.get("asset", "")), data.get("amount")
-        if asset is None or amount is None:
-            return data
-        if data.get("source") == data.get("destination"):
-            self.add_error("destination", "Choose two different accounts.")
-        try:
-            data["amount_atoms"] = amount_atoms(amount, asset)
-        except forms.ValidationError as error:
-            self.add_error("amount", error)
-        return data
+        own = [account.pk for account in accounts_with_keys(user)]
+        field.queryset = Account.objects.filter(pk__in=own).select_related("user")
 
 
 class SettingsForm(forms.Form):

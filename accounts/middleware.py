@@ -1,18 +1,34 @@
-"""Ends the session of a customer whom compliance no longer lets in, at their next request."""
+"""What every page and REST request goes through: who is let in, and what was denied."""
 
 from collections.abc import Callable
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 
+from accounts import acts
 from accounts.allauth import unavailable
 from accounts.models import User
 from compliance import selectors
 from compliance import services as compliance
 
 
+class RecordDenials:
+    """Write down what was denied, once nothing can roll it back any more."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        acts.write_denials()
+        return response
+
+
 class RefuseBlockedCustomers:
-    """Answer 451 and sign out whom the law, or a closed account, no longer lets look."""
+    """End the session of a customer whom compliance no longer lets in, at their next request.
+
+    Answer 451 to whom the law, or a closed account, no longer lets look.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

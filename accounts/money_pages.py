@@ -16,7 +16,7 @@ from accounts import custody, outgoing, selectors, withdrawals
 from accounts.access import access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.api.paging import Page
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, permitted, user_of
 from accounts.models import Account, AddressBookEntry, DepositAddress
 from accounts.money_forms import DepositForm, WithdrawalForm
 from accounts.second_factor import has_authenticator
@@ -45,7 +45,7 @@ def deposits(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         chain = form.cleaned_data["blockchain"]
         try:
-            custody.deposit_address(access_of(account), chain)
+            custody.deposit_address(access_of(account, user_of(request)), chain)
         except Refused as refused:
             form.add_error(None, refused.message)
         else:
@@ -73,11 +73,11 @@ def withdraw(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/withdrawals.html", {"account": None})
     tokens = _tokens(deposit=False)
     names = [(symbol, token.blockchain) for symbol, token in tokens]
-    form = WithdrawalForm(names, request.POST or None, initial=_wanted(request))
+    form = WithdrawalForm(names, request.POST or None, initial=_wanted(request, account))
     if not form.is_valid():
         return _withdrawals_page(request, account, form, tokens, 422 if form.is_bound else 200)
     try:
-        withdrawals.request_withdrawal(access_of(account), _request(form))
+        withdrawals.request_withdrawal(access_of(account, user_of(request)), _request(form))
     except OutcomeUnknown:
         form.add_error(None, LATER)
     except EngineUnavailable:
@@ -103,7 +103,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
 def cancel_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
     """Take back a withdrawal which still waits."""
     try:
-        outgoing.cancel_withdrawal([account.pk for account in accounts_of(request)], number)
+        outgoing.cancel_withdrawal(_withdrawable(request), number)
     except (EngineUnavailable, OutcomeUnknown):
         messages.error(request, LATER)
     except (EngineRefused, Refused) as refused:
@@ -111,6 +111,12 @@ def cancel_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
     else:
         messages.success(request, "The withdrawal is cancelled; the money is back.")
     return redirect("accounts:withdrawals")
+
+
+def _withdrawable(request: HttpRequest) -> list[int]:
+    """Return the accounts from which the user may withdraw, and so take a withdrawal back."""
+    shown = accounts_of(request)
+    return [one.pk for one in permitted(shown, user_of(request), "withdraw", reduces=True)]
 
 
 def _account(request: HttpRequest) -> Account | None:
@@ -130,12 +136,12 @@ def _tokens(*, deposit: bool) -> list[tuple[str, custody.TokenRow]]:
     ]
 
 
-def _wanted(request: HttpRequest) -> dict[str, Any]:
-    """Return what an entry of the address book fills in."""
+def _wanted(request: HttpRequest, account: Account) -> dict[str, Any]:
+    """Return what an entry of the owner's address book fills in."""
     number = request.GET.get("to", "")
     if not (number.isascii() and number.isdigit() and len(number) < 18):
         return {}
-    own = AddressBookEntry.objects.filter(user_id=request.user.pk or 0)
+    own = AddressBookEntry.objects.filter(user_id=account.user_id)
     entry = own.filter(pk=int(number)).first()
     return {"blockchain": entry.blockchain, "address": entry.address} if entry else {}
 
@@ -165,7 +171,7 @@ def _withdrawals_page(
         "form": form,
         "tokens": tokens,
         "balances": selectors.balances(account.pk),
-        "needs_code": has_authenticator(account.user_id),
+        "needs_code": has_authenticator(user_of(request).pk),
         "book": AddressBookEntry.objects.filter(user_id=account.user_id).order_by("label"),
         "rows": selectors.withdrawals(account.pk, span=Q(), page=RECENT),
     }

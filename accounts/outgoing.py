@@ -39,7 +39,8 @@ def cancel_withdrawal(accounts: list[int], number: int) -> None:
     instruction = rows.filter(number=number, account_id__in=accounts).first()
     if instruction is None:
         raise Refused(404, "RESOURCE_NOT_FOUND", "Withdrawal not found")
-    if instruction.released_at is not None or instruction.trigger_at is None:
+    approvable = instruction.needs_approval and instruction.approved_at is None
+    if instruction.released_at is not None or (instruction.trigger_at is None and not approvable):
         message = "This withdrawal has left its waiting time: it may have been sent"
         raise Refused(409, "PRECONDITION_FAILED", message)
     # The lock keeps it from being released meanwhile.
@@ -51,6 +52,7 @@ def release_withdrawals(at: datetime | None = None) -> int:
     """Let go what has waited long enough, and return how many there were."""
     now = at or timezone.now()
     waiting = WithdrawalInstruction.objects.filter(released_at=None, trigger_at__lte=now)
+    waiting = waiting.exclude(needs_approval=True, approved_at=None)
     return waiting.update(released_at=now)
 
 
@@ -95,6 +97,9 @@ def require_sendable(number: int) -> None:
     instruction = WithdrawalInstruction.objects.filter(number=number).first()
     if instruction is None:
         return
+    if instruction.needs_approval and instruction.approved_at is None:
+        message = "It waits until a second person of its owner's team approves it; do not send it."
+        raise Refusal("WITHDRAWAL_WAITS", message)
     if instruction.released_at is None:
         message = f"It waits until {instruction.trigger_at:%Y-%m-%d %H:%M} UTC; do not send it."
         raise Refusal("WITHDRAWAL_WAITS", message)

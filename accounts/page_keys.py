@@ -6,6 +6,7 @@ The page draws the key pair and uploads the public half; the secret never leaves
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import services
@@ -16,12 +17,13 @@ LIFETIME = timedelta(hours=1)
 
 
 @transaction.atomic
-def make_page_key(account: Account, public_key: str) -> PageKey:
-    """Let a page's public key act for an account for an hour. Raises Refusal."""
+def make_page_key(account: Account, public_key: str, user: User) -> PageKey:
+    """Let a page's public key act for an account for an hour, as `user` may. Raises Refusal."""
     expires_at = timezone.now() + LIFETIME
     name = f"API page, until {expires_at:%H:%M} UTC"
     limits = services.KeyLimits(expires_at=expires_at)
-    key = services.import_api_key(account, name, public_key, limits)
+    made_by = None if account.user_id == user.pk else user
+    key = services.import_api_key(account, name, public_key, limits, made_by=made_by)
     return PageKey.objects.create(key=key, expires_at=expires_at)
 
 
@@ -30,7 +32,8 @@ def end_page_key(user: User, public_key: str) -> bool:
     if "\0" in public_key:
         # PostgreSQL takes no text with such a character, so that no key has it.
         return False
-    own = ApiKey.objects.filter(account__user=user, page_key__isnull=False, revoked_at=None)
+    own = ApiKey.objects.filter(Q(account__user=user, made_by=None) | Q(made_by=user))
+    own = own.filter(page_key__isnull=False, revoked_at=None)
     key = own.filter(public_key=public_key).first()
     return key is not None and _revoke(key)
 

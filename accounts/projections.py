@@ -9,7 +9,10 @@ from accounts.models.ledger import (
     Transfer,
     Withdrawal,
 )
+from accounts.models.teams import Act
 from engine import events
+from engine.commands import Command
+from engine.events import CommandRejected, Event
 from engine.risk_events import AllowanceChanged
 from engine.state import Account
 from gateway.tables import Handlers, Rows, Table
@@ -56,6 +59,26 @@ ALLOWANCES = Table(
     key=("account_id", "member_id"),
 )
 TRANSFERS = Table(Transfer, ("sequence", "at", "source_id", "destination_id", "asset", "amount"))
+
+ACTS = Table(
+    Act,
+    ("at", "account_id", "actor_id", "action", "outcome", "reason", "details", "count", "sequence"),
+)
+
+
+def acted(rows: Rows, command: Command, answer: Event, sequence: int, at_ns: int) -> None:
+    """Append who asked for a command of an account that a team shares, and what became of it."""
+    account = getattr(command, "account", None) or getattr(command, "source", 0)
+    refused = isinstance(answer, CommandRejected)
+    rows.add(
+        ACTS,
+        (
+            *(at_ns, account, command.actor, type(command).__name__),
+            Act.Outcome.REFUSED.value if refused else Act.Outcome.DONE.value,
+            answer.message if isinstance(answer, CommandRejected) else "",
+            *("", 1, sequence),
+        ),
+    )
 
 
 def balance_changed(rows: Rows, event: events.BalanceChanged, sequence: int, at_ns: int) -> None:

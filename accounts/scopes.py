@@ -9,8 +9,9 @@ READ: Final = "read"
 TRADE: Final = "trade"
 TRANSFER: Final = "transfer"
 WITHDRAW: Final = "withdraw"
+MANAGE: Final = "manage"
 # In the order in which they are shown.
-SCOPES: Final = (READ, TRADE, TRANSFER, WITHDRAW)
+SCOPES: Final = (READ, TRADE, TRANSFER, WITHDRAW, MANAGE)
 ALL_SCOPES: Final = frozenset(SCOPES)
 
 # Under which scope a key may use each permission of its customer (compliance.matrix.PERMISSIONS).
@@ -23,6 +24,10 @@ SCOPE_OF: Final = {
     "borrow": TRADE,
     "transfer": TRANSFER,
     "withdraw": WITHDRAW,
+    "manage_keys": MANAGE,
+    "manage_members": MANAGE,
+    "manage_accounts": MANAGE,
+    "guard": WITHDRAW,
 }
 
 # A limit on what is kept in the memory of each edge: answers of one list, and lists.
@@ -32,9 +37,9 @@ _LISTS_KEPT = 10_000
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def all_scopes() -> list[str]:
-    """Return every scope, for keys of which nothing else was said."""
-    return list(SCOPES)
+def usual_scopes() -> list[str]:
+    """Return the scopes of keys of which nothing else was said: all but managing others."""
+    return [READ, TRADE, TRANSFER, WITHDRAW]
 
 
 def parse_network(text: str) -> str:

@@ -55,8 +55,9 @@ class WithdrawalRow(NamedTuple):
     is_internal: bool
     trigger_at: datetime | None
     transaction_hash: str | None
-    # Whether its owner may still take it back.
+    # Whether it may still be taken back, and waits for a second person.
     may_cancel: bool
+    unapproved: bool
 
 
 class WalletRow(NamedTuple):
@@ -172,7 +173,8 @@ def _withdrawal_rows(account: int, rows: QuerySet[Withdrawal]) -> list[Withdrawa
     for row in chosen:
         # A withdrawal which was not asked for through `accounts.withdrawals` has no destination.
         told = instructions.get(row.pk) or WithdrawalInstruction()
-        waits = told.trigger_at is not None and told.released_at is None
+        unapproved = told.needs_approval and told.approved_at is None
+        waits = (told.trigger_at is not None or unapproved) and told.released_at is None
         listed.append(
             WithdrawalRow(
                 id=row.pk,
@@ -189,6 +191,7 @@ def _withdrawal_rows(account: int, rows: QuerySet[Withdrawal]) -> list[Withdrawa
                 trigger_at=told.trigger_at,
                 transaction_hash=told.transaction_hash or None,
                 may_cancel=waits and row.status == Withdrawal.Status.PENDING,
+                unapproved=unapproved and row.status == Withdrawal.Status.PENDING,
             )
         )
     return listed

@@ -19,14 +19,17 @@ from django.utils import timezone
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
 
-from accounts.models import Account, ApiKey, User
-from accounts.models.users import KEY_ADDRESS_LIMIT, LIVE_KEY_LIMIT, SUB_ACCOUNT_LIMIT
-from accounts.scopes import ALL_SCOPES, SCOPES, parse_network
+from accounts import acts
+from accounts.access import access_of
+from accounts.models import Account, AccountSettings, ApiKey, User
+from accounts.models.users import COLOURS, KEY_ADDRESS_LIMIT, LIVE_KEY_LIMIT, MAX_NUMBER
+from accounts.scopes import ALL_SCOPES, SCOPES, parse_network, usual_scopes
 from compliance import selectors
 from compliance import services as compliance
 from compliance.services import Refusal
-from engine.commands import OpenAccount, TransferFunds
+from engine.commands import OpenAccount
 from engine.events import CommandRejected
+from engine.kinds import AccountState
 from engine.rejects import Reject
 from engine.units import AccountId
 from gateway.client import submit
@@ -84,71 +87,47 @@ def ensure_accounts_open() -> int:
     return opened
 
 
-def create_sub_account(user: User, name: str) -> Account:
-    """Give a user one more account, with money of its own. Raises Refusal."""
+def create_sub_account(user: User, name: str, colour: str | None = None) -> Account:
+    """Give a user one more account, with money of its own. Raises Refusal.
+
+    Args:
+        colour: one of COLOURS; None chooses the next.
+    """
     with transaction.atomic():
-        main = _locked_main(user)
+        main = locked_main(user)
         _require(user, "view")
-        count = Account.objects.filter(main=main).count()
-        if count >= SUB_ACCOUNT_LIMIT:
+        subs = Account.objects.filter(main=main)
+        closed = AccountSettings.objects.filter(owner_id=main.pk, state=AccountState.CLOSED)
+        count = subs.exclude(pk__in=closed.values("account_id")).count()
+        if count >= main.sub_limit:
             raise Refusal(
                 "SUB_ACCOUNT_LIMIT",
                 f"You have {count} sub-accounts, which is the limit: rename one and use it anew.",
             )
-        _require_free_name(user, name)
+        require_free_name(user, name)
         last = Account.objects.filter(user=user).aggregate(last=Max("number"))["last"]
-        account = Account.objects.create(user=user, main=main, number=last + 1, name=name)
+        number = last + 1
+        if number > MAX_NUMBER:
+            raise Refusal("SUB_ACCOUNT_LIMIT", "No number is left: open a closed one again.")
+        account = Account.objects.create(
+            user=user,
+            main=main,
+            number=number,
+            place=number,
+            name=name,
+            colour=colour or COLOURS[number % len(COLOURS)],
+        )
+        acts.record(account, user, "CreateSubAccount", name=name)
         compliance.announce(user.pk)
     ensure_accounts_open()
     account.refresh_from_db()
     return account
 
 
-@transaction.atomic
-def rename_account(account: Account, name: str) -> Account:
-    """Give an account another name. Raises Refusal if the user has one of that name."""
-    _locked_main(account.user)
-    if account.name != name:
-        _require_free_name(account.user, name)
-    account.name = name
-    account.save(update_fields=["name"])
-    return account
-
-
-def transfer_funds(
-    user: User,
-    *,
-    source: Account,
-    destination: Account,
-    asset: str,
-    amount_atoms: int,
-    command_id: str,
-) -> None:
-    """Move money between two accounts of `user`, at once.
-
-    Args:
-        command_id: names this very transfer: the same id twice moves the money once.
-
-    Raises Refusal if compliance, ownership or the engine says no, GatewayError without an engine.
-    """
-    if source.user_id != user.pk or destination.user_id != user.pk:
-        raise Refusal("OTHER_OWNER", "You can only transfer between your own accounts.")
-    _require(user, "transfer")
-    command = TransferFunds(
-        source=AccountId(source.pk),
-        destination=AccountId(destination.pk),
-        asset=asset,
-        amount_atoms=amount_atoms,
-    )
-    answer = submit(command, command_id=command_id).answer
-    if isinstance(answer, CommandRejected):
-        raise Refusal(answer.code.value, answer.message)
-
-
 class KeyLimits(NamedTuple):
     """What a key may be used for, from where (addresses or CIDR networks) and until when."""
 
-    scopes: Sequence[str] = SCOPES
+    scopes: Sequence[str] = tuple(usual_scopes())
     addresses: Sequence[str] = ()
     expires_at: datetime | None = None
 
@@ -168,36 +147,54 @@ UNLIMITED = KeyLimits()
 
 
 def create_api_key(
-    account: Account, name: str, limits: KeyLimits = UNLIMITED
+    account: Account, name: str, limits: KeyLimits = UNLIMITED, *, made_by: User | None = None
 ) -> tuple[ApiKey, str]:
     """Make a key pair for an account and return the stored half and the secret, shown only now.
 
     The secret is the base64 of the 32-byte ED25519 seed, which is what clients expect.
+
+    Args:
+        made_by: the member of the owner's team whose key it is; None: the owner's.
     """
     signing_key = SigningKey.generate()
     public_key = base64.b64encode(bytes(signing_key.verify_key)).decode()
-    key = import_api_key(account, name, public_key, limits)
+    key = import_api_key(account, name, public_key, limits, made_by=made_by)
     return key, base64.b64encode(bytes(signing_key)).decode()
 
 
 @transaction.atomic
 def import_api_key(
-    account: Account, name: str, public_key: str, limits: KeyLimits = UNLIMITED
+    account: Account,
+    name: str,
+    public_key: str,
+    limits: KeyLimits = UNLIMITED,
+    *,
+    made_by: User | None = None,
 ) -> ApiKey:
     """Let an uploaded public key act for an account. Raises Refusal for an unusable key."""
-    _locked_main(account.user)
+    holder = made_by or account.user
+    locked_main(account.user)
     _require(account.user, "view")
+    access = access_of(account, holder)
+    denial = access.denial("manage_keys")
+    if denial is not None:
+        acts.note_denial(access, denial)
+        raise Refusal("FORBIDDEN", denial.message)
     encoded = _canonical_key(public_key)
     stored = limits.stored()
     _require_future(limits.expires_at)
-    live = ApiKey.objects.filter(account__user=account.user, revoked_at=None).count()
+    own = ApiKey.objects.filter(account__user=account.user, made_by=made_by, revoked_at=None)
+    live = own.count()
     if live >= LIVE_KEY_LIMIT:
         raise Refusal("KEY_LIMIT", f"You have {live} keys, which is the limit: revoke one first.")
     try:
         with transaction.atomic():
-            key = ApiKey.objects.create(account=account, name=name, public_key=encoded, **stored)
+            key = ApiKey.objects.create(
+                account=account, made_by=made_by, name=name, public_key=encoded, **stored
+            )
     except IntegrityError as error:
         raise Refusal("KEY_EXISTS", "This key is or was in use: make a new key pair.") from error
+    acts.record(account, holder, "CreateKey", key=name, scopes=stored["scopes"])
     compliance.announce(account.user_id)
     return key
 
@@ -215,11 +212,16 @@ def update_api_key(key: ApiKey, name: str, limits: KeyLimits) -> None:
 
 
 @transaction.atomic
-def revoke_api_key(key: ApiKey) -> None:
-    """Stop a key at once. It cannot come back."""
+def revoke_api_key(key: ApiKey, *, by: User | None = None) -> None:
+    """Stop a key at once. It cannot come back.
+
+    Args:
+        by: who revokes it; None: whose key it is.
+    """
     revoked = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
     if not revoked:
         raise Refusal("KEY_REVOKED", "This key has been revoked already.")
+    acts.record(key.account, by or key.made_by or key.account.user, "RevokeKey", key=key.name)
     compliance.announce(key.account.user_id)
 
 
@@ -293,11 +295,11 @@ def _require(user: User, permission: str) -> None:
     compliance.require(customer, permission)
 
 
-def _locked_main(user: User) -> Account:
+def locked_main(user: User) -> Account:
     """Return the user's main account, locked: limits and names are checked one after the other."""
     return Account.objects.select_for_update().get(user=user, number=0)
 
 
-def _require_free_name(user: User, name: str) -> None:
+def require_free_name(user: User, name: str) -> None:
     if Account.objects.filter(user=user, name=name).exists():
         raise Refusal("NAME_TAKEN", f"You have an account named {name}: choose another name.")

@@ -23,15 +23,21 @@ def update_settings(
 
     `auto_realize_pnl` is for the pages only: the contract's API shows it but does not change it.
 
-    Raises Refused if a switch is turned on for something which compliance does not allow.
+    Raises Refused if a switch is turned on for something which compliance does not allow, or is not
+    a member's to change.
     """
-    if auto_lend:
-        require(access, "lend")
-    if auto_borrow_settlements:
-        require(access, "borrow")
+    if auto_lend is not None:
+        require(access, "lend", reduces=not auto_lend)
+    if auto_borrow_settlements is not None:
+        require(access, "borrow", reduces=not auto_borrow_settlements)
+    if auto_repay_borrows is not None:
+        require(access, "borrow", reduces=True)
+    if auto_realize_pnl is not None or leverage_limit is not None:
+        require(access, "trade_perp", reduces=True)
     submit_accepted(
         UpdateAccount(
             account=AccountId(access.account),
+            actor=access.actor,
             auto_lend=auto_lend,
             auto_repay_borrows=auto_repay_borrows,
             auto_borrow_settlements=auto_borrow_settlements,

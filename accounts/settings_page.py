@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import access_of
 from accounts.api.errors import EngineRefused, Refused
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.forms import SettingsForm, settings_initial
 from accounts.models import Account, AccountSettings
 from accounts.settings import choose_risk_mails, update_settings
@@ -56,6 +56,9 @@ def set_risk_mails(request: HttpRequest) -> HttpResponse:
     account = chosen_account(request, accounts_of(request))
     if account is None:
         raise Http404("no such account of this user")
+    if account.user_id != user_of(request).pk:
+        messages.error(request, "These e-mails are for the account's owner, who chooses them.")
+        return redirect("accounts:settings")
     wanted = request.POST.get("risk_mails") == "on"
     choose_risk_mails(account, wanted=wanted)
     told = "are e-mailed" if wanted else "are not e-mailed any more; the notices stay"
@@ -75,7 +78,7 @@ def _change(
         messages.success(request, "Nothing was changed.")
         return redirect("accounts:settings")
     try:
-        update_settings(access_of(account), **changes)
+        update_settings(access_of(account, user_of(request)), **changes)
     except OutcomeUnknown:
         form.add_error(None, "The exchange has not answered in time: send the form again.")
         return _page(request, account, current, form, status=503)
@@ -102,7 +105,7 @@ def _page(
     confirm: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    access = access_of(account)
+    access = access_of(account, user_of(request))
     rows: list[dict[str, Any]] = []
     for name in SettingsForm.SWITCHES:
         permission = _PERMISSIONS.get(name)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from accounts import arrivals, jobs, outgoing, page_keys, services
+from accounts import approvals, arrivals, jobs, outgoing, page_keys, services, sweeps
 from accounts.models import Account
 
 
@@ -18,8 +18,8 @@ def ensure_accounts_open() -> None:
 
 @shared_task
 def release_withdrawals() -> None:
-    """Let go the withdrawals whose delay is over, deliver what stays in the house, and credit
-    the deposits for which the engine did not answer."""
+    """Let go the withdrawals whose delay is over, deliver what stays in the house, give back what
+    nobody approved, and credit the deposits for which the engine did not answer."""
     with jobs.job_run("release-withdrawals") as run:
         released = outgoing.release_withdrawals()
         run.counts = {
@@ -27,7 +27,17 @@ def release_withdrawals() -> None:
             "delivered": outgoing.deliver_all(),
             "undelivered": outgoing.count_undelivered(),
             "credited": arrivals.credit_all(),
+            "unapproved": approvals.return_unapproved(),
         }
+
+
+@shared_task
+def run_sweeps() -> None:
+    """Make the transfers which are due by the clock."""
+    with jobs.job_run("run-sweeps") as run:
+        run.counts = sweeps.run_due()
+        if run.counts["left"]:
+            run.fell_short("the engine is away: the next run takes them up")
 
 
 @shared_task

@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import outgoing
-from accounts.access import Access
+from accounts import acts, approvals, outgoing
+from accounts.access import Access, Denial
 from accounts.address_book import known_entry, require_destination
 from accounts.addresses import address_key, is_address
 from accounts.api.errors import (
@@ -24,6 +24,7 @@ from accounts.api.errors import (
 from accounts.assets import decimals_of
 from accounts.custody import owner_of
 from accounts.models import (
+    Account,
     AddressBookEntry,
     ExchangeWallet,
     TokenTerms,
@@ -40,6 +41,10 @@ from gateway.decimals import format_decimal
 from gateway.errors import GatewayError
 
 logger = logging.getLogger(__name__)
+_NOT_IN_BOOK = (
+    "Members withdraw to addresses of the owner's address book only: "
+    "have the owner add this one, and wait until it counts"
+)
 
 
 class WithdrawalRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +96,7 @@ def request_withdrawal(access: Access, request: WithdrawalRequest) -> int:
         return instruction.number
     command = RequestWithdrawal(
         account=AccountId(access.account),
+        actor=access.actor,
         asset=request.asset,
         amount_atoms=request.amount_atoms,
         withdrawal=instruction.number,
@@ -147,10 +153,15 @@ def _instruction(access: Access, request: WithdrawalRequest) -> WithdrawalInstru
     fee = _fee(request, is_internal=to_account is not None)
     entry = known_entry(access.user, request.blockchain, request.address)
     require_destination(access.user, entry)
-    if has_authenticator(access.user) and not (entry and entry.exempt):
-        require_code(access.user, request.code)
+    if not access.is_owner and entry is None:
+        denial = Denial("withdraw", "member", _NOT_IN_BOOK)
+        acts.note_denial(access, denial)
+        raise Refused(403, "FORBIDDEN", denial.message)
+    worth = approvals.worth_micros(request.asset, request.amount_atoms)
+    approvals.must_be_approved(access, worth)
+    if has_authenticator(access.person) and not (entry and entry.exempt):
+        require_code(access.person, request.code)
     now = timezone.now()
-    trigger_at = _trigger_at(access.user, entry, now)
     instruction = WithdrawalInstruction(
         number=_next_number(),
         account_id=access.account,
@@ -162,18 +173,30 @@ def _instruction(access: Access, request: WithdrawalRequest) -> WithdrawalInstru
         client_id=request.client_id,
         request_digest=request.digest,
         to_account_id=to_account,
-        trigger_at=trigger_at,
-        released_at=None if trigger_at else now,
+        trigger_at=_trigger_at(access.user, entry, now),
+        asked_by=access.person,
+        worth_micros=worth,
     )
     try:
-        with transaction.atomic():
-            instruction.save(force_insert=True)
+        _store(access, instruction, now)
     except IntegrityError as error:
         earlier = _earlier(access.account, request)
         if earlier is None:
             raise OtherWithdrawal() from error
         return earlier
     return instruction
+
+
+@transaction.atomic
+def _store(access: Access, instruction: WithdrawalInstruction, now: datetime) -> None:
+    """Store where the money is to go, released unless it must wait for a time or a person."""
+    # One after the other: two which together pass the threshold must not both see room.
+    Account.objects.select_for_update().get(pk=access.owner)
+    worth = instruction.worth_micros
+    instruction.needs_approval = approvals.must_be_approved(access, worth)
+    if not instruction.needs_approval and instruction.trigger_at is None:
+        instruction.released_at = now
+    instruction.save(force_insert=True)
 
 
 def _internal_account(access: Access, request: WithdrawalRequest) -> int | None:

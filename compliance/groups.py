@@ -36,7 +36,12 @@ _DECIDE = [
     ("accounts", "apikey", "revoke_any_key"),
 ]
 GROUPS: dict[str, list[tuple[str, str, str]]] = {
-    "support": [_READ, *_CUSTOMERS, ("accounts", "apikey", "revoke_any_key")],
+    "support": [
+        _READ,
+        *_CUSTOMERS,
+        ("accounts", "apikey", "revoke_any_key"),
+        ("accounts", "account", "set_sub_limit"),
+    ],
     "risk": [
         _READ,
         *_CUSTOMERS,

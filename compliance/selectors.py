@@ -1,5 +1,7 @@
 """Reads of the permission matrix and of what compliance knows of a customer."""
 
+from collections.abc import Iterable
+
 from django.db.models import Model
 
 from compliance.matrix import Facts, LicenceRow, Rulebook, RuleRow
@@ -52,6 +54,11 @@ def facts_of(customer: Customer) -> Facts:
 def customer_of(user: Model) -> Customer | None:
     """Return the customer that a user is; staff are none."""
     return Customer.objects.filter(user_id=user.pk).first()
+
+
+def customers_of(users: Iterable[int]) -> list[Customer]:
+    """Return the customers among users, given by their ids."""
+    return list(Customer.objects.filter(user_id__in=list(users)))
 
 
 def latest_kyc_request(customer: Customer) -> KycRequest | None:

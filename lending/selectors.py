@@ -1,5 +1,6 @@
 """Reads of the lending pools, and of what accounts lend and owe. Amounts are decimal text."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -184,14 +185,19 @@ def _terms_row(pool: EnginePool, terms: EngineTerms, held: Balance | None) -> Te
 
 def lend_terms(account: int) -> dict[str, EngineTerms]:
     """Return the account's own terms, by asset; it lends any other without terms."""
+    return {asset: terms for (_, asset), terms in lend_terms_of([account]).items()}
+
+
+def lend_terms_of(accounts: Sequence[int]) -> dict[tuple[int, str], EngineTerms]:
+    """Return the own terms of accounts, by account and asset."""
     return {
-        row.asset: EngineTerms(
+        (row.account_id, row.asset): EngineTerms(
             row.bucket,
             None if row.cap is None else int(row.cap),
             int(row.keep),
             row.as_collateral,
         )
-        for row in LendTerms.objects.filter(account_id=account)
+        for row in LendTerms.objects.filter(account_id__in=accounts)
     }
 
 

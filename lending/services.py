@@ -34,15 +34,18 @@ def lend(
 ) -> AnyEvent:
     """Lend money which the account has at hand."""
     require(access, "lend")
-    command = Lend(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    command = Lend(account=_id(access), actor=access.actor, asset=asset, amount_atoms=amount_atoms)
     return submit_accepted(command, command_id=command_id)
 
 
 def redeem(
     access: Access, asset: str, amount_atoms: int, *, command_id: str | None = None
 ) -> AnyEvent:
-    """Take lent money back; always allowed."""
-    command = Redeem(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    """Take lent money back; whoever may lend always may."""
+    require(access, "lend", reduces=True)
+    command = Redeem(
+        account=_id(access), actor=access.actor, asset=asset, amount_atoms=amount_atoms
+    )
     return submit_accepted(command, command_id=command_id)
 
 
@@ -51,7 +54,9 @@ def borrow(
 ) -> AnyEvent:
     """Borrow money against the account's collateral."""
     require(access, "borrow")
-    command = Borrow(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    command = Borrow(
+        account=_id(access), actor=access.actor, asset=asset, amount_atoms=amount_atoms
+    )
     return submit_accepted(command, command_id=command_id)
 
 
@@ -67,8 +72,9 @@ def max_borrow(access: Access, asset: str) -> int:
 def repay(
     access: Access, asset: str, amount_atoms: int, *, command_id: str | None = None
 ) -> AnyEvent:
-    """Pay back what is owed, or all of it if the amount is larger; always allowed."""
-    command = Repay(account=_id(access), asset=asset, amount_atoms=amount_atoms)
+    """Pay back what is owed, all of it if the amount is larger; whoever may borrow always may."""
+    require(access, "borrow", reduces=True)
+    command = Repay(account=_id(access), actor=access.actor, asset=asset, amount_atoms=amount_atoms)
     return submit_accepted(command, command_id=command_id)
 
 
@@ -80,6 +86,7 @@ def set_lend_terms(
     return submit_accepted(
         SetLendTerms(
             account=_id(access),
+            actor=access.actor,
             asset=asset,
             min_rate_ppb=terms.min_rate_ppb,
             cap_atoms=terms.cap_atoms,
@@ -95,7 +102,7 @@ def convert_dust(
 ) -> AnyEvent:
     """Sell small balances to the house for dollars: of one asset, or of all."""
     require(access, "trade_spot")
-    command = ConvertDust(account=_id(access), asset=asset)
+    command = ConvertDust(account=_id(access), actor=access.actor, asset=asset)
     return submit_accepted(command, command_id=command_id)
 
 

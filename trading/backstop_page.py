@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import access_of
 from accounts.api.errors import EngineRefused, Refused
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.models import Account
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 from trading import backstops as services
@@ -39,7 +39,7 @@ def backstops(request: HttpRequest) -> HttpResponse:
 def _act(request: HttpRequest, account: Account) -> str | None:
     """Do what a form asks for; return why not, in words."""
     symbol = request.POST.get("symbol", "")
-    access = access_of(account)
+    access = access_of(account, user_of(request))
     try:
         if request.POST.get("act") == "end":
             services.end_backstop(access, symbol=symbol)
@@ -72,7 +72,7 @@ def _page(
         "account_choices": accounts_of(request),
         "offers": services.offers(account.pk, every_market=True),
         "may_offer": account.may_backstop,
-        "refusal": access_of(account).refusal("trade_perp"),
+        "refusal": access_of(account, user_of(request)).refusal("trade_perp"),
         "no_right": services.NO_RIGHT,
         "error": error,
         "typed": request.POST if error else {},

@@ -90,11 +90,12 @@ def offer_backstop(access: Access, *, symbol: str, minute: str, hour: str) -> No
 
 
 def end_backstop(access: Access, *, symbol: str) -> None:
-    """End an offer. Needs no right but the account's own: whoever has offered may stop.
+    """End an offer. Whoever may trade perpetuals may always stop.
 
     Raises Refused if there is none, EngineRefused, and the gateway's errors.
     """
     _require_perpetual(symbol)
+    require(access, "trade_perp", reduces=True)
     live = Backstop.objects.filter(account_id=access.account, market=symbol, minute_micros__gt=0)
     if not live.exists():
         raise Refused(404, "RESOURCE_NOT_FOUND", f"This account offers no backstop in {symbol}")
@@ -105,6 +106,7 @@ def _set(access: Access, symbol: str, minute_micros: int, hour_micros: int) -> N
     submit_accepted(
         SetBackstop(
             account=AccountId(access.account),
+            actor=access.actor,
             market=symbol,
             minute_micros=minute_micros,
             hour_micros=hour_micros,

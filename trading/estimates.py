@@ -8,7 +8,7 @@ from engine.ledger import Holding
 from engine.pools import Pool
 from engine.units import RAY, div_ceil
 from gateway.decimals import format_decimal
-from trading import portfolio
+from trading import account_states, portfolio
 
 
 class LoanEstimate(NamedTuple):
@@ -26,7 +26,7 @@ def estimate_loan(
     What is lent is redeemed before anything is borrowed, what is owed is repaid before anything is
     lent. Raises Refused for more than the account has.
     """
-    state, account = portfolio.load(account_id)
+    state, account = account_states.load(account_id)
     holding, pool = account.holding(asset.symbol), state.pools[asset.symbol]
     if is_borrow:
         _borrow(holding, pool, amount_atoms)

@@ -4,11 +4,13 @@
 
 Lending, redeeming, borrowing and repaying are not here: they change where money is, not how much.
 What a position gains or loses is not here before it is realized: a position is not a balance.
+
+The statements serve any number of accounts (`terms`); rows begin with the account.
 """
 
 # ruff: noqa: S608 -- the names in these statements come from the models, never from a caller
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -88,12 +90,14 @@ class Held(NamedTuple):
         return self.cash + self.lent - self.owed
 
 
-def _table(model: Any) -> str:
+def table(model: Any) -> str:
+    """Return the name of a model's table."""
     return str(model._meta.db_table)
 
 
-def _span(column: str, owner: str = "account_id") -> str:
-    return f"{owner} = %(account)s AND {column} >= %(start)s AND {column} < %(end)s"
+def span(column: str, owner: str = "account_id") -> str:
+    """Return the condition that a row is one of the accounts' in the span."""
+    return f"{owner} = ANY(%(accounts)s) AND {column} >= %(start)s AND {column} < %(end)s"
 
 
 # An account has very many rows of these: the numbers of the span's first rows keep reads short.
@@ -105,15 +109,17 @@ _LONG = {
 }
 
 
-def _long_span(name: str, alias: str) -> str:
-    span = _span(f"{alias}.at", f"{alias}.account_id")
-    return f"{span} AND {alias}.id >= %({name}_from)s AND {alias}.id < %({name}_to)s"
+def long_span(name: str, alias: str) -> str:
+    """Return the same of a long table, by the numbers of its rows too."""
+    whole = span(f"{alias}.at", f"{alias}.account_id")
+    return f"{whole} AND {alias}.id >= %({name}_from)s AND {alias}.id < %({name}_to)s"
 
 
 def _plain(model: Any, kind: Kind, amount: str, word: str) -> str:
     return f"""
-        SELECT at, '{kind}', asset, {amount}, '', 0, '{word} ' || id FROM {_table(model)}
-        WHERE {_span("at")}"""
+        SELECT account_id, at, '{kind}', asset, {amount}, '', 0, '{word} ' || id
+        FROM {table(model)}
+        WHERE {span("at")}"""
 
 
 # The ledger has a fee's leg where the money came from, so fills say who bore it. A spot fee is
@@ -121,8 +127,8 @@ def _plain(model: Any, kind: Kind, amount: str, word: str) -> str:
 # profit.
 def _fills(model: Any, name: str, reference: str) -> str:
     return f"""
-    SELECT f.at, leg.kind, leg.asset, leg.amount, f.market, 0, {reference}
-    FROM {_table(model)} AS f JOIN {_table(Market)} AS m ON m.symbol = f.market
+    SELECT f.account_id, f.at, leg.kind, leg.asset, leg.amount, f.market, 0, {reference}
+    FROM {table(model)} AS f JOIN {table(Market)} AS m ON m.symbol = f.market
     CROSS JOIN LATERAL (VALUES
         (CASE f.side WHEN 'Bid' THEN '{Kind.BOUGHT}' ELSE '{Kind.SOLD}' END, m.base,
          (CASE f.side WHEN 'Bid' THEN f.lots ELSE -f.lots END) * (m.spec ->> 'lot_atoms')::numeric,
@@ -131,85 +137,91 @@ def _fills(model: Any, name: str, reference: str) -> str:
          CASE f.side WHEN 'Bid' THEN -f.quote_atoms ELSE f.quote_atoms END, m.kind = 'SPOT'),
         ('{Kind.FEE}', f.fee_asset, f.fee_owed_atoms - f.fee_atoms, f.fee_atoms <> f.fee_owed_atoms)
     ) AS leg (kind, asset, amount, counts)
-    WHERE {_long_span(name, "f")} AND leg.counts"""
+    WHERE {long_span(name, "f")} AND leg.counts"""
 
 
-_OUTSIDE = " UNION ALL ".join(
+OUTSIDE = " UNION ALL ".join(
     (
         _plain(Deposit, Kind.DEPOSIT, "amount", "deposit"),
-        f"""SELECT requested_at, '{Kind.WITHDRAWAL}', asset, -amount, '', 0, 'withdrawal ' || id
-            FROM {_table(Withdrawal)} WHERE {_span("requested_at")}""",
-        f"""SELECT settled_at, '{Kind.RETURNED}', asset, amount, '', 0, 'withdrawal ' || id
-            FROM {_table(Withdrawal)} WHERE {_span("settled_at")} AND status = 'returned'""",
-        f"""SELECT at, '{Kind.TRANSFER_IN}', asset, amount, '', 0, 'transfer ' || id
-            FROM {_table(Transfer)} WHERE {_span("at", "destination_id")}""",
-        f"""SELECT at, '{Kind.TRANSFER_OUT}', asset, -amount, '', 0, 'transfer ' || id
-            FROM {_table(Transfer)} WHERE {_span("at", "source_id")}""",
+        f"""SELECT account_id, requested_at, '{Kind.WITHDRAWAL}', asset, -amount, '', 0,
+                   'withdrawal ' || id
+            FROM {table(Withdrawal)} WHERE {span("requested_at")}""",
+        f"""SELECT account_id, settled_at, '{Kind.RETURNED}', asset, amount, '', 0,
+                   'withdrawal ' || id
+            FROM {table(Withdrawal)} WHERE {span("settled_at")} AND status = 'returned'""",
+        f"""SELECT destination_id, at, '{Kind.TRANSFER_IN}', asset, amount, '', 0, 'transfer ' || id
+            FROM {table(Transfer)} WHERE {span("at", "destination_id")}""",
+        f"""SELECT source_id, at, '{Kind.TRANSFER_OUT}', asset, -amount, '', 0, 'transfer ' || id
+            FROM {table(Transfer)} WHERE {span("at", "source_id")}""",
         _fills(Fill, "fill", "'order ' || f.order_id || ' trade ' || f.trade_id"),
         _fills(RfqFill, "rfq_fill", "'request ' || f.rfq_id || ' quote ' || f.quote_id"),
-        f"""SELECT at, CASE source WHEN '{RealizeKind.FUNDING}' THEN '{Kind.FUNDING}'
+        f"""SELECT account_id, at, CASE source WHEN '{RealizeKind.FUNDING}' THEN '{Kind.FUNDING}'
                 ELSE '{Kind.REALIZED}' END, asset, amount_atoms, market, position_id, source
-            FROM {_table(Settlement)} AS s WHERE {_long_span("settlement", "s")}""",
+            FROM {table(Settlement)} AS s WHERE {long_span("settlement", "s")}""",
         _plain(DustConversion, Kind.DUST_SOLD, "-amount", "dust"),
-        f"""SELECT at, '{Kind.DUST_RECEIVED}', received_asset, received, '', 0, 'dust ' || id
-            FROM {_table(DustConversion)} WHERE {_span("at")} AND received <> 0""",
+        f"""SELECT account_id, at, '{Kind.DUST_RECEIVED}', received_asset, received, '', 0,
+                   'dust ' || id
+            FROM {table(DustConversion)} WHERE {span("at")} AND received <> 0""",
         _plain(DebtWriteOff, Kind.WRITE_OFF, "amount", "write-off"),
-        f"""SELECT at,
+        f"""SELECT account_id, at,
                    CASE kind WHEN 'Fee' THEN '{Kind.LIQUIDATION_FEE}' ELSE '{Kind.INSURANCE}' END,
                    asset, amount_atoms - owed_atoms, market, 0, 'payment ' || id
-            FROM {_table(LiquidationPayment)}
-            WHERE {_span("at")} AND amount_atoms <> owed_atoms""",
+            FROM {table(LiquidationPayment)}
+            WHERE {span("at")} AND amount_atoms <> owed_atoms""",
     )
 )
 
 _INTEREST = f"""
-    SELECT hour,
+    SELECT account_id, hour,
            CASE kind WHEN 'Lend' THEN '{Kind.LEND_INTEREST}' ELSE '{Kind.BORROW_INTEREST}' END,
-           asset, amount, '', 0, 'hour' FROM {_table(InterestPayment)}
-    WHERE {_span("hour")} AND kind IN ('Lend', 'Borrow')"""
+           asset, amount, '', 0, 'hour' FROM {table(InterestPayment)}
+    WHERE {span("hour")} AND kind IN ('Lend', 'Borrow')"""
 
 # Posted into the quote of a position: it reaches the balance when the position is realized.
 _MEMO = f"""
-    SELECT hour, kind, asset, amount, market, position_id, 'hour'
-    FROM {_table(InterestPayment)}
-    WHERE {_span("hour")} AND kind NOT IN ('Lend', 'Borrow')"""
+    SELECT account_id, hour, kind, asset, amount, market, position_id, 'hour'
+    FROM {table(InterestPayment)}
+    WHERE {span("hour")} AND kind NOT IN ('Lend', 'Borrow')"""
 
-_COLUMNS = "flow (at, kind, asset, amount, market, position_id, reference)"
-_ALL = f"({_OUTSIDE} UNION ALL {_INTEREST}) AS {_COLUMNS}"
+COLUMNS = "flow (account_id, at, kind, asset, amount, market, position_id, reference)"
+_ALL = f"({OUTSIDE} UNION ALL {_INTEREST}) AS {COLUMNS}"
 
 _SUMS = """
     SELECT date_trunc('day', at, 'UTC') AS day, kind, asset, market, sum(amount) FROM {}
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 3, 2, 4"""
 
 # In one statement, so in one snapshot: what is in hand now, less what came in since the moment.
-_HELD = f"""
-    SELECT balance.asset,
-           available + locked - coalesce(came.amount, 0) + coalesce(moved.lent - moved.owed, 0),
+HELD = f"""
+    SELECT balance.account_id, balance.asset,
+           available + locked - coalesce(came.amount, 0) + coalesce(moved.lent - moved.owed, 0)
+               AS cash,
            coalesce(div(last.lend_scaled * (mark.lend_indexes_ray ->> last.bucket::int)::numeric,
-                        {RAY}), 0),
-           coalesce(div(last.debt_scaled * mark.debt_index_ray + {RAY - 1}, {RAY}), 0)
-    FROM {_table(Balance)} AS balance
+                        {RAY}), 0) AS lent,
+           coalesce(div(last.debt_scaled * mark.debt_index_ray + {RAY - 1}, {RAY}), 0) AS owed
+    FROM {table(Balance)} AS balance
     LEFT JOIN (
-        SELECT asset, sum(amount) AS amount FROM ({_OUTSIDE}) AS {_COLUMNS} GROUP BY asset
-    ) AS came ON came.asset = balance.asset
+        SELECT account_id, asset, sum(amount) AS amount FROM ({OUTSIDE}) AS {COLUMNS}
+        GROUP BY account_id, asset
+    ) AS came ON came.account_id = balance.account_id AND came.asset = balance.asset
     LEFT JOIN (
-        SELECT asset,
+        SELECT account_id, asset,
                sum(CASE kind WHEN 'Lend' THEN amount WHEN 'LendRedeem' THEN -amount ELSE 0 END)
                    AS lent,
                sum(CASE kind WHEN 'Borrow' THEN amount WHEN 'BorrowRepay' THEN -amount ELSE 0 END)
                    AS owed
-        FROM {_table(BorrowLendMovement)} AS m WHERE {_long_span("movement", "m")} GROUP BY asset
-    ) AS moved ON moved.asset = balance.asset
+        FROM {table(BorrowLendMovement)} AS m WHERE {long_span("movement", "m")}
+        GROUP BY account_id, asset
+    ) AS moved ON moved.account_id = balance.account_id AND moved.asset = balance.asset
     LEFT JOIN LATERAL (
-        SELECT lend_scaled, debt_scaled, bucket FROM {_table(BorrowLendMovement)} AS m
+        SELECT lend_scaled, debt_scaled, bucket FROM {table(BorrowLendMovement)} AS m
         WHERE m.account_id = balance.account_id AND m.asset = balance.asset AND m.at < %(start)s
         ORDER BY m.id DESC LIMIT 1
     ) AS last ON true
     LEFT JOIN LATERAL (
-        SELECT debt_index_ray, lend_indexes_ray FROM {_table(PoolHour)} AS h
+        SELECT debt_index_ray, lend_indexes_ray FROM {table(PoolHour)} AS h
         WHERE h.asset = balance.asset AND h.hour >= %(start)s ORDER BY h.hour LIMIT 1
     ) AS mark ON true
-    WHERE balance.account_id = %(account)s"""
+    WHERE balance.account_id = ANY(%(accounts)s)"""
 
 
 def day_sums(account: int, *, start: datetime | None, end: datetime) -> list[DaySum]:
@@ -224,7 +236,7 @@ def memo_sums(account: int, *, start: datetime, end: datetime) -> list[Flow]:
     """Return the interest of each position in a span, by its kind; it is in no balance yet."""
     sums = f"""
         SELECT min(at), kind, asset, sum(amount), market, position_id, ''
-        FROM ({_MEMO}) AS {_COLUMNS} GROUP BY kind, asset, market, position_id
+        FROM ({_MEMO}) AS {COLUMNS} GROUP BY kind, asset, market, position_id
         ORDER BY market, position_id, kind DESC"""
     rows = _read(sums, account, start=start, end=end)
     return [
@@ -242,10 +254,10 @@ def stream(account: int, *, start: datetime, end: datetime) -> Iterator[tuple[Fl
         SELECT at, kind, asset, amount, market, position_id, reference, false AS memo FROM {_ALL}
         UNION ALL
         SELECT at, kind, asset, amount, market, position_id, reference, true
-        FROM ({_MEMO}) AS {_COLUMNS}
+        FROM ({_MEMO}) AS {COLUMNS}
         ORDER BY at, memo, kind, asset, reference"""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(every, _terms(account, start, end))
+        cursor.execute(every, terms([account], start=start, end=end))
         while rows := cursor.fetchmany(2_000):
             for at, kind, asset, amount, *where, memo in rows:
                 yield Flow(at, kind, asset, int(amount), *where), memo
@@ -253,8 +265,8 @@ def stream(account: int, *, start: datetime, end: datetime) -> Iterator[tuple[Fl
 
 def held_at(account: int, moment: datetime) -> dict[str, Held]:
     """Return what the account held of each asset at a whole hour that has closed."""
-    rows = _read(_HELD, account, start=moment, end=None)
-    return {asset: Held(int(cash), int(lent), int(owed)) for asset, cash, lent, owed in rows}
+    rows = _read(HELD, account, start=moment, end=None)
+    return {asset: Held(int(cash), int(lent), int(owed)) for _, asset, cash, lent, owed in rows}
 
 
 def first_flow_at(account: int) -> datetime | None:
@@ -268,13 +280,25 @@ def _read(
     sql: str, account: int, *, start: datetime | None, end: datetime | None
 ) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, _terms(account, start, end))
+        cursor.execute(sql, terms([account], start=start, end=end))
         return list(cursor.fetchall())
 
 
-def _terms(account: int, start: datetime | None, end: datetime | None) -> dict[str, Any]:
-    terms = {"account": account, "start": start or "-infinity", "end": end or "infinity"}
-    for name, model in _LONG.items():
-        terms[f"{name}_from"] = first_id_since(model, start)
-        terms[f"{name}_to"] = MAX_ID if end is None else first_id_since(model, end)
-    return terms
+def terms(
+    accounts: Sequence[int],
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what the statements here ask for: accounts, a span, and its bounds in long tables.
+
+    Args:
+        more: other long tables, by the name that `long_span` has for them.
+    """
+    found: dict[str, Any] = {"accounts": accounts}
+    found |= {"start": start or "-infinity", "end": end or "infinity"}
+    for name, model in {**_LONG, **(more or {})}.items():
+        found[f"{name}_from"] = first_id_since(model, start)
+        found[f"{name}_to"] = MAX_ID if end is None else first_id_since(model, end)
+    return found

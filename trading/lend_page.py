@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import Access, access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.assets import assets
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.models import Account, AccountSettings
 from engine.any_event import AnyEvent
 from engine.catalog import Asset
@@ -140,7 +140,7 @@ def _act(
         return _page(request, asset, forms=forms, status=422)
     request_id = form.cleaned_data["request_id"]
     try:
-        done = run(access_of(account), f"lend-page:{account.pk}:{request_id}")
+        done = run(access_of(account, user_of(request)), f"lend-page:{account.pk}:{request_id}")
     except OutcomeUnknown:
         form.add_error(
             None,
@@ -174,7 +174,7 @@ def _page(
     account = _account(request)
     context = _pool_context(request, asset)
     if account is not None:
-        context |= _account_context(account, asset, forms or {})
+        context |= _account_context(access_of(account, user_of(request)), asset, forms or {})
     context |= {"account_choices": choices, "account": account}
     return render(request, "lending/lend.html", context, status=status)
 
@@ -198,12 +198,11 @@ def _pool_context(request: HttpRequest, asset: Asset) -> dict[str, Any]:
     }
 
 
-def _account_context(account: Account, asset: Asset, forms: Mapping[str, Form]) -> dict[str, Any]:
-    if not AccountSettings.objects.filter(account_id=account.pk).exists():
+def _account_context(access: Access, asset: Asset, forms: Mapping[str, Form]) -> dict[str, Any]:
+    if not AccountSettings.objects.filter(account_id=access.account).exists():
         # Signed up a moment ago: the engine has not opened the account yet.
         return {"opening": True}
-    state, held = lend_screen.load(account.pk)
-    access = access_of(account)
+    state, held = lend_screen.load(access.account)
     return {
         "mine": lend_screen.mine_row(state, held, asset.symbol),
         "pools": [

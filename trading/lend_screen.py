@@ -20,7 +20,7 @@ from engine.units import PPB, RAY, div_ceil
 from gateway.decimals import format_decimal, group_digits
 from lending.rates import compounded_ppb
 from lending.sentences import dollars
-from trading import portfolio
+from trading import account_states
 
 # How much of its equity an account may use before the gauge warns: of initial margin all, of
 # maintenance margin four fifths.
@@ -80,7 +80,7 @@ class Gauge(NamedTuple):
 
 def load(account_id: int) -> tuple[State, Account]:
     """Return the account with pools and prices, as of now for the valves of the pools."""
-    state, account = portfolio.load(account_id)
+    state, account = account_states.load(account_id)
     state.at_ns = time.time_ns()
     return state, account
 

@@ -20,6 +20,7 @@ from trading.candle_models import (  # noqa: F401
     PriceCandle,
     PricePoint,
 )
+from trading.equity_models import AssetPoint, EquityHour, EquityPoint  # noqa: F401
 from trading.funding_models import FundingPayment, FundingRate  # noqa: F401
 from trading.notice_models import NoticeMail, NoticeMark, RiskNotice  # noqa: F401
 from trading.price_models import PriceHalt, PriceRecord  # noqa: F401

@@ -12,10 +12,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import access_of
 from accounts.api import errors
+from accounts.api.fields import by_asset
+from accounts.choice import user_of
 from accounts.models import Account
 from gateway.errors import EngineUnavailable
 from trading import outlooks, screens
-from trading.api.outlooks import PreviewOutput, RiskOutput, by_asset
+from trading.api.outlooks import PreviewOutput, RiskOutput
 from trading.catalog import catalog
 from trading.forms import OrderForm, as_labelled
 from trading.refusals import (
@@ -37,7 +39,7 @@ def preview(request: HttpRequest, account: Account) -> HttpResponse:
     form = OrderForm(request.POST)
     if not form.is_valid():
         return _refused(invalid_request(form.first_error()))
-    asked, access = form.order_request(), access_of(account)
+    asked, access = form.order_request(), access_of(account, user_of(request))
 
     def found() -> dict[str, Any]:
         row = outlooks.preview_order(access, asked)
@@ -52,7 +54,7 @@ def preview(request: HttpRequest, account: Account) -> HttpResponse:
 @with_account
 def what_if(request: HttpRequest, account: Account) -> HttpResponse:
     """Tell how the account would stand if prices were others."""
-    access = access_of(account)
+    access = access_of(account, user_of(request))
     not_seen = access.refusal("view")
     if not_seen is not None:
         return _refused(forbidden(not_seen))

@@ -7,12 +7,9 @@ such thing; money is in USD unless its asset is named beside it.
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
-import msgspec
-
 from accounts.access import Access
 from accounts.api.errors import ask_answered, invalid_request
 from accounts.assets import asset_named, decimals_of
-from accounts.scopes import ALL_SCOPES
 from engine.kinds import MarginStatus
 from engine.outlook import report_of
 from engine.questions import (
@@ -30,9 +27,9 @@ from engine.questions import (
 from engine.state import Account, State
 from engine.units import AccountId, div_ceil
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
-from trading.catalog import MAX_INTEGER, ListedMarket, catalog, market_named
-from trading.refusals import Refusal, Refused
-from trading.services import OrderRequest, in_words, order_command
+from trading.catalog import MAX_INTEGER, ListedMarket, catalog
+from trading.refusals import INVALID_MARKET, Refusal, Refused, forbidden
+from trading.services import OrderRequest, forbids, in_words, order_command
 
 PRICE_DECIMALS = 8
 MICROS_DECIMALS = 6
@@ -155,11 +152,18 @@ def preview_order(access: Access, request: OrderRequest) -> PreviewRow:
     A key needs no right to trade for it. Raises Refused for an order that is none, or that the
     customer may not place; else as `ask_answered`.
     """
-    command = order_command(msgspec.structs.replace(access, scopes=ALL_SCOPES), request)
+    access = access.without_key()
+    listed = catalog().markets.get(request.symbol)
+    if listed is None:
+        raise Refused(INVALID_MARKET)
+    denial = forbids(access, request, is_perp=listed.is_perp)
+    if denial is not None:
+        # Nothing was tried: to look at a ticket is no act to note.
+        raise Refused(forbidden(denial.message))
+    command = order_command(access, request)
     if isinstance(command, Refusal):
         raise Refused(command)
     told = _asked(PreviewOrder(order=command), OrderPreview)
-    listed = market_named(request.symbol)
     mean, worst = told.average_e8, told.worst_ticks
     refusal = None if told.refusal is None else in_words(told.refusal, listed)
     paying = listed.market.quote if command.side.value == "Bid" else listed.market.base

@@ -4,16 +4,10 @@ The engine also averages prices over five minutes for initial margin; rows hold 
 only, so a figure here can stand a little better than what the engine demands while prices move.
 """
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from accounts.assets import SqrtText, ppb_text, prices_e8, sqrt_text
-from accounts.models import AccountSettings, Balance
+from accounts.assets import SqrtText, ppb_text, sqrt_text
 from accounts.selectors import subaccount_number
-from engine.fees import fee_of
-from engine.funding_rates import FundedHour
-from engine.ledger import NO_TERMS
-from engine.listed_market import ListedMarket as EngineMarket
 from engine.maintenance import Maintenance, maintenance
 from engine.margin import (
     Health,
@@ -21,24 +15,19 @@ from engine.margin import (
     collateral_micros,
     fraction_ppb,
     health,
-    value_ceil,
     value_floor,
     weight_ppb,
 )
 from engine.outlook import liquidation_e8, safe_prices
 from engine.positions import Position as EnginePosition
 from engine.state import Account, State
-from engine.units import PPB, AccountId, div_ceil
+from engine.units import PPB, div_ceil
 from gateway.decimals import format_decimal, format_ratio
-from lending.selectors import lend_terms, pools
-from trading.funding_models import FundingRate
-from trading.listings import listed_markets
-from trading.models import OPEN_STATUSES, Order, Position
+from trading.account_states import load, owned_atoms
 
 MICROS_DECIMALS = 6
 PRICE_DECIMALS = 8
 NO_PRICE = "0"
-HOUR_SECONDS = 3_600
 
 
 class CollateralRow(NamedTuple):
@@ -96,39 +85,6 @@ class AccountLimits(NamedTuple):
 
     borrow: str
     position: str
-
-
-def load(account_id: int) -> tuple[State, Account]:
-    """Return a small engine state which holds the catalog, the pools and this one account."""
-    state = market_state()
-    return state, add_account(state, account_id)
-
-
-def market_state() -> State:
-    """Return a small engine state which holds the catalog, the prices and the pools."""
-    state = State()
-    by_asset, prices = pools(), prices_e8()
-    for symbol, pool in by_asset.items():
-        state.list_asset(pool.asset)
-        state.pools[symbol] = pool
-        if symbol in prices:
-            state.prices[symbol].update(prices[symbol], 0)
-    for listed in listed_markets().values():
-        state.list_market(listed.market, listed.quote_atoms_per_tick)
-        if listed.is_perp and listed.symbol in prices:
-            state.markets[listed.symbol].perp_mark().set(prices[listed.symbol], 0)
-    return state
-
-
-def add_account(state: State, account_id: int) -> Account:
-    """Add an account with all that it holds, and return it."""
-    account = _account(account_id)
-    state.accounts[account.account_id] = account
-    for row in Position.objects.filter(account_id=account_id).exclude(lots=0, quote_atoms=0):
-        _fill_position(state.position(account, state.markets[row.market]), row)
-    _add_unpaid_hours(state, account)
-    _add_orders(state, account)
-    return account
 
 
 def margin_summary(account_id: int) -> MarginSummary:
@@ -189,113 +145,6 @@ def positions_of(state: State, account: Account, *, symbol: str | None = None) -
     ]
 
 
-def _account(account_id: int) -> Account:
-    settings = AccountSettings.objects.get(account_id=account_id)
-    account = Account(AccountId(account_id), AccountId(settings.owner_id))
-    account.auto_lend = settings.auto_lend
-    account.leverage_limit = settings.leverage_limit
-    account.borrow_limit_micros = settings.borrow_limit_micros
-    account.position_limit_micros = settings.position_limit_micros
-    terms = lend_terms(account_id)
-    for row in Balance.objects.filter(account_id=account_id).order_by("asset"):
-        holding = account.holding(row.asset)
-        holding.available.atoms = int(row.available)
-        holding.locked.atoms = int(row.locked)
-        holding.lend_scaled = int(row.lend_scaled)
-        holding.debt_scaled = int(row.debt_scaled)
-        holding.bucket = row.lend_bucket
-        holding.terms = terms.get(row.asset, NO_TERMS)
-        holding.note_interest()
-    return account
-
-
-def _fill_position(position: EnginePosition, row: Position) -> None:
-    position.position_id = row.position_id
-    position.lots = row.lots
-    position.quote = int(row.quote_atoms)
-    position.entry_quote = int(row.entry_quote_atoms)
-    position.realized = int(row.realized_atoms)
-    position.fees = int(row.fees_atoms)
-    position.interest = int(row.interest_atoms)
-    position.funding = int(row.funding_atoms)
-    if row.funded_until is not None:
-        position.funded_hour = int(row.funded_until.timestamp()) // HOUR_SECONDS
-    position.closed_lots = row.closed_lots
-    position.closed_quote = int(row.closed_quote_atoms)
-
-
-def _add_unpaid_hours(state: State, account: Account) -> None:
-    """Add the hours whose funding some position of the account has yet to pay or get."""
-    held = [position for position in account.positions.values() if position.lots]
-    if not held:
-        return
-    since = min(position.funded_hour for position in held) * HOUR_SECONDS
-    rows = FundingRate.objects.filter(
-        market__in=[position.market for position in held],
-        ends_at__gt=datetime.fromtimestamp(since, UTC),
-        mark_e8__isnull=False,
-    )
-    unpaid: dict[str, list[FundedHour]] = {}
-    for row in rows.exclude(rate_ppb=0).order_by("ends_at"):
-        hour = int(row.ends_at.timestamp()) // HOUR_SECONDS
-        unpaid.setdefault(row.market, []).append(FundedHour(hour, row.rate_ppb, int(row.mark_e8)))
-    for market, hours in unpaid.items():
-        funding = state.markets[market].perp_funding()
-        # The state may hold an account that has more to pay.
-        if len(hours) > len(funding.unpaid):
-            funding.owe(hours)
-
-
-def _add_orders(state: State, account: Account) -> None:
-    """Add what open orders could lead to: sums by side for perps, debts and losses for spot."""
-    needed: dict[str, int] = {}
-    resting = Order.objects.filter(account_id=account.account_id, status__in=OPEN_STATUSES)
-    for order in resting.exclude(price_ticks=None):
-        listed, is_bid = state.markets[order.market], order.side == "Bid"
-        price, lots = int(order.price_ticks or 0), order.lots_open
-        if listed.is_perp:
-            if not order.reduce_only:
-                position = state.position(account, listed)
-                (position.bids if is_bid else position.asks).add(price, lots)
-                position.order_ticks += lots * price
-            continue
-        paid = listed.quote_atoms(price, lots) if is_bid else listed.base_atoms(lots)
-        symbol = (listed.quote if is_bid else listed.base).symbol
-        needed[symbol] = needed.get(symbol, 0) + paid
-        account.spot_loss_micros += _spot_loss(
-            state, account, listed, is_bid=is_bid, price=price, lots=lots
-        )
-    for symbol, atoms in needed.items():
-        # What orders need beyond the money held for them, they would borrow.
-        short = atoms - account.holding(symbol).locked.atoms
-        if short > 0:
-            account.pending_borrow[symbol] = short
-
-
-def _spot_loss(
-    state: State, account: Account, listed: EngineMarket, *, is_bid: bool, price: int, lots: int
-) -> int:
-    """Return the collateral value lost if the order filled: what is got may count for less."""
-    quote, base = listed.quote_atoms(price, lots), listed.base_atoms(lots)
-    given, given_atoms, got, got_atoms = listed.base, base, listed.quote, quote
-    if is_bid:
-        given, given_atoms, got, got_atoms = listed.quote, quote, listed.base, base
-    got_atoms -= fee_of(got_atoms, max(listed.market.taker_fee_ppm, listed.market.maker_fee_ppm))
-    value = value_ceil(given_atoms, state.prices[given.symbol].high_e8, given)
-    lost = div_ceil(value * given.haircut.weight_ppb, PPB)
-    owned, mark = _owned(state, account, got.symbol), state.prices[got.symbol].low_e8
-    before = collateral_micros(got, owned, mark)
-    return max(0, lost - (collateral_micros(got, owned + got_atoms, mark) - before))
-
-
-def _owned(state: State, account: Account, symbol: str) -> int:
-    holding = account.holdings.get(symbol)
-    if holding is None:
-        return 0
-    lent = state.pools[symbol].lend_atoms(holding.seizable_scaled, holding.bucket)
-    return holding.available.atoms + holding.locked.atoms + lent
-
-
 def _exposure(initial: Health) -> int:
     """Return the notional of positions at their worst, and of debts."""
     return initial.exposure + initial.liabilities_value
@@ -305,7 +154,7 @@ def _collateral(state: State, account: Account) -> list[CollateralRow]:
     rows = []
     for symbol, holding in account.holdings.items():
         pool, index = state.pools[symbol], state.prices[symbol].now_e8
-        asset, owned = pool.asset, _owned(state, account, symbol)
+        asset, owned = pool.asset, owned_atoms(state, account, symbol)
         if not owned:
             continue
         lent = pool.lend_atoms(holding.seizable_scaled, holding.bucket)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.api.paging import Listed, Page
 from accounts.assets import ppb_text, prices_e8
-from trading import portfolio
+from trading import account_states, portfolio
 from trading.catalog import ListedMarket
 from trading.liquidation_history import liquidated_in
 from trading.listings import listed_markets
@@ -150,7 +150,7 @@ def _closed_row(row: ClosedPosition, listed: ListedMarket, mark_e8: int) -> Hist
 def _open_rows(
     account: int, live: QuerySet[Position], known: dict[str, ListedMarket]
 ) -> dict[int, HistoryRow]:
-    state, loaded = portfolio.load(account)
+    state, loaded = account_states.load(account)
     shown = {row.symbol: row for row in portfolio.positions_of(state, loaded)}
     rows = {}
     for stored in live:

@@ -28,12 +28,11 @@ from trading.refusals import (
     QUOTE_NOT_COVERED,
     RFQ_NOT_FOUND,
     Refused,
-    forbidden,
     invalid_request,
     refusal,
 )
 from trading.rfq_models import RfqRequest
-from trading.services import forbids_trade, in_words, parse_order_id
+from trading.services import denied, forbids_cancel, forbids_trade, in_words, parse_order_id
 
 OPEN = "New"
 
@@ -91,6 +90,7 @@ def request_quote(access: Access, request: QuoteRequest) -> int:
     answer = _submit(
         RequestQuote(
             account=AccountId(access.account),
+            actor=access.actor,
             market=listed.symbol,
             side=request.side,
             lots=None if quantity is None else listed.parse_quantity(quantity),
@@ -122,6 +122,7 @@ def submit_quote(access: Access, offer: QuoteOffer) -> int:
     answer = _submit(
         SubmitQuote(
             account=AccountId(access.account),
+            actor=access.actor,
             rfq=number,
             bid_ticks=listed.parse_price(offer.bid_price),
             ask_ticks=listed.parse_price(offer.ask_price),
@@ -146,7 +147,9 @@ def accept_quote(
     _require_trade(access, listed, Flags())
     # No quote has the number 0.
     quote = parse_order_id(quote_id) or 0
-    command = AcceptQuote(account=AccountId(access.account), rfq=asked.pk, quote=quote)
+    command = AcceptQuote(
+        account=AccountId(access.account), actor=access.actor, rfq=asked.pk, quote=quote
+    )
     answer = _submit(command, listed)
     if isinstance(answer, QuoteCancelled):
         raise Refused(QUOTE_NOT_COVERED)
@@ -158,14 +161,22 @@ def refresh_quote_request(access: Access, rfq_id: str) -> int:
     asked = _own(access, rfq_id=rfq_id, client_id=None)
     listed = market_named(asked.market)
     _require_trade(access, listed, Flags())
-    _submit(RefreshQuoteRequest(account=AccountId(access.account), rfq=asked.pk), listed)
+    _submit(
+        RefreshQuoteRequest(account=AccountId(access.account), actor=access.actor, rfq=asked.pk),
+        listed,
+    )
     return int(asked.pk)
 
 
 def cancel_quote_request(access: Access, *, rfq_id: str | None, client_id: int | None) -> int:
-    """End a request, and return its number. Its owner may always. Raises Refused."""
+    """End a request, and return its number. Whoever may trade may always. Raises Refused."""
     asked = _own(access, rfq_id=rfq_id, client_id=client_id)
-    command = CancelQuoteRequest(account=AccountId(access.account), rfq=asked.pk)
+    denial = forbids_cancel(access, asked.market)
+    if denial is not None:
+        raise Refused(denied(access, denial))
+    command = CancelQuoteRequest(
+        account=AccountId(access.account), actor=access.actor, rfq=asked.pk
+    )
     _submit(command, market_named(asked.market))
     return int(asked.pk)
 
@@ -187,14 +198,14 @@ def _own(access: Access, *, rfq_id: str | None, client_id: int | None) -> RfqReq
 
 def _require_trade(access: Access, listed: ListedMarket, flags: Flags) -> None:
     """Refuse a customer whom compliance does not let trade here. Raises Refused."""
-    refused = forbids_trade(
+    denial = forbids_trade(
         access,
         is_perp=listed.is_perp,
         auto_borrow=flags.auto_borrow,
         auto_lend=flags.auto_lend,
     )
-    if refused is not None:
-        raise Refused(forbidden(refused))
+    if denial is not None:
+        raise Refused(denied(access, denial))
 
 
 def _submit(command: AnyCommand, listed: ListedMarket) -> AnyEvent:

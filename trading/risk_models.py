@@ -83,8 +83,9 @@ class Liquidation(models.Model):
 class LiquidationPayment(models.Model):
     """Money that moved because of a liquidation: out of the account (negative), or to it.
 
-    `kind`: Fee (to the insurance fund), Insurance (from it, or back), LossShared (a winner's claim
-    that was given up). `owed_atoms` of it is in a position, not in a balance.
+    `kind`: Fee (to the insurance fund), Insurance (from it, or back), ClaimSold (the profit of a
+    position that it paid for), LossShared (a winner's claim that was given up), LossCovered (the
+    loss for which it was). `owed_atoms` of it is in a position, not in a balance.
     """
 
     sequence = models.BigIntegerField()

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import access_of
 from accounts.api.paging import Page
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.models import Account
 from trading import adl_queue, liquidation_history, notice_board
 from trading.views import with_account
@@ -21,8 +21,8 @@ SHARES_SHOWN = 100
 NUMBER_DIGITS = 18
 
 
-def _refusal(account: Account) -> JsonResponse | None:
-    refused = access_of(account).refusal("view")
+def _refusal(request: HttpRequest, account: Account) -> JsonResponse | None:
+    refused = access_of(account, user_of(request)).refusal("view")
     if refused is None:
         return None
     return JsonResponse({"code": "FORBIDDEN", "message": refused}, status=403)
@@ -36,7 +36,7 @@ def notices(request: HttpRequest, account: Account) -> HttpResponse:
 
     Whoever trades on one account must hear of a margin call on another.
     """
-    return _refusal(account) or JsonResponse(_notices(request))
+    return _refusal(request, account) or JsonResponse(_notices(request))
 
 
 @require_POST
@@ -47,11 +47,13 @@ def read_notices(request: HttpRequest, account: Account) -> HttpResponse:
     if not number.isdecimal() or not number.isascii() or len(number) > NUMBER_DIGITS:
         body = {"code": "INVALID_CLIENT_REQUEST", "message": "id must be that of a notice"}
         return JsonResponse(body, status=400)
-    refused = _refusal(account)
+    refused = _refusal(request, account)
     if refused is not None:
         return refused
     for one in accounts_of(request):
-        notice_board.mark_read(one.pk, int(number))
+        # A mark is the account's, not a person's: who only looks leaves it to who trades there.
+        if access_of(one, user_of(request)).denial("trade_perp", reduces=True) is None:
+            notice_board.mark_read(one.pk, int(number))
     return JsonResponse(_notices(request))
 
 
@@ -60,7 +62,7 @@ def read_notices(request: HttpRequest, account: Account) -> HttpResponse:
 @with_account
 def adl(request: HttpRequest, account: Account) -> HttpResponse:
     """Answer with where each open position stands among those that would be reduced."""
-    refused = _refusal(account)
+    refused = _refusal(request, account)
     if refused is not None:
         return refused
     rows = [row._asdict() for row in adl_queue.queue_rows(account.pk)]
@@ -101,7 +103,7 @@ def liquidations(request: HttpRequest) -> HttpResponse:
             raise Http404("no such account of this user")
         return render(request, "trading/liquidations.html", {"account": None})
     context: dict[str, Any] = {"account": account, "account_choices": choices}
-    refused = access_of(account).refusal("view")
+    refused = access_of(account, user_of(request)).refusal("view")
     if refused is not None:
         return render(
             request, "trading/liquidations.html", context | {"refusal": refused}, status=403

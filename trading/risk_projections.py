@@ -118,15 +118,20 @@ def fee_charged(
 
 
 def insurance_paid(rows: Rows, event: risk_events.InsurancePaid, sequence: int, at_ns: int) -> None:
-    """Append what the insurance fund gave, or got back."""
+    """Append what the insurance fund gave, or got back; and what it bought of a position for it."""
     names = (event.account, "Insurance", "", event.asset)
     rows.add(PAYMENTS, (sequence, at_ns, *names, event.amount_atoms, 0))
+    if event.market:
+        sold = (event.account, "ClaimSold", event.market, event.asset)
+        rows.add(PAYMENTS, (sequence, at_ns, *sold, -event.amount_atoms, -event.amount_atoms))
 
 
 def loss_shared(rows: Rows, event: risk_events.LossShared, sequence: int, at_ns: int) -> None:
-    """Append what a winner gave up; it was in a position."""
+    """Append what a winner gave up, and that the loser need not pay it; both are in positions."""
     names = (event.account, "LossShared", event.market, event.asset)
     rows.add(PAYMENTS, (sequence, at_ns, *names, -event.amount_atoms, -event.amount_atoms))
+    covered = (event.bankrupt, "LossCovered", event.market, event.asset)
+    rows.add(PAYMENTS, (sequence, at_ns, *covered, event.amount_atoms, event.amount_atoms))
     tell(rows, event, sequence, at_ns)
 
 

@@ -17,7 +17,7 @@ from engine.rejects import ExpiryReason
 from gateway.decimals import format_decimal
 from lending.models import BorrowLendMovement, InterestPayment
 from lending.selectors import pools
-from trading import outlooks, portfolio
+from trading import account_states, outlooks, portfolio
 from trading.api.outlooks import RiskOutput
 from trading.catalog import Catalog, ListedMarket, market_named
 from trading.funding_models import FundingPayment
@@ -90,7 +90,7 @@ def account_rows(account: Account) -> dict[str, Any]:
         # Signed up a moment ago: the engine has not opened the account yet.
         empty: dict[str, Any] = {"balances": [], "positions": [], "orders": [], "strategies": []}
         return empty | {"margin": None, "risk": None, "borrowRates": {}}
-    state, held = portfolio.load(account.pk)
+    state, held = account_states.load(account.pk)
     risk = outlooks.risk_of(state, held, is_liquidated=is_liquidating(account.pk))
     return {
         "balances": balance_rows(account),

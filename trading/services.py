@@ -1,6 +1,6 @@
 """Place and cancel orders: the one way in for the REST API, the pages and the console.
 
-Asks what the customer may do, turns the words of a request into a command, and gives it to the
+Asks what the caller may do, turns the words of a request into a command, and gives it to the
 engine. Every answer is an event, or a Refusal which says what to do.
 """
 
@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from accounts.access import Access
+from accounts import acts
+from accounts.access import Access, Denial
 from engine.commands import CancelAllOrders, CancelOrder, Command, CreateStrategy, PlaceOrder
 from engine.events import CommandRejected, Event
 from engine.order_events import OrderCancelled, OrderPlaced, OrdersCancelled, TriggerPlaced
@@ -186,9 +187,9 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     listed = catalog().markets.get(request.symbol)
     if listed is None:
         return INVALID_MARKET
-    forbidden_by = forbids(access, request, is_perp=listed.is_perp)
-    if forbidden_by is not None:
-        return forbidden(forbidden_by)
+    denial = forbids(access, request, is_perp=listed.is_perp)
+    if denial is not None:
+        return denied(access, denial)
     try:
         asked = None
         if request.conditions:
@@ -201,6 +202,7 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
         return refused.refusal
     return PlaceOrder(
         account=AccountId(access.account),
+        actor=access.actor,
         market=request.symbol,
         side=request.side,
         type=request.order_type,
@@ -221,10 +223,10 @@ def order_command(access: Access, request: OrderRequest) -> PlaceOrder | Refusal
     )
 
 
-def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | None:
-    """Say why compliance refuses the order. Whoever holds a position may always reduce it."""
+def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> Denial | None:
+    """Say why the order is denied. Whoever may trade may always reduce a position."""
     if is_perp and request.reduce_only:
-        return None
+        return access.denial("trade_perp", reduces=True)
     return forbids_trade(
         access, is_perp=is_perp, auto_borrow=request.auto_borrow, auto_lend=request.auto_lend
     )
@@ -232,22 +234,45 @@ def forbids(access: Access, request: OrderRequest, *, is_perp: bool) -> str | No
 
 def forbids_trade(
     access: Access, *, is_perp: bool, auto_borrow: bool | None, auto_lend: bool | None
-) -> str | None:
-    """Say why compliance refuses a trade which may open a position, borrow or lend."""
+) -> Denial | None:
+    """Say why a trade which may open a position, borrow or lend is denied."""
     if is_perp:
-        return access.refusal("trade_perp")
-    refused = access.refusal("trade_spot")
-    if refused is None and auto_borrow is True:
-        refused = access.refusal("borrow")
-    if refused is None and auto_lend is True:
-        refused = access.refusal("lend")
-    return refused
+        return access.denial("trade_perp")
+    denial = access.denial("trade_spot")
+    if denial is None and auto_borrow is True:
+        denial = access.denial("borrow")
+    if denial is None and auto_lend is True:
+        denial = access.denial("lend")
+    return denial
+
+
+def forbids_cancel(access: Access, symbol: str | None) -> Denial | None:
+    """Say why what is open in a market, or without one in all, may not be cancelled.
+
+    Only a member without the right to trade there, or a key without the scope, may not.
+    """
+    markets = catalog().markets
+    kinds = {True, False} if symbol is None else {markets[symbol].is_perp}
+    denials = (
+        access.denial("trade_perp" if is_perp else "trade_spot", reduces=True)
+        for is_perp in sorted(kinds)
+    )
+    return next((denial for denial in denials if denial is not None), None)
+
+
+def denied(access: Access, denial: Denial) -> Refusal:
+    """Note that somebody was denied an act, and return what they are told."""
+    acts.note_denial(access, denial)
+    return forbidden(denial.message)
 
 
 def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refusal:
-    """Return the command which cancels the order. Its owner may always cancel."""
+    """Return the command which cancels the order. Whoever may trade may always cancel."""
     if request.symbol not in catalog().markets:
         return INVALID_MARKET
+    denial = forbids_cancel(access, request.symbol)
+    if denial is not None:
+        return denied(access, denial)
     if (request.order_id is None) == (request.client_id is None):
         return invalid_request("Must specify exactly one of `orderId` and `clientId`")
     order_id = None
@@ -257,6 +282,7 @@ def cancel_command(access: Access, request: CancelRequest) -> CancelOrder | Refu
             return ORDER_NOT_FOUND
     return CancelOrder(
         account=AccountId(access.account),
+        actor=access.actor,
         market=request.symbol,
         order_id=order_id,
         client_id=request.client_id,
@@ -269,7 +295,12 @@ def cancel_all_command(
     """Return the command which cancels all orders in a market, or in all markets."""
     if symbol is not None and symbol not in catalog().markets:
         return INVALID_MARKET
-    return CancelAllOrders(account=AccountId(access.account), market=symbol, kind=kind)
+    denial = forbids_cancel(access, symbol)
+    if denial is not None:
+        return denied(access, denial)
+    return CancelAllOrders(
+        account=AccountId(access.account), actor=access.actor, market=symbol, kind=kind
+    )
 
 
 def parse_order_id(text: str) -> OrderId | None:

@@ -4,12 +4,12 @@ Times are UTC, amounts exact decimals. Interest stands at the beginning of its h
 has earned is in `position_interest`, apart from the amounts: it is no part of a balance yet.
 """
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
 
 from accounts.assets import decimals_of
 from gateway.decimals import format_padded
+from trading.csv_lines import lines, time_cell
 from trading.flows import Flow, stream
 from trading.statements import Statement
 
@@ -17,23 +17,11 @@ HEADINGS = (
     *("time", "account", "kind", "asset", "amount", "balance"),
     *("position_interest", "market", "position", "reference"),
 )
-# What spreadsheets take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 def csv_lines(statement: Statement) -> Iterator[str]:
     """Yield the statement line by line: opening balances, movements, closing balances."""
-    write = csv.writer(_Echo()).writerow
-    yield write(HEADINGS)
-    for cells in _rows(statement):
-        yield write([_plain(cell) for cell in cells])
+    yield from lines(HEADINGS, _rows(statement))
 
 
 def _rows(statement: Statement) -> Iterator[tuple[str, ...]]:
@@ -48,27 +36,16 @@ def _rows(statement: Statement) -> Iterator[tuple[str, ...]]:
         else:
             balances[flow.asset] += flow.amount
             figures = (amount, format_padded(balances[flow.asset], decimals_of(flow.asset)), "")
-        yield (_time(flow.at), account, flow.kind, flow.asset, *figures, *_where(flow))
+        yield (time_cell(flow.at), account, flow.kind, flow.asset, *figures, *_where(flow))
     for asset, atoms in balances.items():
         yield _balance_row(statement.end, account, "Closing balance", asset, atoms)
 
 
 def _balance_row(at: datetime, account: str, kind: str, asset: str, atoms: int) -> tuple[str, ...]:
     balance = format_padded(atoms, decimals_of(asset))
-    return (_time(at), account, kind, asset, "", balance, "", "", "", "")
+    return (time_cell(at), account, kind, asset, "", balance, "", "", "", "")
 
 
 def _where(flow: Flow) -> tuple[str, str, str]:
     position = str(flow.position_id) if flow.position_id else ""
     return flow.market, position, flow.reference
-
-
-def _time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _plain(cell: str) -> str:
-    """Return the cell so that no spreadsheet runs it; numbers stay numbers."""
-    if cell.startswith(_FORMULA) and not cell[1:].replace(".", "", 1).isdigit():
-        return "'" + cell
-    return cell

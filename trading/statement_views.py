@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.access import access_of
 from accounts.assets import decimals_of
-from accounts.choice import user_of
+from accounts.choice import accounts_of, user_of
 from accounts.models import Account
 from gateway.decimals import format_padded
 from trading.statement_csv import csv_lines
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 @login_required
 def chosen(request: HttpRequest) -> HttpResponse:
     """Lead to the statement that the form or nobody has chosen: by itself the latest."""
-    accounts = list(Account.objects.filter(user=user_of(request)))
+    accounts = _accounts(request)
     named = request.GET.get("account")
     account = next((row for row in accounts if named is None or str(row.pk) == named), None)
     if account is None:
@@ -65,10 +65,10 @@ def chosen(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, account: int, month: str) -> HttpResponse:
     """Show the statement of a month; one that does not add up is an error, and no figures."""
     row = _account(request, account)
-    refusal = access_of(row).refusal("view")
+    refusal = access_of(row, user_of(request)).refusal("view")
     offered, found = _months(row), _month(row, month)
     context: dict[str, Any] = {
-        "accounts": list(Account.objects.filter(user=user_of(request))),
+        "accounts": _accounts(request),
         "account": row,
         "months": offered,
         "month": found,
@@ -90,7 +90,7 @@ def download(request: HttpRequest, account: int, month: str) -> HttpResponseBase
     """Send the statement as CSV, line by line; one that does not add up leads to its page."""
     row = _account(request, account)
     found = _month(row, month)
-    if access_of(row).refusal("view") is not None:
+    if access_of(row, user_of(request)).refusal("view") is not None:
         return page(request, account, month)
     try:
         made = statement(row.pk, found)
@@ -104,7 +104,17 @@ def download(request: HttpRequest, account: int, month: str) -> HttpResponseBase
 
 def _account(request: HttpRequest, account: int) -> Account:
     # Whose account it is decides; an id of another user is not there.
-    return get_object_or_404(Account, pk=account, user=user_of(request))
+    for row in _accounts(request):
+        if row.pk == account:
+            return row
+    raise Http404
+
+
+def _accounts(request: HttpRequest) -> list[Account]:
+    """Return the user's accounts, closed ones too, and those which others share with them."""
+    user = user_of(request)
+    own = list(Account.objects.filter(user=user).select_related("user"))
+    return own + [row for row in accounts_of(request) if row.user_id != user.pk]
 
 
 def _months(account: Account) -> list[date]:

@@ -25,10 +25,16 @@ from trading.refusals import (
     NO_RUNNING_STRATEGY,
     Refusal,
     Refused,
-    forbidden,
     invalid_request,
 )
-from trading.services import OrderRequest, forbids, parse_order_id, submit_command
+from trading.services import (
+    OrderRequest,
+    denied,
+    forbids,
+    forbids_cancel,
+    parse_order_id,
+    submit_command,
+)
 
 # What clients know as reasons; the others are told as the last of them.
 REASONS: Final = (
@@ -101,13 +107,17 @@ def create_strategy(access: Access, request: StrategyRequest) -> StrategyRow | R
 
 
 def cancel_strategy(access: Access, name: StrategyName) -> StrategyRow | Refusal:
-    """End a running strategy of the account. Its owner may always cancel."""
+    """End a running strategy of the account. Whoever may trade may always cancel."""
     try:
         strategy_id = _parsed_id(name)
     except Refused as refused:
         return refused.refusal
+    denial = forbids_cancel(access, name.symbol)
+    if denial is not None:
+        return denied(access, denial)
     command = CancelStrategy(
         account=AccountId(access.account),
+        actor=access.actor,
         market=name.symbol,
         strategy_id=strategy_id,
         client_id=name.client_id,
@@ -123,7 +133,12 @@ def cancel_all_strategies(access: Access, symbol: str) -> list[StrategyRow] | Re
     """End the account's running strategies in one market, and return them."""
     if symbol not in catalog().markets:
         return INVALID_MARKET
-    command: Command = CancelAllStrategies(account=AccountId(access.account), market=symbol)
+    denial = forbids_cancel(access, symbol)
+    if denial is not None:
+        return denied(access, denial)
+    command: Command = CancelAllStrategies(
+        account=AccountId(access.account), actor=access.actor, market=symbol
+    )
     answer = submit_command(command)
     if isinstance(answer, Refusal):
         return answer
@@ -177,15 +192,16 @@ def _create_command(access: Access, request: StrategyRequest) -> CreateStrategy:
     market = catalog().markets.get(order.symbol)
     if market is None:
         raise Refused(INVALID_MARKET)
-    forbidden_by = forbids(access, order, is_perp=market.is_perp)
-    if forbidden_by is not None:
-        raise Refused(forbidden(forbidden_by))
+    denial = forbids(access, order, is_perp=market.is_perp)
+    if denial is not None:
+        raise Refused(denied(access, denial))
     if order.quantity is None:
         raise Refused(invalid_request("`quantity` is required"))
     asked = conditions.read(order.conditions, market, order.order_type)
     orders = max(1, request.duration_ms // max(1, request.interval_ms))
     return CreateStrategy(
         account=AccountId(access.account),
+        actor=access.actor,
         market=order.symbol,
         side=order.side,
         lots=market.parse_quantity(order.quantity, orders=orders),

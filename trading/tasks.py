@@ -10,7 +10,7 @@ from engine.commands import AutoRealize, PayFunding
 from engine.events import Event
 from engine.settlement_events import MarketFunded, MarketRealized
 from gateway.period import submit_each
-from trading import candles, closing, notice_mails, price_records
+from trading import candles, closing, equity_points, notice_mails, price_records
 from trading.models import Market
 
 # What one part of a cycle goes through; orders are served in between.
@@ -67,6 +67,16 @@ def mail_notices() -> None:
         unsure = notice_mails.count_unsure()
         if unsure or run.counts["failed"]:
             run.fell_short(f"{unsure} may have been sent: see the console's notice mails")
+
+
+@shared_task
+def write_equity_points() -> None:
+    """Write what every account was worth at each hour that has closed since the last run."""
+    with job_run("write-equity-points") as run:
+        hours = equity_points.write_closed_hours()
+        run.counts = {"hours": len(hours), "points": sum(hours.values())}
+        if hours:
+            run.period = max(hours).strftime("%Y-%m-%dT%H:%M")
 
 
 @shared_task

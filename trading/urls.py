@@ -1,4 +1,4 @@
-"""Addresses of the trading and the lending page, of statements, and of how prices came about.
+"""Addresses of the trading and lending pages, of portfolio, statements, and how prices came about.
 
 Symbols are upper case, so they meet no other name.
 """
@@ -6,9 +6,11 @@ Symbols are upper case, so they meet no other name.
 from django.urls import path, re_path
 
 from trading import (
+    activity_page,
     backstop_page,
     lend_page,
     outlook_views,
+    portfolio_page,
     price_views,
     risk_pages,
     statement_views,
@@ -26,6 +28,14 @@ urlpatterns = [
         name="statement_csv",
     ),
     path("account/statements/<int:account>/<str:month>", statement_views.page, name="statement"),
+    path("account/portfolio", portfolio_page.page, name="portfolio"),
+    re_path(
+        r"^account/portfolio/(?P<table>accounts|assets|exposure|days)\.csv$",
+        portfolio_page.download,
+        name="portfolio_csv",
+    ),
+    path("account/activity", activity_page.activity, name="activity"),
+    path("account/activity.csv", activity_page.download, name="activity_csv"),
     path("account/backstops", backstop_page.backstops, name="backstops"),
     path("account/liquidations", risk_pages.liquidations, name="liquidations"),
     path("trade/notices", risk_pages.notices, name="notices"),

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import Access, access_of
-from accounts.choice import accounts_of, chosen_account
+from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.models import Account, AccountSettings
 from engine.kinds import OrderStatus
 from engine.order_events import OrderPlaced, TriggerPlaced
@@ -134,7 +134,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         return render(request, "trading/no_markets.html")
     choices = accounts_of(request)
     account = chosen_account(request, choices)
-    access = None if account is None else access_of(account)
+    access = None if account is None else access_of(account, user_of(request))
     page = {
         "symbol": listed.symbol,
         "markets": screens.market_rows(catalog()),
@@ -199,7 +199,7 @@ def _read(rows: Callable[[Account], Any]) -> Callable[[HttpRequest], HttpRespons
     @never_cache
     @with_account
     def view(request: HttpRequest, account: Account) -> HttpResponse:
-        refused = access_of(account).refusal("view")
+        refused = access_of(account, user_of(request)).refusal("view")
         if refused is not None:
             return _answer(request, forbidden(refused))
         return JsonResponse(rows(account), safe=False)
@@ -223,7 +223,7 @@ def order(request: HttpRequest, account: Account) -> HttpResponse:
     if not form.is_valid():
         return _answer(request, invalid_request(form.first_error()))
     asked = form.order_request()
-    placed = place_order(access_of(account), asked)
+    placed = place_order(access_of(account, user_of(request)), asked)
     if isinstance(placed, Refusal):
         labelled = msgspec.structs.replace(placed, message=as_labelled(placed.message))
         return _answer(request, labelled)
@@ -237,7 +237,7 @@ def cancel(request: HttpRequest, account: Account) -> HttpResponse:
     asked = CancelRequest(
         symbol=request.POST.get("symbol", ""), order_id=request.POST.get("orderId", "")
     )
-    cancelled = cancel_order(access_of(account), asked)
+    cancelled = cancel_order(access_of(account, user_of(request)), asked)
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(request, f"Order {cancelled.terms.order_id} is cancelled.")
@@ -247,7 +247,7 @@ def cancel(request: HttpRequest, account: Account) -> HttpResponse:
 @with_account
 def cancel_all(request: HttpRequest, account: Account) -> HttpResponse:
     """Cancel all open orders of the account, in every market."""
-    cancelled = cancel_all_orders(access_of(account), None)
+    cancelled = cancel_all_orders(access_of(account, user_of(request)), None)
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(request, f"{len(cancelled.orders)} orders are cancelled.")
@@ -260,7 +260,7 @@ def cancel_strategy(request: HttpRequest, account: Account) -> HttpResponse:
     asked = strategies.StrategyName(
         symbol=request.POST.get("symbol", ""), strategy_id=request.POST.get("strategyId", "")
     )
-    cancelled = strategies.cancel_strategy(access_of(account), asked)
+    cancelled = strategies.cancel_strategy(access_of(account, user_of(request)), asked)
     if isinstance(cancelled, Refusal):
         return _answer(request, cancelled)
     return _answer(

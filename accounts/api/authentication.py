@@ -9,8 +9,9 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 
-from accounts import signature
-from accounts.access import Access, access_of_key, shortened
+from accounts import acts, signature
+from accounts.access import Access, Denial, access_of_key
+from accounts.access_book import shortened
 from accounts.api.errors import Refused, invalid_request
 from accounts.models import ApiKey, User
 from gateway import signed_request
@@ -88,7 +89,7 @@ def _parameters(request: Request) -> signature.Parameters:
 
 def _key_holder(public_key: str, *, scope: str, address: str) -> tuple[User, Access]:
     key = (
-        ApiKey.objects.select_related("account__user__customer")
+        ApiKey.objects.select_related("account__user__customer", "made_by__customer")
         .filter(public_key=public_key, revoked_at=None, account__user__is_active=True)
         .first()
     )
@@ -97,6 +98,7 @@ def _key_holder(public_key: str, *, scope: str, address: str) -> tuple[User, Acc
     access, now = access_of_key(key), timezone.now()
     objection = access.objection(scope=scope, address=address, now=now.timestamp())
     if objection is not None:
+        acts.note_denial(access, Denial(scope, "key", objection.message))
         raise Refused(*objection)
     seen = shortened(address)
     moved = seen != key.last_address

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from accounts import custody, withdrawal_delay
 from accounts.addresses import BLOCKCHAINS
 from accounts.api.capital import CODE_MAX
+from accounts.api.errors import require
 from accounts.api.fields import UtcText
 from accounts.api.views import SignedView, access_from, validated
 from accounts.scopes import WITHDRAW
@@ -66,14 +67,20 @@ class WithdrawalDelayView(SignedView):
     def post(self, request: Request) -> Response:
         """Begin to delay withdrawals; 409 if there is a delay already."""
         hours, code = self._words(request)
-        withdrawal_delay.create_delay(access_from(request).user, hours, code)
+        withdrawal_delay.create_delay(self._user(request), hours, code)
         return Response()
 
     @extend_schema(operation_id="updateWithdrawalDelay", request=Input, responses={200: Output})
     def patch(self, request: Request) -> Response:
         """Change the delay, or end it with 0."""
         hours, code = self._words(request)
-        return self._answer(withdrawal_delay.update_delay(access_from(request).user, hours, code))
+        return self._answer(withdrawal_delay.update_delay(self._user(request), hours, code))
+
+    def _user(self, request: Request) -> int:
+        """Return the account's owner; nobody else changes how withdrawals are guarded."""
+        access = access_from(request)
+        require(access, "guard")
+        return access.user
 
     def _words(self, request: Request) -> tuple[int, str]:
         body = validated(self.Input, request)

@@ -5,6 +5,7 @@ import time
 from django.conf import settings
 from rest_framework.exceptions import APIException
 
+from accounts import acts
 from accounts.access import Access
 from accounts.pace import MinuteLimit
 from engine.any_event import AnyEvent
@@ -71,8 +72,13 @@ def invalid_request(message: str) -> Refused:
     return Refused(400, "INVALID_CLIENT_REQUEST", message)
 
 
-def require(access: Access, permission: str) -> None:
-    """Refuse with FORBIDDEN and the reason unless `access` includes the permission."""
-    refusal = access.refusal(permission)
-    if refusal is not None:
-        raise Refused(403, "FORBIDDEN", refusal)
+def require(access: Access, permission: str, *, reduces: bool = False) -> None:
+    """Refuse with FORBIDDEN and the reason unless `access` includes the permission.
+
+    Args:
+        reduces: whether the act only takes risk away.
+    """
+    denial = access.denial(permission, reduces=reduces)
+    if denial is not None:
+        acts.note_denial(access, denial)
+        raise Refused(403, "FORBIDDEN", denial.message)

@@ -1,5 +1,6 @@
 """How single values are read from requests and written in answers."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -8,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.errors import Refused
+from accounts.api.errors import Refused, invalid_request
 from engine.catalog import Asset
 from gateway.decimals import DecimalError, TooPrecise, format_decimal, parse_decimal
 
@@ -119,3 +120,14 @@ def parse_amount(text: str, asset: Asset) -> int:
         highest = format_decimal(ATOMS_MAX, asset.decimals)
         raise Refused(400, "INVALID_QUANTITY", f"Quantity must be above 0 and at most {highest}")
     return atoms
+
+
+def by_asset(text: str, name: str) -> Mapping[str, str]:
+    """Return what `SOL:91.2,BTC:45000` says of each asset. Raises Refused."""
+    found: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        symbol, colon, number = part.strip().partition(":")
+        if not colon or symbol in found:
+            raise invalid_request(f"`{name}` is a list like SOL:1.5,BTC:2, each asset once")
+        found[symbol] = number
+    return found

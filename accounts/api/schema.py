@@ -12,7 +12,13 @@ _GROUPS = {
         "Orders": ("order", "orders"),
         "Strategies": ("strategy", "strategies"),
         "Requests for quote": ("rfq", "rfqs"),
-        "Account": ("account", "capital", "collateral", "position", "user", "wallets"),
+        "Account": (
+            *("account", "capital", "collateral", "portfolio", "position", "user", "wallets"),
+        ),
+        "Sub-accounts and teams": (
+            *("activity", "approvals", "keys", "members", "subaccount", "subaccounts"),
+            *("sweeps", "transfer", "transfers"),
+        ),
         "Borrow and lend": ("borrowLend", "lendTerms"),
         "History": ("history",),
         "System": ("ping", "status", "time"),

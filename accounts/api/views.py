@@ -14,9 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.access import Access
 from accounts.api.body import MAX_BODY_BYTES, ExactJSON, OnlyJSON, SortedJSON
-from accounts.api.errors import Refused, require
+from accounts.api.errors import require
 from accounts.scopes import READ, TRADE
-from accounts.selectors import subaccount_number
 from gateway import signed_request
 
 # Methods whose words are in the body; DELETE too, by the contract.
@@ -90,14 +89,6 @@ def access_from(request: Request) -> Access:
     access: Any = request.auth
     assert isinstance(access, Access), "only signed views know who asks"
     return access
-
-
-def require_subaccount(access: Access, number: int | None) -> None:
-    """Refuse with FORBIDDEN if a request names another sub-account than the key's own."""
-    own = subaccount_number(access.account) or 0
-    if number is not None and number != own:
-        message = f"This key acts for sub-account {own} only: use a key of sub-account {number}"
-        raise Refused(403, "FORBIDDEN", message)
 
 
 def validated(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='apikey',
             name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), default=accounts.scopes.all_scopes, size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), default=accounts.scopes.usual_scopes, size=None),
         ),
         migrations.AddConstraint(
             model_name='apikey',

@@ -18,12 +18,14 @@ from accounts.models.ledger import (
     Withdrawal,
 )
 from accounts.models.safety import AddressBookEntry, WithdrawalGuard
+from accounts.models.teams import Act, Grant, Member, SweepRule
 from accounts.models.users import Account, ApiKey, User
 from accounts.models.withdrawals import WithdrawalInstruction
 
 __all__ = [
     "Account",
     "AccountSettings",
+    "Act",
     "AddressBookEntry",
     "ApiKey",
     "Balance",
@@ -31,10 +33,13 @@ __all__ = [
     "DepositAddress",
     "DepositArrival",
     "ExchangeWallet",
+    "Grant",
     "JobRun",
     "LedgerTransfer",
+    "Member",
     "MemberAllowance",
     "PageKey",
+    "SweepRule",
     "TokenTerms",
     "Transfer",
     "User",

@@ -41,7 +41,9 @@ class AddressBookEntry(models.Model):
 class WithdrawalGuard(models.Model):
     """The switches of one user. A weaker setting holds only from its `…_at` on.
 
-    `delay_hours` 0 is no delay. `open_at` is when whitelist-only mode ends.
+    `delay_hours` 0 is no delay. `open_at` is when whitelist-only mode ends. What is worth more than
+    `approval_micros` (USD × 1e6) a day leaves once a second person has approved it; null: none is
+    asked for.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True)
@@ -50,6 +52,9 @@ class WithdrawalGuard(models.Model):
     delay_hours = models.PositiveIntegerField(default=0)
     next_delay_hours = models.PositiveIntegerField(null=True)
     next_delay_at = models.DateTimeField(null=True)
+    approval_micros = models.BigIntegerField(null=True)
+    next_approval_micros = models.BigIntegerField(null=True)
+    next_approval_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -16,9 +16,14 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.scopes import SCOPES, all_scopes
+from accounts.scopes import SCOPES, usual_scopes
 
+# Unless staff have agreed on more with an institution.
 SUB_ACCOUNT_LIMIT = 10
+SUB_ACCOUNT_LIMIT_MAX = 1_000
+# On the wire a sub-account's number has 16 bits; in the database it has 15.
+MAX_NUMBER = 32_767
+COLOURS = ("blue", "teal", "green", "lime", "amber", "orange", "red", "pink", "violet", "slate")
 # A limit on every list that a user can grow: keys are kept in the memory of each edge.
 LIVE_KEY_LIMIT = 50
 KEY_ADDRESS_LIMIT = 20
@@ -69,6 +74,11 @@ class Account(models.Model):
     main = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="subs")
     number = models.PositiveSmallIntegerField(default=0)
     name = models.CharField(max_length=40)
+    # How its owner finds it: the colour on its tickets, the place in lists.
+    colour = models.CharField(max_length=10, default=COLOURS[0], choices=[(c, c) for c in COLOURS])
+    place = models.PositiveSmallIntegerField(default=0)
+    # Of a main account: how many sub-accounts it may have open.
+    sub_limit = models.PositiveSmallIntegerField(default=SUB_ACCOUNT_LIMIT)
     created_at = models.DateTimeField(default=timezone.now)
     # When the engine said that it knows the account; until then it is asked again.
     opened_at = models.DateTimeField(null=True, blank=True)
@@ -77,7 +87,8 @@ class Account(models.Model):
     may_backstop = models.BooleanField(default=False)
 
     class Meta:
-        ordering = ["user_id", "number"]
+        ordering = ["user_id", "place", "number"]
+        permissions = [("set_sub_limit", "Can set how many sub-accounts a customer may have")]
         constraints = [
             models.UniqueConstraint(fields=["user", "number"], name="account_numbers_differ"),
             models.UniqueConstraint(fields=["user", "name"], name="account_names_differ"),
@@ -110,9 +121,13 @@ class ApiKey(models.Model):
     """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="keys")
+    # The member of the owner's team who made it and may use it; null: the owner.
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     name = models.CharField(max_length=40)
     public_key = models.CharField(max_length=44, unique=True)
-    scopes = ArrayField(models.CharField(max_length=10), default=all_scopes)
+    scopes = ArrayField(models.CharField(max_length=10), default=usual_scopes)
     addresses = ArrayField(models.CharField(max_length=43), default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -133,6 +148,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_key[:8]}…)"
+
+    @property
+    def holder_id(self) -> int:
+        """Return the user whose key it is."""
+        return self.made_by_id or self.account.user_id
 
     @property
     def is_expired(self) -> bool:

@@ -31,6 +31,13 @@ class WithdrawalInstruction(models.Model):
     # From then on staff may send it.
     released_at = models.DateTimeField(null=True)
     transaction_hash = models.TextField(blank=True, default="")
+    # Who asked for it, and what it was worth then, in USD × 1e6; null where nobody looked.
+    asked_by = models.BigIntegerField(null=True)
+    worth_micros = models.BigIntegerField(null=True)
+    # Whether a second person must approve it before it is released, and who has.
+    needs_approval = models.BooleanField(default=False)
+    approved_by = models.BigIntegerField(null=True)
+    approved_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -45,6 +52,12 @@ class WithdrawalInstruction(models.Model):
                 fields=["trigger_at"],
                 name="withdrawal_waiting",
                 condition=models.Q(released_at=None),
+            ),
+            # Serves the list of what waits for a second person.
+            models.Index(
+                fields=["account_id"],
+                name="withdrawal_to_approve",
+                condition=models.Q(needs_approval=True, approved_at=None),
             ),
             # Serves the job which delivers what goes to another account of the exchange.
             models.Index(

@@ -11,6 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from accounts.api.errors import EngineRefused, Refused
+from compliance import services as compliance
 from gateway.errors import EngineUnavailable, OutcomeUnknown, RequestRepeated
 from trading import refusals
 from trading.catalog import catalog
@@ -58,6 +59,11 @@ def _refusal_of(error: Exception) -> Refusal:
             return error.refusal
         case Refused():
             return Refusal(error.status_code, error.code, error.message)
+        case compliance.Refusal():
+            status, code = 400, "INVALID_CLIENT_REQUEST"
+            if error.code == "FORBIDDEN":
+                status, code = 403, error.code
+            return Refusal(status, code, error.message, error.code)
         case exceptions.ValidationError():
             return refusals.invalid_request(_first_fault(error.detail))
         case exceptions.ParseError():

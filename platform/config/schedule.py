@@ -42,6 +42,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "write-interest-lines": _plain(
         "lending.tasks.write_interest_lines", crontab(minute="*/5"), expires=300
     ),
+    # As soon as the hour has closed; until then it is one look. When it runs changes no amount.
+    "write-equity-points": _plain(
+        "trading.tasks.write_equity_points", crontab(minute="*/10"), expires=600
+    ),
     # A month is final as soon as its last hour is accounted for; what is closed is not looked at.
     "close-statements": _plain("trading.tasks.close_statements", crontab(minute=10), expires=3600),
     # Long spans of candles are read by the hour; what is not made yet is read by the minute.
@@ -67,6 +71,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "release-withdrawals": _plain(
         "accounts.tasks.release_withdrawals", timedelta(minutes=1), expires=60
     ),
+    # Rules run at whole minutes at most so often; the id of each transfer is that of its minute.
+    "run-sweeps": _plain("accounts.tasks.run_sweeps", timedelta(seconds=30), expires=30),
     # A key that is good for an hour may live a minute longer.
     "revoke-page-keys": _plain("accounts.tasks.revoke_page_keys", timedelta(minutes=1), expires=60),
     # The desk's worker looks at each change; this finds what it missed, or does all if it is away.

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import psycopg
+from asgiref.sync import sync_to_async
 from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError
 
@@ -18,7 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Loads the apps: the imports below need their models.
 django_pages = get_wsgi_application()
 
-from accounts.access import AccessBook  # noqa: E402
+from accounts import acts  # noqa: E402
+from accounts.access_book import AccessBook  # noqa: E402
 from edge.clients import Client  # noqa: E402
 from edge.entry import Entry  # noqa: E402
 from edge.feeds import Feeds  # noqa: E402
@@ -57,6 +59,7 @@ class Edge:
         # Whoever uses both doors has one limit.
         entry = Entry(self.keys, signed=self.hot.signed, unsigned=self.hot.unsigned)
         self.feeds = Feeds(self.keys, self.topics, self._welcome, entry)
+        self.keys.changed = self.feeds.drop_revoked
         self.pages = Pages(django_pages)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -124,6 +127,8 @@ class Edge:
             if elapsed_ms % _SECOND_MS == 0:
                 self.streams.every_second()
                 self.feeds.drop_revoked()
+                if acts.something_noted():
+                    self._start(_if_possible(sync_to_async(acts.write_denials_in_a_thread)()))
             if elapsed_ms % (EVERY_SECONDS * _SECOND_MS) == 0:
                 self._start(_if_possible(self.open_interest.tell_all()))
 
@@ -146,8 +151,8 @@ async def _if_possible(work: Coroutine[Any, Any, None]) -> None:
     """Tell what stands in the database; without it, what comes next is told all the same."""
     try:
         await work
-    except psycopg.OperationalError as error:
-        _log.warning("PostgreSQL is away (%s); something to begin with is not told", error)
+    except (psycopg.OperationalError, OperationalError) as error:
+        _log.warning("PostgreSQL is away (%s); something is not told, or not written down", error)
 
 
 def _settle_memory() -> None:

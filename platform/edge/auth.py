@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from accounts import signature
-from accounts.access import Access
+from accounts import acts, signature
+from accounts.access import Access, Denial
 from trading.refusals import INVALID_SIGNATURE, Refusal, invalid_request
 
 UNSIGNED = Refusal(
@@ -16,7 +16,7 @@ UNKNOWN_KEY = Refusal(401, "UNAUTHORIZED", "Unknown or revoked API key: make one
 
 
 class Keys(Protocol):
-    """Finds what a live key may do; see accounts.access.AccessBook."""
+    """Finds what a live key may do; see accounts.access_book.AccessBook."""
 
     def find(self, public_key: str) -> Access | None: ...
 
@@ -101,6 +101,7 @@ def admitted(
         return UNKNOWN_KEY
     objection = access.objection(scope=scope, address=address, now=now)
     if objection is not None:
+        acts.note_denial(access, Denial(scope, "key", objection.message))
         return Refusal(*objection)
     keys.used(public_key, address)
     return access

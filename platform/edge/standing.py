@@ -18,7 +18,7 @@ from edge.frames import Message
 from edge.topics import BORROW_LEND, MARGIN, Topics, message, now_us
 from lending import history
 from lending.history import InterestRow
-from trading import portfolio
+from trading import account_states, portfolio
 from trading.portfolio import MarginSummary
 
 ROUND_SECONDS: Final = 1.0
@@ -111,10 +111,10 @@ class Standing:
 
 
 def _margins(accounts: list[int]) -> dict[int, Fields]:
-    state = portfolio.market_state()
+    state = account_states.market_state()
     found = {}
     for number in accounts:
-        account = portfolio.add_account(state, number)
+        account = account_states.add_account(state, number)
         found[number] = margin_fields(portfolio.margin_of(state, account))
     return found
 

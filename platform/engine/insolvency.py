@@ -96,7 +96,7 @@ def _sell_claim(state: State, account: Account, position: Position) -> None:
     if part:
         money = account.holding(listed.market.quote)
         state.ledger.transfer(insurance, money.available, part, kind="bad_debt")
-        _tell_paid(state, account, listed.market.quote, part)
+        _tell_paid(state, account, listed.market.quote, part, market=position.market)
         owe_to_insurance(state, listed, position, part)
 
 
@@ -155,9 +155,11 @@ def _grant(state: State, account: Account, case: Liquidation) -> None:
         _tell_paid(state, account, dollar, part)
 
 
-def _tell_paid(state: State, account: Account, asset: str, amount: int) -> None:
+def _tell_paid(
+    state: State, account: Account, asset: str, amount: int, *, market: str = ""
+) -> None:
     state.record.events.append(
-        InsurancePaid(account=account.account_id, asset=asset, amount_atoms=amount)
+        InsurancePaid(account=account.account_id, asset=asset, amount_atoms=amount, market=market)
     )
 
 

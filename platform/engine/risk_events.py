@@ -54,11 +54,15 @@ class LiquidationFeeCharged(Event, frozen=True, kw_only=True):
 
 
 class InsurancePaid(Event, frozen=True, kw_only=True):
-    """What the insurance fund gave for a bankrupt account; negative: what it got back."""
+    """What the insurance fund gave for a bankrupt account; negative: what it got back.
+
+    With a `market` it has bought the profit of the account's closed position there.
+    """
 
     account: AccountId
     asset: str
     amount_atoms: int
+    market: str = ""
 
 
 class LossShared(Event, frozen=True, kw_only=True):

@@ -66,6 +66,9 @@ def _end_request(state: State, number: AccountId, request: int) -> None:
     ended = rfq.cancel_quote_request(state, CancelQuoteRequest(account=number, rfq=request))
     if isinstance(ended[0], RfqCancelled):
         state.record.events.extend(ended)
+    else:
+        # Its time is over, and the clock has not come by yet.
+        rfq.end_what_is_over(state, request)
 
 
 def _end_quote(state: State, number: AccountId, asked: Rfq) -> None:

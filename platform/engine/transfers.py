@@ -10,7 +10,8 @@ from engine import allowances, funds
 from engine.answers import Events, rejected
 from engine.commands import SweepFunds, TransferBasket, TransferFunds
 from engine.events import FundsSwept, FundsTransferred
-from engine.kinds import ACCOUNT_OPEN
+from engine.gate import closed_refusal
+from engine.kinds import ACCOUNT_OPEN, AccountState
 from engine.ledger import Holding
 from engine.outflow import amount_refusal, give_refusal, largest_gift, make_available
 from engine.rejects import Reject
@@ -94,6 +95,9 @@ def pair_of(state: State, first: AccountId, second: AccountId) -> Pair | Events:
     pair = Pair(state.accounts[first], state.accounts[second])
     if pair.source.owner != pair.destination.owner:
         return rejected(Reject.OTHER_OWNER, "you can transfer between your own accounts only")
+    for account in pair:
+        if account.state is AccountState.CLOSED:
+            return closed_refusal(account)
     return pair
 
 

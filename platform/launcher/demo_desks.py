@@ -4,7 +4,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from accounts import services as accounts
+from accounts.access import access_of
 from accounts.models import Account
+from accounts.transfers import transfer_funds
 from gateway.decimals import parse_decimal
 from hedging.models import Desk
 from sequencer.models import JournalEntry
@@ -38,10 +40,9 @@ def open_desks(house: Account) -> None:
         account = _account(house, plan)
         command_id = f"demo:desk-margin:{plan.market}"
         if not JournalEntry.objects.filter(command_id=command_id).exists():
-            accounts.transfer_funds(
-                house.user,
-                source=house,
-                destination=account,
+            transfer_funds(
+                access_of(house, house.user),
+                access_of(account, house.user),
                 asset="USDC",
                 amount_atoms=parse_decimal(MARGIN, DECIMALS),
                 command_id=command_id,

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+from accounts.projections import acted
 from engine.commands import Command
 from engine.engine import Engine
 from engine.events import CommandRejected, CommandRepeated, Event
@@ -106,6 +107,8 @@ def apply(
         return _known(events[0])
     entry = Entry(sequence=sequence, at_ns=at_ns, command_id=command_id, command=raw, events=events)
     project(batch.rows, events, sequence=sequence, at_ns=at_ns)
+    if command.actor:
+        acted(batch.rows, command, events[0], sequence, at_ns)
     batch.entries.append(entry)
     return entry
 

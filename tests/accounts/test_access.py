@@ -14,9 +14,11 @@ from django.utils import timezone
 from nacl.signing import SigningKey
 
 from accounts import services
-from accounts.access import AccessBook, Objection, access_of
+from accounts.access import Objection, access_of
+from accounts.access_book import AccessBook
 from accounts.models import Account, ApiKey, User
-from accounts.scopes import ALL_SCOPES, SCOPE_OF, AllowList
+from accounts.rights import RIGHT_OF
+from accounts.scopes import ALL_SCOPES, MANAGE, SCOPE_OF, AllowList
 from compliance import defaults, matrix
 from compliance import services as compliance
 from compliance.models import BookingEntity, Customer, Licence, Rule, Status
@@ -59,7 +61,7 @@ async def while_followed(book: AccessBook, story: Callable[[], Awaitable[None]])
 def test_pages_read_what_an_account_may_do(live_engine: Any) -> None:
     main = customer("alice@example.org")
     sub = services.create_sub_account(main.user, "Grid bot")
-    access = access_of(sub)
+    access = access_of(sub, main.user)
     assert (access.account, access.owner, access.user) == (sub.pk, main.pk, main.user.pk)
     assert "trade_perp" in access.allowed
     assert access.refusal("trade_perp") is None
@@ -68,7 +70,7 @@ def test_pages_read_what_an_account_may_do(live_engine: Any) -> None:
 @pytest.mark.django_db
 def test_a_user_who_is_no_customer_may_do_nothing() -> None:
     staff = User.objects.create_superuser("root@example.org", PASSWORD)
-    access = access_of(Account.objects.create(user=staff, name="Main"))
+    access = access_of(Account.objects.create(user=staff, name="Main"), staff)
     assert access.allowed == frozenset()
     assert access.refusal("view") is not None
 
@@ -167,7 +169,9 @@ def test_changed_limits_of_a_key_hold_as_soon_as_they_commit(live_engine: Any) -
 
     async def story() -> None:
         await soon(lambda: book.find(key.public_key) is not None)
-        assert all(objection(scope) is None for scope in ALL_SCOPES)
+        # To manage others a key must be told to.
+        assert all(objection(scope) is None for scope in ALL_SCOPES - {MANAGE})
+        assert objection(MANAGE) is not None
         await sync_to_async(limit)(scopes=["trade"], addresses=["192.0.2.0/24", "2001:db8::1"])
         await soon(lambda: objection("read") is not None)
         assert objection("trade") is None
@@ -206,5 +210,5 @@ def test_an_address_is_on_the_list_or_not(address: str, within: bool) -> None:
 
 
 def test_every_permission_stands_under_one_scope() -> None:
-    assert SCOPE_OF.keys() == matrix.PERMISSIONS.keys()
+    assert SCOPE_OF.keys() == RIGHT_OF.keys() > matrix.PERMISSIONS.keys()
     assert set(SCOPE_OF.values()) == ALL_SCOPES

@@ -8,11 +8,13 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import services
+from accounts.access import access_of
+from accounts.api.errors import Refused
 from accounts.models import Account, Balance, User
 from accounts.models.users import SUB_ACCOUNT_LIMIT
+from accounts.transfers import transfer_funds
 from compliance import services as compliance
 from compliance.models import Customer, Status
-from compliance.services import Refusal
 from engine.catalog import Asset, Fraction, Haircut, RateCurve
 from engine.commands import CreditDeposit, ListAsset
 from engine.units import PPB, AccountId
@@ -128,11 +130,9 @@ def test_a_transfer_to_another_users_account_is_refused(alice: User, live_engine
     (bobs,) = accounts_of(customer("bob@example.org"))
     assert signed_in(alice).post(reverse(TRANSFERS), form(main, bobs, "1")).status_code == 422
     assert signed_in(alice).post(reverse(TRANSFERS), form(bobs, main, "1")).status_code == 422
-    with pytest.raises(Refusal) as refused:
-        services.transfer_funds(
-            alice, source=main, destination=bobs, asset="USDC", amount_atoms=1, command_id="t"
-        )
-    assert refused.value.code == "OTHER_OWNER"
+    with pytest.raises(Refused) as refused:
+        transfer_funds(access_of(main, alice), access_of(bobs, alice), asset="USDC", amount_atoms=1)
+    assert refused.value.code == "FORBIDDEN"
     assert (available(main), available(bobs)) == (100_000_000, 0)
 
 

@@ -37,6 +37,7 @@ from engine.units import AccountId
 from gateway.feed import FeedBatch, FeedItem
 from gateway.transport import Outcome
 from sequencer.publish import feed_snapshot
+from tests.accesses import access_to
 from tests.engine.listings import ASSETS, INDEX_E8, MARKETS
 from trading import catalog, services
 from trading.live import LIVE, LiveMarket
@@ -54,7 +55,7 @@ class User:
         self.key = b64encode(bytes(self.signer.verify_key)).decode()
         self.account = AccountId(1000 + number)
         refusals = {"trade_perp": "Perpetuals are not offered where you live"}
-        self.access = Access(self.account, self.account, number, allowed, refusals)
+        self.access = access_to(self.account, allowed, refusals, user=number)
 
     def sign(self, text: str) -> str:
         return b64encode(self.signer.sign(text.encode()).signature).decode()

@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 from nacl.signing import SigningKey
 
-from accounts import arrivals, custody, page_keys
+from accounts import arrivals, custody, page_keys, teams
 from accounts.jobs import job_run
-from accounts.models import Balance, JobRun, User, Withdrawal, WithdrawalGuard
+from accounts.models import Account, Balance, JobRun, User, Withdrawal, WithdrawalGuard
 from accounts.services import create_sub_account
+from accounts.sweeps import SweepTerms, create_sweep
 from compliance.models import AuditRecord
 from config.schedule import BEAT_SCHEDULE
 from engine.catalog import MarketState
@@ -66,7 +67,7 @@ from trading.settlement_models import PositionInterest, StatementClose
 
 OURS = {"accounts", "trading", "lending", "sequencer"}
 # These belong to the console of users (tests of compliance and accounts).
-NOT_OF_THE_ENGINE = {"User", "Account", "ApiKey"}
+NOT_OF_THE_ENGINE = {"User", "Account", "ApiKey", "Member", "Grant", "SweepRule"}
 
 
 def staff(group: str) -> Client:
@@ -120,6 +121,7 @@ def live_a_little(alice: Trader, bob: Trader, engine: InlineEngine) -> None:
     assert isinstance(quoted, QuoteSubmitted)
     accepted(AcceptQuote(account=alice.id, rfq=rfq, quote=quoted.terms.quote))
     assert alice.send("POST", OUT, "withdraw", WITHDRAWAL).status_code == 200
+    _share(alice, bob)
     _write_rare_rows(alice)
     _write_custody_rows(alice)
     Snapshot.objects.create(sequence=1, at_ns=1, digest="00", chain=b"\0", state=b"\0")
@@ -183,9 +185,18 @@ def _write_custody_rows(trader: Trader) -> None:
     custody.add_wallet("Ethereum", POOL[1])
     know(trader)
     WithdrawalGuard.objects.create(user=trader.user)
-    page_keys.make_page_key(
-        trader.account, b64encode(bytes(SigningKey.generate().verify_key)).decode()
-    )
+    public_key = b64encode(bytes(SigningKey.generate().verify_key)).decode()
+    page_keys.make_page_key(trader.account, public_key, trader.user)
+
+
+def _share(trader: Trader, other: Trader) -> None:
+    """Have a team with limits, a rule of the clock, and an act of a member."""
+    terms = teams.Terms(account=trader.account, rights=["view"], spend_micros=1)
+    _, token = teams.invite(trader.user, trader.account, other.user.email, [terms])
+    teams.accept(other.user, token)
+    savings = Account.objects.get(main=trader.account)
+    sweep = SweepTerms(asset="USDC", amount_atoms=1, every="day")
+    create_sweep(trader.user, trader.account, savings, sweep)
 
 
 def _savings(trader: Trader) -> int:

@@ -20,11 +20,12 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts import services as accounts
-from accounts.access import access_of_key
+from accounts.access import access_of, access_of_key
 from accounts.api import errors
 from accounts.api.views import SignedView
 from accounts.models import Account, ApiKey, Deposit, Withdrawal
 from accounts.pace import MinuteLimit
+from accounts.transfers import transfer_funds
 from compliance import defaults
 from compliance.models import BookingEntity, Licence, Rule
 from edge.http import HotPath
@@ -274,10 +275,9 @@ def _live(alice: Trader, sub: Account, carol: Trader) -> None:
         "symbol": "USDC",
     }
     assert alice.send("POST", "/wapi/v1/capital/withdrawals", "withdraw", body).status_code == 200
-    accounts.transfer_funds(
-        alice.user,
-        source=alice.account,
-        destination=sub,
+    transfer_funds(
+        access_of(alice.account, alice.user),
+        access_of(sub, alice.user),
         asset="USDC",
         amount_atoms=10**9,
         command_id="alice's transfer",

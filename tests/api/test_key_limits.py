@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.access import Access
 from accounts.models import ApiKey
-from accounts.scopes import ALL_SCOPES, READ, TRADE, WITHDRAW, allow_list
+from accounts.scopes import ALL_SCOPES, MANAGE, READ, TRADE, TRANSFER, WITHDRAW, allow_list
 from edge.routes import ROUTES, BatchRoute, SignedRoute
+from tests.accesses import access_to
 from tests.api.front import Front, User, front
 from tests.api.house import Trader
 from tests.api.test_isolation import ADDRESS, signed_routes
@@ -24,6 +24,17 @@ OTHERS = {
     ("POST", "/wapi/v1/capital/withdrawals"): WITHDRAW,
     ("POST", "/wapi/v1/capital/withdrawals/delay"): WITHDRAW,
     ("PATCH", "/wapi/v1/capital/withdrawals/delay"): WITHDRAW,
+    ("POST", "/api/v1/x/approvals"): WITHDRAW,
+    ("POST", "/api/v1/x/transfer"): TRANSFER,
+    ("POST", "/api/v1/x/transfer/basket"): TRANSFER,
+    ("POST", "/api/v1/x/sweeps"): TRANSFER,
+    ("DELETE", "/api/v1/x/sweeps"): TRANSFER,
+    ("GET", "/api/v1/x/activity"): MANAGE,
+    **{(method, "/api/v1/x/keys"): MANAGE for method in ("GET", "POST", "DELETE")},
+    **{(method, "/api/v1/x/members"): MANAGE for method in ("GET", "POST", "PUT", "DELETE")},
+    ("POST", "/api/v1/x/subaccounts"): MANAGE,
+    ("PATCH", "/api/v1/x/subaccount"): MANAGE,
+    **{("POST", f"/api/v1/x/subaccount/{act}"): MANAGE for act in ("freeze", "close", "reopen")},
 }
 HOT = [at for at, route in ROUTES.items() if isinstance(route, SignedRoute | BatchRoute)]
 REST = sorted(signed_routes().keys() - set(HOT))
@@ -141,6 +152,6 @@ def test_limits_hold_on_sockets_open_or_new(
 
 
 def test_a_page_has_no_limits_of_a_key() -> None:
-    access = Access(1, 1, 1, frozenset({"view", "withdraw"}), {})
+    access = access_to(1, frozenset({"view", "withdraw"}))
     assert access.refusal("withdraw") is None
     assert all(access.objection(scope=one, address="", now=0) is None for one in ALL_SCOPES)

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.django_db
 State = NoticeMail.State
 
 
-def prices(engine: InlineEngine, cents: int, *, seconds: int = 1) -> None:
+def prices(engine: InlineEngine, cents: int, *, seconds: int = 1, btc: int = 50_000) -> None:
     """Let seconds pass, with all prices told in each; SOL is in cents."""
-    told = {"SOL": cents * 10**6, "BTC": 50_000 * 10**8, "USDC": 10**8}
+    told = {"SOL": cents * 10**6, "BTC": btc * 10**8, "USDC": 10**8}
     for _ in range(seconds):
         engine.ahead_ns += SECOND_NS
         accepted(UpdatePrices(prices_e8=told))

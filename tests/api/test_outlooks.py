@@ -112,7 +112,7 @@ def test_a_refusal_is_told_in_the_words_with_which_the_order_would_be_refused(
     told = preview(
         bob, symbol=PERP, side="Ask", orderType="Limit", price="99", quantity="900000"
     ).json()
-    refused = services.place_order(access_of(bob.account), request)
+    refused = services.place_order(access_of(bob.account, bob.user), request)
     assert isinstance(refused, Refusal)
     assert told["refusal"] == {
         "code": refused.code,

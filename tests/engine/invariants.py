@@ -9,6 +9,7 @@ from collections import defaultdict
 from engine import danger
 from engine.catalog import MarketState, PriceState, StateReason
 from engine.invariants import (
+    check_account_states,
     check_allowances,
     check_bands,
     check_clearing,
@@ -45,6 +46,13 @@ def check_all(state: State, mirror: Mirror) -> None:
     market_states_are_told(state, mirror)
     funding_is_paid_once_and_whole(state, mirror)
     check_allowances(state)
+    account_states_are_told(state, mirror)
+
+
+def account_states_are_told(state: State, mirror: Mirror) -> None:
+    """Frozen and closed is who events said is; the closed own nothing, the frozen open nothing."""
+    check_account_states(state)
+    assert {number: one.state for number, one in state.accounts.items()} == mirror.account_states
 
 
 def funding_is_paid_once_and_whole(state: State, mirror: Mirror) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
+from engine import questions as q
 from engine import settlement_events as se
 from engine import vocabulary as v
 from engine.bands import find_taker_band
@@ -27,7 +28,7 @@ from engine.catalog import (
     RateCurve,
 )
 from engine.engine import Engine
-from engine.kinds import LiquidationEnd, OrderStatus, SystemOrder
+from engine.kinds import AccountState, LiquidationEnd, OrderStatus, SystemOrder
 from engine.maintenance import real_equity
 from engine.rejects import Reject
 from engine.risk_events import LiquidationEnded
@@ -37,8 +38,11 @@ from tests.engine import foresight, invariants, listings
 from tests.engine.driver import ALICE, BOB, CAROL, Exchange
 from tests.engine.team_books import TeamBooks
 
-SUB = AccountId(2_001)
+SUB, SPARE = AccountId(2_001), AccountId(2_002)
 ACCOUNTS = st.sampled_from([ALICE, BOB, CAROL, SUB])
+# Alice's own accounts: the last does not trade, so that it can be emptied.
+FAMILY = st.sampled_from([ALICE, SUB, SPARE, SPARE])
+PAIRS = st.sampled_from([(ALICE, SUB), (SUB, ALICE), (ALICE, SPARE), (SPARE, ALICE)])
 ASSETS = st.sampled_from(["USDC", "SOL", "BTC"])
 SPOT = "SOL_USDC"
 PERP = "SOL_USDC_PERP"
@@ -87,13 +91,26 @@ OF_ASSETS: tuple[dict[str, Any], ...] = (
     {"limits": PoolLimits(max_utilization_ppb=940_000_000, throttle_bound_ppb=930_000_000)},
     {"fee_ppm": 300_000, "lendable": False},
 )
-RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds)
+RISK = (c.PlaceOrder, c.Borrow, c.RequestWithdrawal, c.TransferFunds, c.TransferBasket)
 # A member of Alice's team, and what he does for her when he acts.
 MEMBER = 7
 BY_MEMBER = (
     *(*RISK, c.CreateStrategy, c.RequestQuote, c.SubmitQuote, c.AcceptQuote),
-    *(c.Lend, c.Redeem, c.Repay, c.SetBackstop, c.CancelOrder, c.CancelAllOrders),
+    *(c.SweepFunds, c.Lend, c.Redeem, c.Repay, c.SetBackstop, c.CancelOrder, c.CancelAllOrders),
 )
+# What who is frozen may not ask for, besides orders that do not reduce.
+OPENING = (
+    *(c.Borrow, c.Lend, c.SetLendTerms, c.ConvertDust, c.RequestWithdrawal, c.SetBackstop),
+    *(c.TransferFunds, c.TransferBasket, c.CreateStrategy, c.CloseAccount),
+    *(c.RequestQuote, c.SubmitQuote, c.AcceptQuote, c.RefreshQuoteRequest),
+)
+
+
+def _actor(command: c.AnyCommand) -> AccountId:
+    """Return the account that a command is asked for."""
+    if isinstance(command, c.TransferFunds | c.TransferBasket):
+        return command.source
+    return getattr(command, "account", AccountId(0))
 
 
 def _ended_at_once(answer: e.Event) -> bool:
@@ -111,7 +128,8 @@ class ExchangeMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.exchange = Exchange(accounts=(ALICE, BOB, CAROL), markets=tuple(LISTED.values()))
-        self.exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
+        for account in (SUB, SPARE):
+            self.exchange.accept(c.OpenAccount(account=account, owner=ALICE))
         for account in (ALICE, BOB, CAROL):
             for asset, atoms in DEPOSITS.items():
                 self.exchange.deposit(account, asset, atoms)
@@ -171,6 +189,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         reducing = isinstance(command, c.PlaceOrder) and self._reduces(command)
         held = {key: position.lots for key, position in exchange.mirror.positions.items()}
         open_interest = self._open_interest()
+        may = exchange.mirror.account_states.get(_actor(command), AccountState.OPEN)
         taker_bands = {symbol: find_taker_band(state, one) for symbol, one in state.markets.items()}
         events = self._foreseen(command)
         answer = events[0]
@@ -183,10 +202,12 @@ class ExchangeMachine(RuleBasedStateMachine):
             due = (e.PoolChanged, e.PoolHourClosed)
             assert all(isinstance(event, due) for event in events[1:]), events
         elif isinstance(command, RISK) and not reducing and not _ended_at_once(answer):
-            account = command.source if isinstance(command, c.TransferFunds) else command.account
+            account = _actor(command)
             # Each fill rounds its fee up by itself; the check before it rounded their sum.
             fills = sum(isinstance(event, oe.OrderFilled) for event in events)
             invariants.margin_is_met(state, account, slack_micros=2 * fills + 2)
+        if not isinstance(answer, e.CommandRejected):
+            self._state_allows(command, may)
         for event in events:
             if isinstance(event, oe.RfqFilled | oe.QuoteFilled):
                 self._quoted_margin_is_met(event, held)
@@ -213,6 +234,14 @@ class ExchangeMachine(RuleBasedStateMachine):
         if self.member_acts and number == ALICE and isinstance(command, BY_MEMBER):
             return replace(command, actor=MEMBER)
         return command
+
+    def _state_allows(self, command: c.AnyCommand, may: AccountState) -> None:
+        """A frozen account opens nothing; a closed one is only reopened, or paid into another."""
+        if may is AccountState.FROZEN:
+            opens = isinstance(command, c.PlaceOrder) and not command.reduce_only
+            assert not opens and not isinstance(command, OPENING), command
+        elif may is AccountState.CLOSED:
+            assert isinstance(command, c.ReopenAccount | c.CreditDeposit), command
 
     def _foreseen(self, command: c.AnyCommand) -> tuple[e.Event, ...]:
         """Apply a command; what the engine said of an order before is what then comes of it."""
@@ -327,17 +356,67 @@ class ExchangeMachine(RuleBasedStateMachine):
         number = 1 + pick % self.withdrawals
         self.do(c.SettleWithdrawal(withdrawal=number, returned=returned))
 
-    @rule(amount=AMOUNTS, asset=ASSETS, back=st.booleans())
-    def transfer(self, amount: int, asset: str, back: bool) -> None:
-        source, destination = (SUB, ALICE) if back else (ALICE, SUB)
+    @rule(pair=PAIRS, amounts=st.dictionaries(ASSETS, AMOUNTS, min_size=1))
+    def transfer(self, pair: tuple[AccountId, AccountId], amounts: dict[str, int]) -> None:
+        """Move one asset, or several at once."""
+        source, destination = pair
+        atoms = {asset: amount * UNIT[asset] for asset, amount in amounts.items()}
+        if len(atoms) > 1:
+            self.do(c.TransferBasket(source=source, destination=destination, amounts=atoms))
+            return
+        ((asset, amount),) = atoms.items()
         self.do(
             c.TransferFunds(
-                source=source,
-                destination=destination,
-                asset=asset,
-                amount_atoms=amount * UNIT[asset],
+                source=source, destination=destination, asset=asset, amount_atoms=amount
             )
         )
+
+    @rule(pair=PAIRS, asset=ASSETS, keep=AMOUNTS, top_up=st.booleans())
+    def sweep(self, pair: tuple[AccountId, AccountId], asset: str, keep: int, top_up: bool) -> None:
+        account, other = pair
+        kept = keep * UNIT[asset]
+        swept = self.do(
+            c.SweepFunds(account=account, other=other, asset=asset, keep_atoms=kept, top_up=top_up)
+        )
+        if isinstance(swept, e.FundsSwept) and swept.amount_atoms:
+            invariants.margin_is_met(self.exchange.engine.state, swept.source, slack_micros=2)
+            held = self.exchange.available(account, asset) + self.exchange.lent(account, asset)
+            if swept.source == account:
+                # What is redeemed is rounded up.
+                assert held >= kept - 1, f"{held} of {kept} are left"
+            else:
+                assert held <= kept, f"{held} are more than {kept}"
+
+    @rule(account=FAMILY, change=st.sampled_from(["freeze", "thaw", "thaw", "close", "reopen"]))
+    def change_state(self, account: AccountId, change: str) -> None:
+        self._change_state(account, change)
+
+    def _change_state(self, account: AccountId, change: str) -> e.Event:
+        if change == "close":
+            return self.do(c.CloseAccount(account=account))
+        if change == "reopen":
+            return self.do(c.ReopenAccount(account=account))
+        return self.do(c.FreezeAccount(account=account, frozen=change == "freeze"))
+
+    @rule(asset=ASSETS, amount=AMOUNTS, withdraw=st.booleans())
+    def empty_and_close(self, asset: str, amount: int, withdraw: bool) -> None:
+        """Have money come and go, and close the account behind it."""
+        for change in ("reopen", "thaw"):
+            self._change_state(SPARE, change)
+        self.deposit(SPARE, asset, amount)
+        for symbol in DEPOSITS:
+            question = q.MaxTransfer(account=SPARE, destination=ALICE, asset=symbol)
+            most = self.exchange.engine.ask(question, at_ns=self.exchange.at_ns)
+            if not isinstance(most, q.MaxAmount) or not most.amount_atoms:
+                continue
+            terms: dict[str, Any] = {"asset": symbol, "amount_atoms": most.amount_atoms}
+            if withdraw:
+                self.withdrawals += 1
+                number = self.withdrawals
+                self.do(c.RequestWithdrawal(account=SPARE, withdrawal=number, **terms))
+            else:
+                self.do(c.TransferFunds(source=SPARE, destination=ALICE, **terms))
+        self._change_state(SPARE, "close")
 
     @rule(
         account=ACCOUNTS,

@@ -14,7 +14,7 @@ from engine import events as e
 from engine import order_events as oe
 from engine import settlement_events as se
 from engine.catalog import Asset, Market, MarketState, PriceState
-from engine.kinds import OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
+from engine.kinds import AccountState, OrderStatus, OrderTerms, QuoteTerms, StrategyStatus
 from engine.units import AccountId, OrderId
 from engine.vocabulary import Side
 
@@ -41,6 +41,8 @@ class Mirror:
         self.mark_e8: dict[str, int] = {}
         self.owners: dict[int, int] = {}
         self.settings: dict[int, e.AccountUpdated] = {}
+        # What each account may do at all.
+        self.account_states: dict[int, AccountState] = {}
         self.ledger: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.balances: dict[tuple[AccountId, str], e.BalanceChanged] = {}
         self.pools: dict[str, e.PoolChanged] = {}
@@ -115,9 +117,14 @@ class Mirror:
 
     def _opened(self, event: e.AccountOpened) -> None:
         self.owners[event.account] = event.owner
+        self.account_states[event.account] = AccountState.OPEN
 
     def _updated(self, event: e.AccountUpdated) -> None:
         self.settings[event.account] = event
+        assert event.state is self.account_states[event.account], event
+
+    def _may_do(self, event: e.AccountStateChanged) -> None:
+        self.account_states[event.account] = event.state
 
     def _posted(self, event: e.LedgerPosted) -> None:
         assert event.amount_atoms > 0, event
@@ -251,6 +258,7 @@ _READERS: dict[type[e.Event], Callable[[Mirror, Any], None]] = {
     e.PricesUpdated: Mirror._priced,
     e.AccountOpened: Mirror._opened,
     e.AccountUpdated: Mirror._updated,
+    e.AccountStateChanged: Mirror._may_do,
     e.LedgerPosted: Mirror._posted,
     e.BalanceChanged: Mirror._balance,
     e.PoolChanged: Mirror._pool,

@@ -157,6 +157,16 @@ def test_freezing_ends_all_that_is_open_and_takes_backstops_back() -> None:
     invariants.check_all(state, exchange.mirror)
 
 
+def test_freezing_ends_a_request_whose_time_is_over_before_the_clock_does() -> None:
+    exchange = busy()
+    exchange.wait(61)
+    events = exchange.apply(FREEZE)
+    assert SUB in [one.terms.account for one in events if isinstance(one, oe.RfqExpired)]
+    check(exchange.engine.state)
+    exchange.advance()
+    invariants.check_all(exchange.engine.state, exchange.mirror)
+
+
 @pytest.mark.parametrize("command", OPENING, ids=lambda one: type(one).__name__)
 def test_a_frozen_account_may_not(command: c.AnyCommand) -> None:
     exchange = busy()

@@ -4,6 +4,8 @@ Each answer is tried on twins of the exchange, by the real commands.
 """
 
 import pickle
+from collections.abc import Callable
+from functools import partial
 from itertools import accumulate, product
 from typing import Any
 
@@ -36,6 +38,7 @@ from tests.engine.machine import (
     MARKETS,
     MEMBER,
     MID,
+    PAIRS,
     SUB,
     ExchangeMachine,
 )
@@ -84,6 +87,16 @@ def withdrawal(question: q.MaxWithdrawal, amount: int) -> c.AnyCommand:
     )
 
 
+def transfer(question: q.MaxTransfer, amount: int) -> c.AnyCommand:
+    return c.TransferFunds(
+        source=question.account,
+        destination=question.destination,
+        asset=question.asset,
+        amount_atoms=amount,
+        actor=question.actor,
+    )
+
+
 def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
     return c.PlaceOrder(
         account=question.account,
@@ -100,32 +113,45 @@ def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
     )
 
 
-def check_borrow(exchange: Exchange, account: AccountId, asset: str, actor: int = 0) -> int:
-    """Return the maximum, after trying it and one atom more."""
-    question = q.MaxBorrow(account=account, asset=asset, actor=actor)
+def check_amount(
+    exchange: Exchange,
+    question: q.MaxBorrow | q.MaxTransfer | q.MaxWithdrawal,
+    command: Callable[[int], c.AnyCommand],
+) -> int:
+    """Return the maximum, after trying it and one atom more; 0 if every amount is refused."""
     answer = ask(exchange, question)
     if isinstance(answer, q.Unanswerable):
-        assert answer.why == attempt(exchange, borrow(question, 1))
+        assert attempt(exchange, command(1)) == answer.why
         return 0
     assert isinstance(answer, q.MaxAmount)
     most = answer.amount_atoms
     if most:
-        assert isinstance(attempt(exchange, borrow(question, most)), e.BorrowLendMoved)
-    assert isinstance(attempt(exchange, borrow(question, most + 1)), e.CommandRejected)
+        assert not isinstance(attempt(exchange, command(most)), e.CommandRejected)
+    assert isinstance(attempt(exchange, command(most + 1)), e.CommandRejected)
     return most
 
 
+def check_borrow(exchange: Exchange, account: AccountId, asset: str, actor: int = 0) -> int:
+    question = q.MaxBorrow(account=account, asset=asset, actor=actor)
+    return check_amount(exchange, question, partial(borrow, question))
+
+
 def check_withdrawal(exchange: Exchange, question: q.MaxWithdrawal) -> int:
-    """Return the maximum, after trying it and one atom more."""
-    answer = ask(exchange, question)
-    if isinstance(answer, q.Unanswerable):
-        assert answer.why == attempt(exchange, withdrawal(question, 1))
-        return 0
-    assert isinstance(answer, q.MaxAmount)
-    most = answer.amount_atoms
-    if most:
-        assert isinstance(attempt(exchange, withdrawal(question, most)), e.WithdrawalRequested)
-    assert isinstance(attempt(exchange, withdrawal(question, most + 1)), e.CommandRejected)
+    return check_amount(exchange, question, partial(withdrawal, question))
+
+
+def check_transfer(
+    exchange: Exchange, account: AccountId, destination: AccountId, asset: str, actor: int = 0
+) -> int:
+    """As above; a basket of one lets the same amount go."""
+    question = q.MaxTransfer(account=account, destination=destination, asset=asset, actor=actor)
+    most = check_amount(exchange, question, partial(transfer, question))
+    for amount, is_accepted in ((most, most > 0), (most + 1, False)):
+        basket = c.TransferBasket(
+            source=account, destination=destination, amounts={asset: amount}, actor=actor
+        )
+        refused = isinstance(attempt(exchange, basket), e.CommandRejected)
+        assert refused is not is_accepted, basket
     return most
 
 
@@ -208,7 +234,15 @@ class LimitsMachine(ExchangeMachine):
     def do(self, command: c.AnyCommand) -> e.Event:
         return self.exchange.apply(self._signed(command))[0]
 
-    def use(self, question: q.MaxBorrow | q.MaxOrder | q.MaxWithdrawal, per_mille: int) -> None:
+    def actor_of(self, account: AccountId) -> int:
+        """Return who asks for an account now."""
+        return MEMBER if self.member_acts and account == ALICE else 0
+
+    def use(
+        self,
+        question: q.MaxBorrow | q.MaxOrder | q.MaxTransfer | q.MaxWithdrawal,
+        per_mille: int,
+    ) -> None:
         """Use the given part of a maximum: so accounts come to the edge of what they may do."""
         question = msgspec.structs.replace(question, actor=self.actor_of(question.account))
         answer = self.exchange.engine.ask(question, at_ns=self.exchange.at_ns)
@@ -218,9 +252,8 @@ class LimitsMachine(ExchangeMachine):
                 lots = min(answer.lots, 10**7) * per_mille // 1_000
                 self.do(order(question, max(lots, 1)))
             return
-        if isinstance(answer, q.Unanswerable):
+        if not isinstance(answer, q.MaxAmount):
             return
-        assert isinstance(answer, q.MaxAmount)
         amount = answer.amount_atoms * per_mille // 1_000
         if amount and isinstance(question, q.MaxBorrow):
             self.do(borrow(question, amount))
@@ -228,10 +261,8 @@ class LimitsMachine(ExchangeMachine):
             self.withdrawals += 1
             command = withdrawal(question, amount)
             self.do(msgspec.structs.replace(command, withdrawal=self.withdrawals))
-
-    def actor_of(self, account: AccountId) -> int:
-        """Return who asks for an account now."""
-        return MEMBER if self.member_acts and account == ALICE else 0
+        elif amount and isinstance(question, q.MaxTransfer):
+            self.do(transfer(question, amount))
 
     @rule(account=ACCOUNTS, asset=ASSETS, part=PARTS)
     def borrow_most(self, account: AccountId, asset: str, part: int) -> None:
@@ -242,6 +273,10 @@ class LimitsMachine(ExchangeMachine):
         self, account: AccountId, asset: str, part: int, flags: dict[str, bool]
     ) -> None:
         self.use(q.MaxWithdrawal(account=account, asset=asset, **flags), part)
+
+    @rule(pair=PAIRS, asset=ASSETS, part=PARTS)
+    def transfer_most(self, pair: tuple[AccountId, AccountId], asset: str, part: int) -> None:
+        self.use(q.MaxTransfer(account=pair[0], destination=pair[1], asset=asset), part)
 
     @rule(account=ACCOUNTS, market=MARKETS, side=SIDES, offset=OFFSETS, part=PARTS, flags=FLAGS)
     def order_most(
@@ -279,6 +314,8 @@ class LimitsMachine(ExchangeMachine):
             check_borrow(self.exchange, account, asset, actor)
             withdraws = q.MaxWithdrawal(account=account, asset=asset, actor=actor, **flags)
             check_withdrawal(self.exchange, withdraws)
+            other = ALICE if account == SUB else SUB
+            check_transfer(self.exchange, account, other, asset, actor)
         for market, side in product(MID, v.Side):
             price = None if offset is None else MID[market] + offset
             question = q.MaxOrder(
@@ -353,6 +390,17 @@ def test_what_is_lent_counts_as_far_as_the_order_or_withdrawal_may_redeem_it(
             auto_lend_redeem=redeem,
         )
         assert check_order(exchange, bought) == atoms // 10**6
+
+
+def test_a_transfer_takes_what_is_lent_and_leaves_what_margin_needs(exchange: Exchange) -> None:
+    exchange.accept(c.OpenAccount(account=SUB, owner=ALICE))
+    exchange.accept(c.Lend(account=ALICE, asset="USDC", amount_atoms=400 * 10**6))
+    assert check_transfer(exchange, ALICE, SUB, "USDC") == 10**9
+    assert check_transfer(exchange, ALICE, SUB, "SOL") == 0
+    assert check_transfer(exchange, ALICE, BOB, "USDC") == 0, "bob is somebody else"
+    exchange.market(ALICE, BID, "SOL_USDC_PERP", lots=1_000)
+    # Bought at 101.00, marked at 100.00, a fee of 0.505 is paid, a tenth must stay.
+    assert check_transfer(exchange, ALICE, SUB, "USDC") == 1_000 * 10**6 - 10_505_000 - 10**8
 
 
 def test_makers_who_could_not_borrow_all_they_sell_are_passed_over(exchange: Exchange) -> None:

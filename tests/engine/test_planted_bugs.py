@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from engine import (
+    account_states,
     allowances,
     clock,
     cover,
     danger,
     deals,
     funding,
+    gate,
     maintenance,
     market_states,
     matching,
@@ -29,6 +31,7 @@ from engine import (
     snapshot_waiting,
     strategies,
     trades,
+    transfers,
 )
 from engine import engine as engine_module
 from engine.book import BookSide
@@ -297,6 +300,42 @@ def prices_stop_no_member(patch: Patch) -> None:
     patch.setattr(member_limits, "_look_at", lambda *args: None)
 
 
+def a_basket_leaves_what_came_before_the_leg_that_failed(patch: Patch) -> None:
+    def one_by_one(state: Any, pair: Any, amounts: dict[str, int], actor: int) -> Any:
+        told: Any = ()
+        for asset, amount in amounts.items():
+            refusal = transfers.transfer_refusal(state, pair, {asset: amount}, actor)
+            if refusal:
+                return refusal
+            gifts = transfers._gifts(state, pair, {asset: amount})
+            told += transfers._moved(state, pair, gifts, actor)
+        return told
+
+    patch.setattr(transfers, "_move", one_by_one)
+
+
+def closing_forgets_what_is_in_flight(patch: Patch) -> None:
+    left_in = account_states.left_in
+
+    def forgetful(state: Any, account: Any) -> list[str]:
+        return [words for words in left_in(state, account) if "in flight" not in words]
+
+    patch.setattr(account_states, "left_in", forgetful)
+
+
+def who_is_frozen_may_still_open(patch: Patch) -> None:
+    patch.setattr(gate, "_opens", lambda command: False)
+
+
+def a_sweep_takes_what_is_to_be_kept(patch: Patch) -> None:
+    largest_move = transfers._largest_move
+
+    def greedy(state: Any, pair: Any, asset: str, most: int, *, actor: int) -> int:
+        return largest_move(state, pair, asset, 2 * most, actor=actor)
+
+    patch.setattr(transfers, "_largest_move", greedy)
+
+
 BUGS: tuple[Callable[[Patch], None], ...] = (
     price_improvement_is_never_released,
     a_cancel_keeps_what_the_order_held,
@@ -335,6 +374,10 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     what_a_member_trades_is_not_counted,
     a_snapshot_forgets_what_a_member_has_spent,
     prices_stop_no_member,
+    a_basket_leaves_what_came_before_the_leg_that_failed,
+    closing_forgets_what_is_in_flight,
+    who_is_frozen_may_still_open,
+    a_sweep_takes_what_is_to_be_kept,
 )
 
 

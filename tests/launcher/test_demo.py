@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth import authenticate
 from nacl.signing import SigningKey
 
-from accounts.access import access_of
+from accounts.access import Access, access_of
 from accounts.custody import deposit_address
 from accounts.models import Account, ApiKey, Balance, DepositAddress, TokenTerms, User
 from bots.roster import read_roster
@@ -41,6 +41,11 @@ def account(name: str) -> Account:
     return Account.objects.get(user__email=f"{name}@demo.example", number=0)
 
 
+def access_to(name: str) -> Access:
+    row = account(name)
+    return access_of(row, row.user)
+
+
 @pytest.mark.django_db
 def test_the_demo_lists_its_markets_and_gives_each_customer_money_and_a_key(seeded: Path) -> None:
     assert set(Market.objects.values_list("symbol", flat=True)) == {m.symbol for m in MARKETS}
@@ -63,11 +68,11 @@ def test_the_demo_opens_chains_and_its_addresses_say_what_they_are(seeded: Path)
     pool = DepositAddress.objects.filter(account=None)
     assert pool.count() == 2 * POOL_SIZE
     assert all(row.address.startswith(("0xde30", "DemoAddressSendNothing")) for row in pool)
-    given = deposit_address(access_of(account("alice")), "Solana")
+    given = deposit_address(access_to("alice"), "Solana")
     # Made again, it changes nothing that staff or customers have changed since.
     TokenTerms.objects.filter(asset="BTC").delete()
     demo.seed(seeded, port=8123)
-    assert deposit_address(access_of(account("alice")), "Solana") == given
+    assert deposit_address(access_to("alice"), "Solana") == given
     assert not TokenTerms.objects.filter(asset="BTC").exists()
 
 
@@ -77,10 +82,10 @@ def test_carol_lends_dave_borrows_and_erin_may_trade_spot_only(seeded: Path) -> 
     assert not lent.available
     assert lent.lend_scaled == 1_500_000 * 10**6
     assert Balance.objects.get(account_id=account("dave").pk, asset="USDC").debt_scaled > 0
-    erin = access_of(account("erin")).allowed
+    erin = access_to("erin").allowed
     assert "trade_spot" in erin
     assert not {"trade_perp", "lend", "borrow"} & erin
-    assert {"trade_spot", "trade_perp", "lend", "borrow"} <= access_of(account("alice")).allowed
+    assert {"trade_spot", "trade_perp", "lend", "borrow"} <= access_to("alice").allowed
 
 
 @pytest.mark.django_db

@@ -11,7 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import services as accounts
+from accounts.access import access_of
 from accounts.models import Account, AccountSettings, Balance
+from accounts.transfers import transfer_funds
 from compliance import services as compliance
 from compliance.models import Customer, Status
 from engine.commands import AccrueInterest, FundInsurance, UpdateAccount
@@ -306,10 +308,9 @@ def test_dust_is_shown_and_sold(alice: Trader, live_engine: InlineEngine) -> Non
     assert nothing.status_code == 422
     assert "Only a free balance worth less than the asset's limit" in text_of(nothing)
     sub = accounts.create_sub_account(alice.user, "Small")
-    accounts.transfer_funds(
-        alice.user,
-        source=alice.account,
-        destination=sub,
+    transfer_funds(
+        access_of(alice.account, alice.user),
+        access_of(sub, alice.user),
         asset="SOL",
         amount_atoms=4_000_000,
         command_id="dust",

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import pytest
 from nacl.signing import SigningKey
 
-from accounts.access import Access
 from edge import twins
 from edge.http import HotPath
 from edge.routes import ROUTES
 from gateway import signed_request
 from gateway.client import submit
 from sequencer.models import JournalEntry
+from tests.accesses import access_to
 from tests.api.front import EVERYTHING, Keys, Reply
 from tests.sequencer.conftest import StartEngine
 from tests.sequencer.market import ACCOUNTS, PERP, SPOT, set_up
@@ -69,7 +69,7 @@ def new_edge() -> HotPath:
     """Return another edge process, which remembers nothing."""
     keys = Keys()
     account = ACCOUNTS[0]
-    keys.users[KEY] = Access(account, account, 1, EVERYTHING, {})
+    keys.users[KEY] = access_to(account, EVERYTHING)
     return HotPath(keys)
 
 

@@ -292,6 +292,7 @@ def test_every_job_writes_down_how_it_went(
         "auto-lend": lambda: auto_lend(60),
         "accrue-interest": lambda: accrue_interest(60),
         "write-interest-lines": write_interest_lines,
+        "write-equity-points": tasks.write_equity_points,
         "close-statements": close_statements,
         "thin-rates": thin_rates,
         "make-hours": make_hours,

@@ -76,12 +76,7 @@ def price(sol: int, state: PriceState = PriceState.OK) -> None:
 
 def open_house() -> None:
     """List everything, and give everybody money and settings."""
-    for asset in ASSETS:
-        do(c.ListAsset(asset=asset))
-    for market in MARKETS:
-        rules = FundingRules(samples_min=1, impact_micros=100 * USDC)
-        do(c.ListMarket(market=replace(market, funding=rules) if market.imf else market))
-    price(100)
+    list_all()
     do(c.FundInsurance(asset="USDC", amount_atoms=400 * USDC))
     for account in EVERYBODY:
         do(c.OpenAccount(account=account, owner=ANN if account == GUS else account))
@@ -95,6 +90,16 @@ def open_house() -> None:
     for account in (ANN, EVE, HAL):
         do(c.CreditDeposit(account=account, asset="SOL", amount_atoms=900 * SOL))
     do(c.CreditDeposit(account=EVE, asset="BTC", amount_atoms=3 * BTC))
+
+
+def list_all() -> None:
+    """List everything, at the first prices."""
+    for asset in ASSETS:
+        do(c.ListAsset(asset=asset))
+    for market in MARKETS:
+        rules = FundingRules(samples_min=1, impact_micros=100 * USDC)
+        do(c.ListMarket(market=replace(market, funding=rules) if market.imf else market))
+    price(100)
 
 
 def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
@@ -122,7 +127,7 @@ def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
         if hour in acts:
             acts[hour]()
         if hour != DOUBT:
-            _show_the_premium()
+            show_the_premium()
         for _ in range(2):
             clock.pass_minutes(13)
             assert settle(positions_max=2) > 1
@@ -131,7 +136,7 @@ def live(clock: Clock, often: Callable[[], object], *, hours: int = 30) -> None:
             often()
 
 
-def _show_the_premium() -> None:
+def show_the_premium() -> None:
     """Have the perpetual quoted while a price comes in: the hour gets a funding rate."""
     sol_e8 = int(PricePoint.objects.get(symbol="SOL").price_e8)
     for side, percent in ((v.Side.BID, 99), (v.Side.ASK, 101)):

@@ -7,11 +7,11 @@ from engine.margin import Health, MarginType, health
 from engine.vocabulary import Side
 from sequencer.inline import InlineEngine
 from tests.api.house import Trader, accepted, open_house
-from trading import portfolio
+from trading import account_states, portfolio
 
 
 def both(live: InlineEngine, trader: Trader, margin_type: MarginType) -> tuple[Health, Health]:
-    state, account = portfolio.load(trader.id)
+    state, account = account_states.load(trader.id)
     true = live.engine.state
     return (
         health(state, account, margin_type),
@@ -55,7 +55,7 @@ def test_at_the_liquidation_price_maintenance_is_just_missed(
     (row,) = portfolio.positions(bob.id, user=1, symbol="SOL_USDC_PERP")
     whole, _, cents = row.liquidation_price.partition(".")
     price_e8 = int(whole) * 10**8 + int(cents.ljust(8, "0") or 0)
-    state, account = portfolio.load(bob.id)
+    state, account = account_states.load(bob.id)
     index, mark = state.prices["SOL"], state.markets["SOL_USDC_PERP"].perp_mark().price
     step = 1 if side is Side.BID else -1
 

@@ -9,7 +9,8 @@ from rest_framework.response import Response
 
 from accounts import settings
 from accounts.api.fields import DecimalText, WireBoolean
-from accounts.api.views import SignedView, access_from, require_subaccount, validated
+from accounts.api.reach import access_named
+from accounts.api.views import SignedView, access_from, validated
 from trading import portfolio, selectors
 
 
@@ -95,5 +96,5 @@ class MarginView(SignedView):
     @extend_schema(operation_id="getMargin", parameters=[Input], responses={200: Output})
     def get(self, request: Request) -> Response:
         access = access_from(request)
-        require_subaccount(access, validated(self.Input, request).get("subaccountId"))
+        access = access_named(access, validated(self.Input, request).get("subaccountId"))
         return Response(self.Output(portfolio.margin_summary(access.account)).data)

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from accounts.api.errors import invalid_request
 from accounts.api.fields import DecimalText, parse_amount
-from accounts.api.views import SignedView, access_from, require_subaccount, validated
+from accounts.api.reach import access_named
+from accounts.api.views import SignedView, access_from, validated
 from accounts.assets import asset_named
 from trading import estimates
 
@@ -43,7 +44,7 @@ class LoanLiquidationPriceView(SignedView):
     )
     def get(self, request: Request) -> Response:
         query, access = validated(self.Input, request), access_from(request)
-        require_subaccount(access, query.get("subaccountId"))
+        access = access_named(access, query.get("subaccountId"))
         payload = _payload(query["borrow"])
         asset = asset_named(payload.symbol)
         estimate = estimates.estimate_loan(

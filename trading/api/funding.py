@@ -10,11 +10,11 @@ from rest_framework.response import Response
 from accounts.api.errors import invalid_request
 from accounts.api.fields import DecimalText, UtcText
 from accounts.api.paging import SIZE_DEFAULT, PageInput, SortedPageInput, page_of, paged
+from accounts.api.reach import access_named
 from accounts.api.views import (
     PublicView,
     SignedView,
     access_from,
-    require_subaccount,
     validated,
 )
 from trading.funding_history import funding_payments, funding_rates
@@ -71,7 +71,7 @@ class FundingHistoryView(SignedView):
     )
     def get(self, request: Request) -> Response:
         access, query = access_from(request), validated(self.Input, request)
-        require_subaccount(access, query.get("subaccountId"))
+        access = access_named(access, query.get("subaccountId"))
         page = page_of(query)
         rows = funding_payments(
             access.account, user=access.user, page=page, symbol=query.get("symbol")

@@ -3,7 +3,6 @@
 Additions of this exchange that no client knows. They ask the live engine and change nothing.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -11,8 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.errors import invalid_request
-from accounts.api.fields import DecimalText
+from accounts.api.fields import DecimalText, by_asset
 from accounts.api.views import SignedView, access_from, validated
 from engine.kinds import MarginStatus
 from engine.rejects import ExpiryReason
@@ -168,14 +166,3 @@ class OrderPreviewView(SignedView):
         if isinstance(asked, Refusal):
             raise Refused(asked)
         return Response(PreviewOutput(outlooks.preview_order(access_from(request), asked)).data)
-
-
-def by_asset(text: str, name: str) -> Mapping[str, str]:
-    """Return what `SOL:91.2,BTC:45000` says of each asset. Raises Refused."""
-    found: dict[str, str] = {}
-    for part in filter(None, text.split(",")):
-        symbol, colon, number = part.strip().partition(":")
-        if not colon or symbol in found:
-            raise invalid_request(f"`{name}` is a list like SOL:1.5,BTC:2, each asset once")
-        found[symbol] = number
-    return found

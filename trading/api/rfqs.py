@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.fields import NOTHING, DecimalText, UnixMillis, WireBoolean
-from accounts.api.views import SignedView, access_from, require_subaccount, validated
+from accounts.api.reach import access_named
+from accounts.api.views import SignedView, access_from, validated
 from engine.vocabulary import ExecutionMode, Side
 from trading import rfq_selectors, rfq_services
 from trading.api.described import SIDES
@@ -85,7 +86,7 @@ class RfqsView(SignedView):
     @extend_schema(operation_id="getOpenRfqs", parameters=[Input], responses=Output(many=True))
     def get(self, request: Request) -> Response:
         access, query = access_from(request), validated(self.Input, request)
-        require_subaccount(access, query.get("subaccountId"))
+        access = access_named(access, query.get("subaccountId"))
         wanted = RfqWanted(
             number=query.get("rfqId"),
             symbol=query.get("symbol"),

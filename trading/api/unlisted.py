@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from accounts.api.fields import DecimalText, WireBoolean
 from accounts.api.paging import Listed, PageInput, page_of, paged
-from accounts.api.views import PublicView, access_from, require_subaccount, validated
+from accounts.api.reach import access_named
+from accounts.api.views import PublicView, access_from, validated
 
 CACHE = "s-maxage=300"
 
@@ -27,10 +28,10 @@ def empty_page(
     """Answer a signed request for a page of what an account cannot have here.
 
     Args:
-        form: reads the query; one which names a sub-account must name the key's own.
+        form: reads the query; one which names a sub-account must name one that the key reaches.
     """
     query = validated(form, request)
-    require_subaccount(access_from(request), query.get("subaccountId"))
+    access_named(access_from(request), query.get("subaccountId"))
     return paged(Listed([], 0), page=page_of(query), output=output)
 
 
