@@ -14,6 +14,7 @@ class Allowance:
         "is_stopped",
         "loss_micros",
         "member",
+        "open_atoms",
         "spend_micros",
         "spent_micros",
     )
@@ -30,6 +31,9 @@ class Allowance:
         self.base_micros: int | None = None
         # Whether the loss limit was reached.
         self.is_stopped = False
+        # Σ over the member's orders in the book, at their own prices, by quote asset. Those of
+        # strategies are a part of their rest, and those which only reduce are free.
+        self.open_atoms: dict[str, int] = {}
 
     def roll(self, day: int) -> None:
         """Begin a new day, if it is one; its base is taken elsewhere."""

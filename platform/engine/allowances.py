@@ -31,7 +31,7 @@ from engine.units import DAY_NS, AccountId
 
 # By asset, in atoms.
 Amounts = Mapping[str, int]
-NOBODY = AccountId(0)
+_NOBODY = AccountId(0)
 
 
 def day_of(state: State) -> int:
@@ -106,7 +106,7 @@ def loss_refusal(
     if getattr(asked, "reduce_only", False):
         return ()
     for name in ("account", "source"):
-        account = state.accounts.get(getattr(asked, name, NOBODY))
+        account = state.accounts.get(getattr(asked, name, _NOBODY))
         if account is None:
             continue
         allowance = account.allowances.get(asked.actor)
@@ -166,12 +166,8 @@ def open_micros(
 
     A running strategy is counted by its rest, of which its own order in the book is a part.
     """
-    amounts: dict[str, int] = {}
-    for order in account.orders.values():
-        terms = order.terms
-        if terms.actor == member and terms.strategy is None and not terms.reduce_only:
-            listed = state.markets[terms.market]
-            _add(amounts, listed, listed.quote_atoms(order.price, order.lots_open))
+    allowance = account.allowances.get(member)
+    amounts = {} if allowance is None else {**allowance.open_atoms}
     for waiting in account.triggers.values():
         command = waiting.command
         if command.actor == member and not command.reduce_only:
@@ -184,6 +180,29 @@ def open_micros(
             rest = quote_atoms_of(state, listed, strategy.rest, asked.price_ticks)
             _add(amounts, listed, rest)
     return value_micros(state, amounts)
+
+
+def note_open(account: Account, listed: ListedMarket, order: Order, lots: int) -> None:
+    """Note that a member's order has `lots` more in the book; below zero: fewer."""
+    terms = order.terms
+    allowance = account.allowances.get(terms.actor)
+    if allowance is not None and is_open_by_itself(terms):
+        _add(allowance.open_atoms, listed, listed.quote_atoms(order.price, lots))
+
+
+def atoms_in_books(state: State, account: Account, member: int) -> dict[str, int]:
+    """Return what the member's orders in the books come to, by quote asset, from scratch."""
+    amounts: dict[str, int] = {}
+    for order in account.orders.values():
+        if order.terms.actor == member and is_open_by_itself(order.terms):
+            listed = state.markets[order.terms.market]
+            _add(amounts, listed, listed.quote_atoms(order.price, order.lots_open))
+    return amounts
+
+
+def is_open_by_itself(terms: OrderTerms) -> bool:
+    """Tell whether an order in the book counts: not if it only reduces, or its strategy counts."""
+    return terms.strategy is None and not terms.reduce_only
 
 
 def _add(amounts: dict[str, int], listed: ListedMarket, quote_atoms: int) -> None:
@@ -219,7 +238,7 @@ def value_micros(state: State, amounts: Amounts) -> int:
 def count_fill(
     state: State, account: Account, listed: ListedMarket, terms: OrderTerms, quote_atoms: int
 ) -> None:
-    """Count a fill of a member's order, unless that is free."""
+    """Count what a member's order has traded, unless that is free."""
     if not terms.reduce_only:
         count_spending(state, account, terms.actor, {listed.market.quote: quote_atoms})
 

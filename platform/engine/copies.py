@@ -108,6 +108,7 @@ def copy_account(account: Account) -> Account:
 def copy_allowance(original: Allowance) -> Allowance:
     copy = Allowance(original.account_id, original.member, day=original.day)
     assign(copy, original, ALLOWANCE_FIELDS)
+    copy.open_atoms = {**original.open_atoms}
     return copy
 
 

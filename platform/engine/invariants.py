@@ -58,6 +58,9 @@ def check_allowances(state: State) -> None:
             limited = one.loss_micros is not None
             assert not limited or number in state.loss_limited, f"{number}: {member} has no day"
             assert limited or (one.base_micros is None and not one.is_stopped), f"{member}'s base"
+            kept = {quote: atoms for quote, atoms in one.open_atoms.items() if atoms}
+            found = allowances.atoms_in_books(state, account, member)
+            assert kept == found, f"{number}: {member} has {found} open, not {kept}"
             opened = allowances.open_micros(state, account, member)
             assert not (one.is_stopped and opened), f"{number}: {member} is stopped, not ended"
 

@@ -247,6 +247,8 @@ def _filled(
         )
     )
     if terms.actor:
+        if party.rests:
+            allowances.note_open(party.account, listed, order, -lots)
         allowances.count_fill(state, party.account, listed, terms, quote)
     if terms.strategy is not None:
         _count_for_strategy(state, terms.strategy, lots=lots, quote=quote)

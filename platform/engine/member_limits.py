@@ -7,7 +7,7 @@ the limit has open is ended at once: it would trade on while nobody acts.
 from itertools import islice
 
 from engine.allowance import Allowance
-from engine.allowances import day_of, lost_micros, open_micros, worth_micros
+from engine.allowances import atoms_in_books, day_of, lost_micros, open_micros, worth_micros
 from engine.answers import Events, rejected
 from engine.commands import SetAllowance
 from engine.rejects import Reject
@@ -17,7 +17,7 @@ from engine.state import Account, State
 from engine.units import DAY_NS, MAX_ATOMS, AccountId
 
 # One update of prices looks at no more accounts than this; the next goes on where it stopped.
-LOOKS_AT_ONCE = 100
+LOOKS_AT_ONCE = 500
 
 
 def set_allowance(state: State, command: SetAllowance) -> Events:
@@ -39,6 +39,7 @@ def set_allowance(state: State, command: SetAllowance) -> Events:
     allowance = account.allowances.get(command.member)
     if allowance is None:
         allowance = Allowance(command.account, command.member, day=today)
+        allowance.open_atoms = atoms_in_books(state, account, command.member)
     allowance.roll(today)
     allowance.spend_micros = command.spend_micros
     _set_loss_limit(state, account, allowance, command.loss_micros)

@@ -1,6 +1,7 @@
 """Orders at rest: into the book, out of it, and what they hold meanwhile."""
 
 from engine import funds
+from engine.allowances import note_open
 from engine.book import Order
 from engine.kinds import OrderStatus
 from engine.listed_market import ListedMarket
@@ -29,6 +30,8 @@ def rest(state: State, account: Account, listed: ListedMarket, order: Order) -> 
     (book.bids if order.is_bid else book.asks).add(order)
     terms = order.terms
     state.orders[terms.order_id] = account.orders[terms.order_id] = order
+    if terms.actor:
+        note_open(account, listed, order, order.lots_open)
     if terms.client_id is not None:
         account.client_ids[terms.client_id] = order
 
@@ -78,6 +81,8 @@ def withdraw_order(state: State, listed: ListedMarket, order: Order) -> None:
     (book.bids if order.is_bid else book.asks).remove(order)
     forget(state, account, order)
     lots = order.lots_open
+    if order.terms.actor:
+        note_open(account, listed, order, -lots)
     order.lots_open = 0
     if listed.is_perp:
         account.positions[listed.market.symbol].add_order(order, -lots)

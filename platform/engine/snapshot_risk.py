@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.allowance import Allowance
+from engine.allowances import atoms_in_books
 from engine.kinds import MarginStatus
 from engine.state import Account, Backstop, Liquidation, State
 from engine.units import AccountId
@@ -79,7 +80,7 @@ def load_risk(state: State, content: dict[str, Any]) -> None:
 def _dump_allowances(state: State) -> dict[str, Any]:
     return {
         "allowances": [
-            (number, member, [_limit(getattr(allowance, field)) for field in ALLOWANCE_FIELDS])
+            (number, member, [_number(getattr(allowance, field)) for field in ALLOWANCE_FIELDS])
             for number, account in state.accounts.items()
             for member, allowance in account.allowances.items()
         ],
@@ -93,18 +94,19 @@ def _load_allowances(state: State, content: dict[str, Any]) -> None:
         allowance = Allowance(AccountId(number), member, day=0)
         for field, value in zip(ALLOWANCE_FIELDS, values, strict=True):
             setattr(allowance, field, int(value) if isinstance(value, str) else value)
-        state.accounts[AccountId(number)].allowances[member] = allowance
+        account = state.accounts[AccountId(number)]
+        account.allowances[member] = allowance
+        allowance.open_atoms = atoms_in_books(state, account, member)
     state.loss_limited = dict.fromkeys(content["loss_limited"])
 
 
-def _limit(value: int | None) -> int | str | None:
-    return None if value is None else _number(value)
-
-
-def _bounds(account: Account) -> list[tuple[str, int | str, int | str]]:
+def _bounds(account: Account) -> list[tuple[str, Any, Any]]:
     return [(key, _number(low), _number(high)) for key, (low, high) in account.guards.items()]
 
 
-def _number(value: int) -> int | str:
-    """Return an integer as msgpack can hold it: as text beyond 64 bits."""
-    return value if -(2**63) <= value < 2**64 else str(value)
+def _number(value: Any) -> Any:
+    """Return an integer as msgpack can hold it, as text beyond 64 bits; all else as it is.
+
+    Declared to take integers, it would make numbers of truths once it is compiled.
+    """
+    return str(value) if type(value) is int and not -(2**63) <= value < 2**64 else value

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
-from engine import allowances, auctions, cover, deals, member_limits, strategies
+from engine import allowances, auctions, cover, deals, member_limits, resting, strategies
 from engine import commands as c
 from engine import events as e
 from engine import order_events as oe
@@ -281,6 +281,16 @@ def a_lower_limit_leaves_orders_open(patch: Patch) -> None:
     patch.setattr(member_limits, "end_opening_of", lambda *args: None)
 
 
+def what_is_cancelled_stays_open(patch: Patch) -> None:
+    note_open = allowances.note_open
+
+    def forgetful(account: Any, listed: Any, order: Any, lots: int) -> None:
+        if lots > 0:
+            note_open(account, listed, order, lots)
+
+    patch.setattr(resting, "note_open", forgetful)
+
+
 def a_day_never_ends(patch: Patch) -> None:
     patch.setattr(allowances, "day_of", lambda state: 0)
 
@@ -293,6 +303,7 @@ BUGS: tuple[Callable[[Patch], None], ...] = (
     a_quoted_trade_is_nobodys,
     orders_of_strategies_lose_their_member,
     a_lower_limit_leaves_orders_open,
+    what_is_cancelled_stays_open,
     a_day_never_ends,
 )
 

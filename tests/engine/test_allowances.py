@@ -220,6 +220,29 @@ def test_what_is_borrowed_and_goes_out_counts(kind: str, asset: str, most: int) 
         exchange.accept(c.Repay(account=ALICE, asset=asset, amount_atoms=most, actor=MAX))
 
 
+def test_a_basket_counts_whole_and_a_sweep_moves_what_the_limit_leaves() -> None:
+    exchange = team()
+    basket = c.TransferBasket(
+        source=ALICE,
+        destination=SUB,
+        amounts={"USDC": 500 * 10**6, "SOL": 5 * 10**9 + 1},
+        actor=MAX,
+    )
+    assert exchange.refuse(basket) is Reject.MEMBER_SPENDING_LIMIT
+    exchange.accept(replace(basket, amounts={"USDC": 500 * 10**6, "SOL": 10**9}))
+    assert spent(exchange) == 600 * USD
+    sweep = c.SweepFunds(account=ALICE, other=SUB, asset="USDC", keep_atoms=0, actor=MAX)
+    swept = exchange.accept(sweep)
+    assert (swept.wanted_atoms, swept.amount_atoms) == (19_500 * 10**6, 400 * 10**6)
+    assert exchange.accept(sweep).amount_atoms == 0
+    assert spent(exchange) == 1_000 * USD
+    # At the loss limit it moves nothing, and fails nobody's job.
+    allow(exchange, loss=0)
+    exchange.prices(SOL=99 * 10**8)
+    assert exchange.accept(sweep).amount_atoms == 0
+    assert exchange.refuse(basket) is Reject.MEMBER_LOSS_LIMIT
+
+
 def test_the_value_of_an_atom_is_rounded_up_and_needs_a_price() -> None:
     exchange = team(spend=2)
     exchange.accept(outflow("transfer", 1, "SOL"))
@@ -630,7 +653,7 @@ def test_what_is_spent_before_the_day_has_begun_waits_for_its_base() -> None:
 
 def test_more_accounts_than_one_update_looks_at_have_their_turn() -> None:
     exchange = losing()
-    numbers = [AccountId(5_000 + number) for number in range(150)]
+    numbers = [AccountId(5_000 + number) for number in range(550)]
     for number in numbers:
         exchange.accept(c.OpenAccount(account=number, owner=number))
         exchange.deposit(number, "SOL", 10**9)
@@ -641,11 +664,11 @@ def test_more_accounts_than_one_update_looks_at_have_their_turn() -> None:
     def stopped() -> int:
         return sum(accounts[number].allowances[MAX].is_stopped for number in numbers)
 
-    assert stopped() == 99
+    assert stopped() == 499
     exchange.engine = Engine(load_state(dump_state(exchange.engine.state)))
     accounts = exchange.engine.state.accounts
     exchange.prices(SOL=99 * 10**8)
-    assert stopped() == 150
+    assert stopped() == 550
 
 
 def largest(exchange: Exchange, question: q.AnyQuestion) -> int:
@@ -663,6 +686,7 @@ def test_the_largest_that_is_told_is_the_largest_within_the_limit() -> None:
     asks: list[tuple[Any, Any]] = [
         (q.MaxBorrow(account=ALICE, asset="USDC", actor=MAX), left),
         (q.MaxWithdrawal(account=ALICE, asset="SOL", actor=MAX), left * 10),
+        (q.MaxTransfer(account=ALICE, destination=SUB, asset="USDC", actor=MAX), left),
         (q.MaxOrder(account=ALICE, market=PERP, side=BID, price_ticks=9_000, actor=MAX), 999),
         (q.MaxOrder(account=ALICE, market=SPOT, side=BID, actor=MAX), 899),
         (q.MaxOrder(account=ALICE, market=SPOT, side=ASK, price_ticks=9_000, actor=MAX), 900),
@@ -672,7 +696,7 @@ def test_the_largest_that_is_told_is_the_largest_within_the_limit() -> None:
         assert largest(exchange, replace(question, actor=0)) > most
     # With nothing left, no size; with a loss, a reason.
     allow(exchange, spend=0, loss=0)
-    answer = exchange.engine.ask(asks[2][0], at_ns=at_ns)
+    answer = exchange.engine.ask(asks[3][0], at_ns=at_ns)
     assert answer == q.MaxLots(lots=0)
     exchange.prices(SOL=99 * 10**8)
     for question, _ in asks:

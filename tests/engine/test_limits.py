@@ -36,6 +36,7 @@ from tests.engine.machine import (
     ASSETS,
     DEPOSITS,
     MARKETS,
+    MEMBER,
     MID,
     PAIRS,
     SUB,
@@ -68,8 +69,10 @@ def attempt(exchange: Exchange, command: c.AnyCommand) -> e.Event:
     return events[0]
 
 
-def borrow(account: AccountId, asset: str, amount: int) -> c.AnyCommand:
-    return c.Borrow(account=account, asset=asset, amount_atoms=amount)
+def borrow(question: q.MaxBorrow, amount: int) -> c.AnyCommand:
+    return c.Borrow(
+        account=question.account, asset=question.asset, amount_atoms=amount, actor=question.actor
+    )
 
 
 def withdrawal(question: q.MaxWithdrawal, amount: int) -> c.AnyCommand:
@@ -80,6 +83,7 @@ def withdrawal(question: q.MaxWithdrawal, amount: int) -> c.AnyCommand:
         withdrawal=10**9,
         auto_lend_redeem=question.auto_lend_redeem,
         auto_borrow=question.auto_borrow,
+        actor=question.actor,
     )
 
 
@@ -89,6 +93,7 @@ def transfer(question: q.MaxTransfer, amount: int) -> c.AnyCommand:
         destination=question.destination,
         asset=question.asset,
         amount_atoms=amount,
+        actor=question.actor,
     )
 
 
@@ -104,6 +109,7 @@ def order(question: q.MaxOrder, lots: int) -> c.AnyCommand:
         auto_lend_redeem=question.auto_lend_redeem,
         auto_borrow=question.auto_borrow,
         auto_borrow_repay=question.auto_borrow_repay,
+        actor=question.actor,
     )
 
 
@@ -125,9 +131,9 @@ def check_amount(
     return most
 
 
-def check_borrow(exchange: Exchange, account: AccountId, asset: str) -> int:
-    question = q.MaxBorrow(account=account, asset=asset)
-    return check_amount(exchange, question, partial(borrow, account, asset))
+def check_borrow(exchange: Exchange, account: AccountId, asset: str, actor: int = 0) -> int:
+    question = q.MaxBorrow(account=account, asset=asset, actor=actor)
+    return check_amount(exchange, question, partial(borrow, question))
 
 
 def check_withdrawal(exchange: Exchange, question: q.MaxWithdrawal) -> int:
@@ -135,13 +141,15 @@ def check_withdrawal(exchange: Exchange, question: q.MaxWithdrawal) -> int:
 
 
 def check_transfer(
-    exchange: Exchange, account: AccountId, destination: AccountId, asset: str
+    exchange: Exchange, account: AccountId, destination: AccountId, asset: str, actor: int = 0
 ) -> int:
     """As above; a basket of one lets the same amount go."""
-    question = q.MaxTransfer(account=account, destination=destination, asset=asset)
+    question = q.MaxTransfer(account=account, destination=destination, asset=asset, actor=actor)
     most = check_amount(exchange, question, partial(transfer, question))
     for amount, is_accepted in ((most, most > 0), (most + 1, False)):
-        basket = c.TransferBasket(source=account, destination=destination, amounts={asset: amount})
+        basket = c.TransferBasket(
+            source=account, destination=destination, amounts={asset: amount}, actor=actor
+        )
         refused = isinstance(attempt(exchange, basket), e.CommandRejected)
         assert refused is not is_accepted, basket
     return most
@@ -157,6 +165,15 @@ def check_order(exchange: Exchange, question: q.MaxOrder) -> int | Reject:
             # A market order which meets nothing is accepted, and ends at once.
             assert answer.why.code is Reject.NO_PRICE
             assert (refused.status, refused.executed_lots) == (OrderStatus.EXPIRED, 0)
+            return answer.why.code
+        assert isinstance(refused, e.CommandRejected)
+        if answer.why.code is Reject.NO_PRICE is not refused.code:
+            # It meets nothing either, but whoever is short of margin may not even try.
+            assert refused.code is Reject.INSUFFICIENT_MARGIN
+            equity, needed = (
+                int(refused.details[f"{name}_micros"]) for name in ("equity", "needed")
+            )
+            assert equity < needed
         else:
             assert refused == answer.why
         return answer.why.code
@@ -215,10 +232,19 @@ class LimitsMachine(ExchangeMachine):
     """Questions between all the commands of the exchange's own machine."""
 
     def do(self, command: c.AnyCommand) -> e.Event:
-        return self.exchange.apply(command)[0]
+        return self.exchange.apply(self._signed(command))[0]
 
-    def use(self, question: q.AnyQuestion, per_mille: int) -> None:
+    def actor_of(self, account: AccountId) -> int:
+        """Return who asks for an account now."""
+        return MEMBER if self.member_acts and account == ALICE else 0
+
+    def use(
+        self,
+        question: q.MaxBorrow | q.MaxOrder | q.MaxTransfer | q.MaxWithdrawal,
+        per_mille: int,
+    ) -> None:
         """Use the given part of a maximum: so accounts come to the edge of what they may do."""
+        question = msgspec.structs.replace(question, actor=self.actor_of(question.account))
         answer = self.exchange.engine.ask(question, at_ns=self.exchange.at_ns)
         if isinstance(question, q.MaxOrder):
             if isinstance(answer, q.MaxLots):
@@ -230,7 +256,7 @@ class LimitsMachine(ExchangeMachine):
             return
         amount = answer.amount_atoms * per_mille // 1_000
         if amount and isinstance(question, q.MaxBorrow):
-            self.do(borrow(question.account, question.asset, amount))
+            self.do(borrow(question, amount))
         elif amount and isinstance(question, q.MaxWithdrawal):
             self.withdrawals += 1
             command = withdrawal(question, amount)
@@ -282,10 +308,14 @@ class LimitsMachine(ExchangeMachine):
         seconds: int,
     ) -> None:
         self.exchange.wait(seconds)
+        # Of Alice a member asks, as far as his limits go.
+        actor = self.actor_of(account)
         for asset in DEPOSITS:
-            check_borrow(self.exchange, account, asset)
-            check_withdrawal(self.exchange, q.MaxWithdrawal(account=account, asset=asset, **flags))
-            check_transfer(self.exchange, account, ALICE if account == SUB else SUB, asset)
+            check_borrow(self.exchange, account, asset, actor)
+            withdraws = q.MaxWithdrawal(account=account, asset=asset, actor=actor, **flags)
+            check_withdrawal(self.exchange, withdraws)
+            other = ALICE if account == SUB else SUB
+            check_transfer(self.exchange, account, other, asset, actor)
         for market, side in product(MID, v.Side):
             price = None if offset is None else MID[market] + offset
             question = q.MaxOrder(
@@ -294,6 +324,7 @@ class LimitsMachine(ExchangeMachine):
                 side=side,
                 price_ticks=price,
                 reduce_only=reduce_only,
+                actor=actor,
                 **flags,
             )
             check_order(self.exchange, question)
