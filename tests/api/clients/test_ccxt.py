@@ -1,6 +1,8 @@
 """Unmodified ccxt, class `backpack`, with nothing but its base URL changed, on a live exchange."""
 
 import asyncio
+import re
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -10,6 +12,7 @@ import ccxt.pro
 import pytest
 
 from tests.api.clients import conversation
+from tests.api.clients.site import SiteSession
 from tests.live import LiveExchange
 
 pytestmark = pytest.mark.live
@@ -300,3 +303,30 @@ def test_the_largest_quantities_are_asked_for(alice: CcxtTrader) -> None:
         order=ask.private_get_api_v1_account_limits_order(order),
         withdrawal=ask.private_get_api_v1_account_limits_withdrawal(withdrawal),
     )
+
+
+def test_each_sub_account_is_traded_by_its_key(exchange: LiveExchange, bob: CcxtTrader) -> None:
+    """Opened and funded on the website; ccxt sees its money and orders, and none of its sibling."""
+    site = SiteSession(exchange, 1)
+    site.send("/account/new", page="/account/", name="Grid")
+    rows = re.findall(r'<tr data-account="(\d+)"', site.read("/account/"))
+    main, grid = int(rows[0]), int(rows[-1])
+    site.send(
+        "/account/transfers",
+        source=main,
+        destination=grid,
+        asset="USDC",
+        amount="500",
+        request_id=str(uuid.uuid4()),
+    )
+    key, secret = site.new_key(grid, ["read", "trade"])
+    sub = CcxtTrader(exchange, 1)
+    sub.client.apiKey, sub.client.secret = key, secret
+    assert sub.client.fetch_balance()["USDC"]["total"] == 500
+    bid = Decimal(bob.depth(PERP)["bids"][-1][0]) * Decimal("0.9")
+    placed = sub.place(PERP, "Bid", price=f"{bid:.2f}", quantity="0.1")
+    assert [row["id"] for row in sub.open_orders(PERP)] == [placed["id"]]
+    assert placed["id"] not in [row["id"] for row in bob.open_orders(PERP)]
+    with pytest.raises(ccxt.BadRequest, match="Order not found"):
+        bob.cancel(PERP, placed["id"])
+    assert sub.cancel(PERP, placed["id"])["status"] == "Cancelled"
