@@ -222,7 +222,15 @@ class Entry:
         login = self._logins.pop(client, None)
         if login is not None and login.symbols != []:
             before = list(self._working.get(client, ()))
-            self._keep(client, asyncio.ensure_future(_cancel_orders(login, before)))
+            # A member who was cut off does nothing more, not even this.
+            access = login.access
+            if not access.is_owner:
+                found = self.keys.find(login.public_key)
+                if found is None:
+                    return
+                access = found
+            work = _cancel_orders(access, login.symbols, before)
+            self._keep(client, asyncio.ensure_future(work))
 
     def _start(self, client: Client, number: bytes, work: Awaitable[Answer]) -> None:
         async def run() -> None:
@@ -274,13 +282,15 @@ def _set_switch(login: Login, body: bytes) -> Answer:
     return answer({"symbols": login.symbols})
 
 
-async def _cancel_orders(login: Login, before: "list[asyncio.Task[None]]") -> None:
+async def _cancel_orders(
+    access: Access, symbols: list[str] | None, before: "list[asyncio.Task[None]]"
+) -> None:
     """Cancel the orders of a login that has ended, once what it asked `before` is done."""
     if before:
         await asyncio.wait(before)
-    for symbol in [None] if login.symbols is None else login.symbols:
+    for symbol in [None] if symbols is None else symbols:
         for _ in range(RETRIES):
-            cancelled = await services.cancel_all_orders_async(login.access, symbol)
+            cancelled = await services.cancel_all_orders_async(access, symbol)
             if not isinstance(cancelled, Refusal):
                 break
             if cancelled.status != 503:

@@ -5,6 +5,7 @@ import json
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge import entry, feeds
@@ -333,6 +334,31 @@ def test_the_switch_is_the_logins(front: Front) -> None:
     talk(front, socket, login(front.bob), ask("x.order.place", BID))
     leave(front, socket)
     assert open_orders(front, front.bob) == [SOL]
+
+
+def test_a_member_who_is_cut_off_cancels_nothing_any_more(front: Front) -> None:
+    """The orders of an account are its owner's too: only who may still cancel them does."""
+    member = msgspec.structs.replace(front.alice.access, person=99, actor=99)
+
+    def as_member() -> Socket:
+        front.keys.users[front.alice.key] = member
+        socket = logged_in(front, front.alice)
+        switch = ask("x.cancelOnDisconnect", {"symbols": None})
+        talk(front, socket, switch, ask("x.order.place", BID))
+        return socket
+
+    leave(front, as_member())
+    assert open_orders(front, front.alice) == []
+    socket = as_member()
+    del front.keys.users[front.alice.key]
+
+    async def tick() -> None:
+        front.feeds.drop_revoked()
+        await settled(front, socket)
+
+    asyncio.run(tick())
+    assert socket.client not in front.entry._logins
+    assert open_orders(front, front.alice) == [SOL]
 
 
 def test_who_only_talks_is_cut_off(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
