@@ -16,7 +16,7 @@ from engine.catalog import MarketState
 from engine.commands import SetMarketState, UpdateAsset, UpdateMarket
 from engine.events import MarketStateChanged
 from gateway.decimals import format_decimal
-from trading import admin_rfqs, admin_risk  # noqa: F401 -- register their tables
+from trading import admin_equity, admin_rfqs, admin_risk  # noqa: F401 -- register their tables
 from trading.admin_columns import fee, price, quantity, quote
 from trading.admin_prices import halt_price, release_price
 from trading.candle_models import Candle, HourCandle, HourPriceCandle, PriceCandle, PricePoint

@@ -9,6 +9,8 @@ from accounts.assets import decimals_of
 from gateway.decimals import format_decimal
 from trading.catalog import ListedMarket, market_named
 
+MICROS_DECIMALS = 6
+
 
 def price(field: str, title: str) -> Any:
     """Return a column which shows ticks as a price."""
@@ -36,6 +38,18 @@ def _column(field: str, title: str, write: Callable[[ListedMarket, Any], str]) -
     def show(row: Any) -> str | None:
         value = getattr(row, field)
         return None if value is None else write(market_named(row.market), value)
+
+    show.__name__ = field
+    return show
+
+
+def usd(field: str, title: str) -> Any:
+    """Return a column which shows USD × 1e6 as dollars."""
+
+    @admin.display(description=title, ordering=field)
+    def show(row: Any) -> str | None:
+        value = getattr(row, field)
+        return None if value is None else format_decimal(int(value), MICROS_DECIMALS)
 
     show.__name__ = field
     return show

@@ -1,7 +1,5 @@
 """The console of accounts at risk: statuses, liquidations, who paid, who was told what."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -12,7 +10,7 @@ from compliance.staff import audited_action
 from compliance.tables import LargeTableAdmin
 from gateway.decimals import format_decimal
 from trading import notice_mails
-from trading.admin_columns import price, quantity
+from trading.admin_columns import price, quantity, usd
 from trading.notice_models import NoticeMail, NoticeMark, RiskNotice
 from trading.risk_models import (
     AccountRisk,
@@ -22,20 +20,6 @@ from trading.risk_models import (
     Takeover,
 )
 
-MICROS_DECIMALS = 6
-
-
-def _usd(field: str, title: str) -> Any:
-    """Return a column which shows micros as dollars."""
-
-    @admin.display(description=title, ordering=field)
-    def show(row: Any) -> str | None:
-        value = getattr(row, field)
-        return None if value is None else format_decimal(int(value), MICROS_DECIMALS)
-
-    show.__name__ = field
-    return show
-
 
 @admin.register(AccountRisk)
 class AccountRiskAdmin(LargeTableAdmin):
@@ -43,8 +27,8 @@ class AccountRiskAdmin(LargeTableAdmin):
 
     list_display = (
         *("account_id", "status"),
-        _usd("equity_micros", "equity, USD"),
-        _usd("margin_micros", "maintenance margin, USD"),
+        usd("equity_micros", "equity, USD"),
+        usd("margin_micros", "maintenance margin, USD"),
         "at",
     )
     list_filter = ("status",)
@@ -57,8 +41,8 @@ class BackstopAdmin(LargeTableAdmin):
 
     list_display = (
         *("account_id", "market"),
-        _usd("minute_micros", "USD in a minute"),
-        _usd("hour_micros", "USD in an hour"),
+        usd("minute_micros", "USD in a minute"),
+        usd("hour_micros", "USD in an hour"),
         "at",
     )
     list_filter = ("market",)
@@ -71,10 +55,10 @@ class LiquidationAdmin(LargeTableAdmin):
 
     list_display = (
         *("sequence", "account_id", "started_at"),
-        _usd("equity_micros", "equity, USD"),
-        _usd("margin_micros", "maintenance margin, USD"),
+        usd("equity_micros", "equity, USD"),
+        usd("margin_micros", "maintenance margin, USD"),
         *("ended_at", "end"),
-        _usd("end_equity_micros", "equity at the end, USD"),
+        usd("end_equity_micros", "equity at the end, USD"),
     )
     list_filter = ("end",)
     search_fields = ("=account_id", "=sequence")
@@ -112,8 +96,8 @@ class RiskNoticeAdmin(LargeTableAdmin):
 
     list_display = (
         *("id", "at", "account_id", "kind", "market"),
-        _usd("equity_micros", "equity, USD"),
-        _usd("margin_micros", "maintenance margin, USD"),
+        usd("equity_micros", "equity, USD"),
+        usd("margin_micros", "maintenance margin, USD"),
         "sequence",
     )
     list_filter = ("kind",)

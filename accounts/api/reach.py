@@ -51,7 +51,13 @@ def access_named(access: Access, number: int | None) -> Access:
 
     Raises Refused for one which the key does not reach.
     """
-    return access if number is None else access_within(access, account_within(access, number))
+    if number is None:
+        return access
+    try:
+        return access_within(access, account_within(access, number))
+    except Refused as refused:
+        # The contract has one answer for what is not there and what is not one's own.
+        raise Refused(403, "FORBIDDEN", refused.message) from refused
 
 
 def sibling(access: Access, number: int) -> Account:

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -57,6 +57,7 @@ from tests.api.house import Trader, accepted
 from tests.api.test_rest_accounts import OUT, WITHDRAWAL
 from tests.api.test_rest_custody import HASH, POOL, address_of, arrived, know
 from trading import candles
+from trading.equity_models import AssetPoint, EquityHour, EquityPoint
 from trading.funding_models import FundingPayment, FundingRate
 from trading.models import Market
 from trading.notice_models import NoticeMail, NoticeMark, RiskNotice
@@ -165,6 +166,7 @@ def _write_rare_rows(trader: Trader) -> None:
         notice_id=notice.pk, account_id=trader.id, kind=notice.kind, state="Sent", claimed_at=hour
     )
     InterestHour.objects.create(hour=hour, lines=1, written_at=hour)
+    _write_equity_points(trader, hour)
     StatementClose.objects.create(
         account_id=trader.id, month=hour.date().replace(day=1), closed_at=hour, balances={}
     )
@@ -175,6 +177,22 @@ def _write_rare_rows(trader: Trader) -> None:
         run.fell_short("one of two")
     kind = InterestPayment.Kind.UNREALIZED_POSITIVE
     InterestPayment.objects.create(**row, **position, kind=kind, amount=one, rate_ppb=1)
+
+
+def _write_equity_points(trader: Trader, hour: datetime) -> None:
+    """Write what is written once an hour is over."""
+    figures = ("unrealized", "inflow", "fees", "funding", "interest")
+    at = {
+        "account_id": trader.id,
+        "at": hour,
+        "is_day": False,
+        **dict.fromkeys(figures, Decimal(1)),
+    }
+    EquityHour.objects.create(at=hour, accounts=1, written_at=hour)
+    EquityPoint.objects.create(**at, equity=Decimal(1), volume=Decimal(1))
+    AssetPoint.objects.create(
+        **at, asset="USDC", net_atoms=Decimal(1), worth=Decimal(1), moved=Decimal(0)
+    )
 
 
 def _write_custody_rows(trader: Trader) -> None:

@@ -15,7 +15,7 @@ from accounts.models import Balance, JobRun, User
 from accounts.models.users import Account
 from accounts.services import ensure_accounts_open, open_user
 from accounts.tasks import ensure_accounts_open as ensure_accounts_open_task
-from accounts.tasks import forget_old_runs, release_withdrawals, revoke_page_keys
+from accounts.tasks import forget_old_runs, release_withdrawals, revoke_page_keys, run_sweeps
 from config.schedule import BEAT_SCHEDULE
 from engine.commands import (
     Borrow,
@@ -303,6 +303,7 @@ def test_every_job_writes_down_how_it_went(
         "find-orphans": find_orphans,
         "forget-old-runs": forget_old_runs,
         "release-withdrawals": release_withdrawals,
+        "run-sweeps": run_sweeps,
         "revoke-page-keys": revoke_page_keys,
         "mail-notices": tasks.mail_notices,
         "hedge-all": hedging_tasks.hedge_all,
