@@ -1,5 +1,6 @@
 """Sub-accounts through the API. Additions that no client knows; changes need scope `manage`."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -8,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import services, sub_accounts
-from accounts.access import states
+from accounts.access import Access, states
 from accounts.api.errors import Refused, require
 from accounts.api.fields import UtcText, WireBoolean
 from accounts.api.reach import (
@@ -48,6 +49,14 @@ def _shown(accounts: list[Account]) -> Any:
     for account in accounts:
         account.state = stopped.get(account.pk, AccountState.OPEN.value)  # type: ignore[attr-defined]
     return SubaccountOutput(accounts, many=True).data
+
+
+def _changed(request: Request, act: Callable[[Access], None]) -> Response:
+    """Do something to the account which a request names, and return what it is then."""
+    access, asked = access_from(request), validated(NumberInput, request)
+    account = account_within(access, asked["subaccountId"])
+    act(access_within(access, account))
+    return Response(_shown([account])[0])
 
 
 class SubaccountsView(SignedView):
@@ -128,10 +137,7 @@ class CloseView(SignedView):
 
     @extend_schema(operation_id="closeSubaccount", request=NumberInput, responses=SubaccountOutput)
     def post(self, request: Request) -> Response:
-        access, asked = access_from(request), validated(NumberInput, request)
-        account = account_within(access, asked["subaccountId"])
-        sub_accounts.close_account(access_within(access, account))
-        return Response(_shown([account])[0])
+        return _changed(request, sub_accounts.close_account)
 
 
 class ReopenView(SignedView):
@@ -142,7 +148,4 @@ class ReopenView(SignedView):
 
     @extend_schema(operation_id="reopenSubaccount", request=NumberInput, responses=SubaccountOutput)
     def post(self, request: Request) -> Response:
-        access, asked = access_from(request), validated(NumberInput, request)
-        account = account_within(access, asked["subaccountId"])
-        sub_accounts.reopen_account(access_within(access, account))
-        return Response(_shown([account])[0])
+        return _changed(request, sub_accounts.reopen_account)
