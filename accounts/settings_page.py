@@ -106,12 +106,12 @@ def _page(
     rows: list[dict[str, Any]] = []
     for name in SettingsForm.SWITCHES:
         permission = _PERMISSIONS.get(name)
-        refusal = None if permission is None else access.refusal(permission)
+        denial = None if permission is None else access.denial(permission)
         # What is on may always be turned off.
-        locked = refusal is not None and not getattr(current, name)
+        locked = denial is not None and not getattr(current, name)
         if locked:
             form.fields[name].disabled = True
-        rows.append({"field": form[name], "refusal": refusal if locked else None})
+        rows.append({"field": form[name], "denial": denial if locked else None})
     limit = current.borrow_limit_micros
     context = {
         "account": account,
