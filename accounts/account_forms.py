@@ -7,31 +7,13 @@ from typing import Any
 from django import forms
 
 from accounts.assets import assets
-from accounts.forms import amount_atoms
+from accounts.forms import AccountChoice, amount_atoms
 from accounts.models import Account, SweepRule
 from accounts.models.users import COLOURS
 
 # Rows of a transfer: a form that is not filled in has several empty ones.
 BASKET_ROWS = 5
 _AMOUNT = {"inputmode": "decimal", "autocomplete": "off"}
-
-
-class AccountChoice(forms.ModelChoiceField["Account"]):
-    """One of some accounts, by name."""
-
-    def __init__(self, *, empty_label: str | None = None, **arguments: Any) -> None:
-        super().__init__(Account.objects.none(), empty_label=empty_label, **arguments)
-        self._says_owner = False
-
-    def label_from_instance(self, obj: Account) -> str:
-        """Return the account's name; whose it is too, if several owners' accounts are offered."""
-        return f"{obj.name} of {obj.user.email}" if self._says_owner else obj.name
-
-    def offer(self, accounts: Sequence[Account]) -> None:
-        """Offer these accounts."""
-        numbers = [account.pk for account in accounts]
-        self.queryset = Account.objects.filter(pk__in=numbers).select_related("user")
-        self._says_owner = len({account.user_id for account in accounts}) > 1
 
 
 class NameForm(forms.Form):

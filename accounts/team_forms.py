@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.account_forms import AccountChoice
+from accounts.forms import AccountChoice
 from accounts.models import Account, Grant
 from accounts.rights import RIGHTS, ROLES, VIEW, role_of
 from accounts.teams import Terms
