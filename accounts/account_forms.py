@@ -16,6 +16,15 @@ BASKET_ROWS = 5
 _AMOUNT = {"inputmode": "decimal", "autocomplete": "off"}
 
 
+def usual_ends(accounts: Sequence[Account]) -> tuple[Account, Account] | None:
+    """Return the first and the last account of the first owner of two; None: nothing can move."""
+    for first in accounts:
+        same = [account for account in accounts if account.user_id == first.user_id]
+        if len(same) > 1:
+            return first, same[-1]
+    return None
+
+
 class NameForm(forms.Form):
     """A name for an account, and the colour by which its owner finds it."""
 
@@ -36,8 +45,9 @@ class _BetweenAccounts(forms.Form):
             field = self.fields[name]
             assert isinstance(field, AccountChoice)
             field.offer(accounts)
-        # From the first account to the last, until somebody chooses others.
-        self.initial.setdefault("destination", accounts[-1] if accounts else None)
+        ends = usual_ends(accounts)
+        if ends is not None:
+            self.initial = dict(zip(("source", "destination"), ends, strict=True)) | self.initial
 
     def clean(self) -> dict[str, Any]:
         """Refuse one account as both ends."""

@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.db import IntegrityError, transaction
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 
 from accounts import services
@@ -32,9 +33,11 @@ class AccountChoice(forms.ModelChoiceField["Account"]):
         return f"{obj.name} of {obj.user.email}" if self._says_owner else obj.name
 
     def offer(self, accounts: Sequence[Account]) -> None:
-        """Offer these accounts."""
+        """Offer these accounts, in this order."""
         numbers = [account.pk for account in accounts]
-        self.queryset = Account.objects.filter(pk__in=numbers).select_related("user")
+        place = Case(*(When(pk=number, then=at) for at, number in enumerate(numbers)))
+        rows = Account.objects.filter(pk__in=numbers).select_related("user")
+        self.queryset = rows.order_by(place)
         self._says_owner = len({account.user_id for account in accounts}) > 1
 
 

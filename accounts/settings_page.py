@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import access_of
-from accounts.api.errors import EngineRefused, Refused
+from accounts.api.errors import EngineRefused, Refused, require
 from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.forms import SettingsForm, settings_initial
 from accounts.models import Account, AccountSettings
@@ -57,6 +57,12 @@ def set_risk_mails(request: HttpRequest) -> HttpResponse:
     if account is None:
         raise Http404("no such account of this user")
     wanted = request.POST.get("risk_mails") == "on"
+    try:
+        # The mails are the owner's: nobody else may silence them.
+        require(access_of(account, user_of(request)), "manage_accounts")
+    except Refused as refused:
+        messages.error(request, refused.message)
+        return redirect("accounts:settings")
     choose_risk_mails(account, wanted=wanted)
     told = "are e-mailed" if wanted else "are not e-mailed any more; the notices stay"
     messages.success(request, f"Margin calls and liquidations of {account.name} {told}.")

@@ -402,7 +402,7 @@ def test_a_customer_who_may_not_borrow_sees_why_and_cannot(
     erin.deposit("SOL", 10)
     client = signed_in(erin)
     page = client.get("/lend/USDC")
-    refusals = {name: refusal for name, _, refusal in page.context["acts"]}
+    refusals = {name: denial and denial.message for name, _, denial in page.context["acts"]}
     assert refusals["borrow"] and refusals["lend"]
     assert refusals["redeem"] is None and refusals["repay"] is None
     assert refusals["borrow"] in text_of(page)
