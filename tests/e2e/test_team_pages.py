@@ -297,10 +297,10 @@ def story(team: Team) -> list[str]:
     page.get_by_role("button", name="Show").click()
     team.keep(page, "activity", phone=False)
     rows = page.locator("#activity tbody tr")
-    told = [row.locator("[data-label=What]").inner_text() for row in rows.all()]
+    said = [row.locator("[data-label=What]").inner_text() for row in reversed(rows.all())]
+    told = [re.sub(r" \(.*| ×.*", "", words) for words in said]
     expect(rows.locator("[data-label=Outcome]", has_text=re.compile("no right"))).to_have_count(1)
-    since = told.index(f"Invited {TRADER} as Trader")
-    return [re.sub(r" \(.*| ×.*", "", words) for words in reversed(told[: since + 1])]
+    return told[told.index(f"Invited {TRADER} as Trader") :]
 
 
 def subscribe(socket: ClientConnection, client: SignedClient) -> None:

@@ -362,7 +362,7 @@ def test_turning_borrowing_on_is_asked_about_first(alice: Trader) -> None:
     assert not settings_of(alice).auto_borrow_settlements
     wanted = switches(alice, auto_borrow_settlements=True, leverage_limit="7")
     asked = client.post(SETTINGS, wanted)
-    assert "Turn borrowing on?" in text_of(asked)
+    assert "Turn borrowing on in Main?" in text_of(asked)
     assert not settings_of(alice).auto_borrow_settlements
     assert settings_of(alice).leverage_limit == 20
     assert client.post(SETTINGS, wanted | {"confirmed": "on"}).status_code == 302
