@@ -47,7 +47,7 @@ class _BetweenAccounts(forms.Form):
             field.offer(accounts)
         ends = usual_ends(accounts)
         if ends is not None:
-            self.initial = dict(zip(("source", "destination"), ends, strict=True)) | self.initial
+            self.initial = {"source": ends[0], "destination": ends[1], **self.initial}
 
     def clean(self) -> dict[str, Any]:
         """Refuse one account as both ends."""

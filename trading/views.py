@@ -134,6 +134,10 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         return render(request, "trading/no_markets.html")
     choices = accounts_of(request)
     account = chosen_account(request, choices)
+    if account is None and choices:
+        # Closed or taken back since the address was kept: never show another in its place unsaid.
+        messages.error(request, "You cannot use that account, or not any more: choose another.")
+        return redirect(request.path)
     access = None if account is None else access_of(account, user_of(request))
     page = {
         "symbol": listed.symbol,

@@ -17,7 +17,8 @@ def pair(name: str) -> tuple[str, str]:
     """Return a variable's colours, light and dark."""
     found = re.findall(rf"{name}: {PAIR};", SHEET)
     assert len(found) == 1, f"{name} is said once"
-    return found[0]
+    light, dark = found[0]
+    return light, dark
 
 
 def luminance(colour: str) -> float:

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,20 @@ def test_the_switcher_serves_the_keyboard_and_pages_without_scripts(
     plain.locator("#account-switch").get_by_role("link", name=name).click()
     expect(plain.locator("h1")).to_have_text(f"Deposits of {name}")
     close(page, name)
+
+
+def test_the_header_holds_together_at_every_width(page: Page) -> None:
+    page.goto("/account/settings")
+    parts = "['.brand', '#account-switch', '.top .links', '.session']"
+    edges = f"""{parts}.map(one => document.querySelector(one).getBoundingClientRect())
+        .filter(box => box.width > 0).map(box => [box.left, box.right])"""
+    for width in (320, 390, 760, 900, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert overflow(page) == 0, width
+        boxes = page.evaluate(edges)
+        for (_, right), (left, _) in pairwise(boxes):
+            assert right <= left, width
+        expect(page.locator("#account-switch .account-name").first).to_be_in_viewport(ratio=1)
 
 
 @BOTH

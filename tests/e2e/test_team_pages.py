@@ -185,7 +185,11 @@ def test_a_trader_is_invited_trades_in_one_account_and_is_cut_off(
     expect(refusal).to_contain_text("You have no right to this in this account (lend and borrow)")
     expect(page.locator("#act-lend").get_by_role("button", name="Lend")).to_be_disabled()
     csrf = page.locator("#act-lend [name=csrfmiddlewaretoken]").input_value()
-    amount = {"account": team.number(desk), "amount": "1", "csrfmiddlewaretoken": csrf}
+    amount: dict[str, str | float | bool] = {
+        "account": team.number(desk),
+        "amount": "1",
+        "csrfmiddlewaretoken": csrf,
+    }
     amount["request_id"] = page.locator("#act-lend [name=request_id]").input_value()
     denied = page.request.post("/lend/USDC/lend", form=amount)
     assert "You have no right to this" in denied.text()
@@ -195,7 +199,8 @@ def test_a_trader_is_invited_trades_in_one_account_and_is_cut_off(
     team.cut_off()
     team.order(page, "89")
     expect(page.locator("#ticket [data-error]")).to_contain_text("no such trading account")
-    page.goto("/")
+    page.goto(f"/trade/{MARKET}?account={team.number(desk)}")
+    expect(page.locator(".messages")).to_contain_text("You cannot use that account")
     expect(switcher).to_contain_text("Main")
     assert story(team) == [
         f"Invited {TRADER} as Trader",
@@ -295,6 +300,7 @@ def story(team: Team) -> list[str]:
     page.goto("/account/activity")
     page.locator(".filters [name=account]").select_option(label=team.desk)
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**/account/activity?account=*")
     team.keep(page, "activity", phone=False)
     rows = page.locator("#activity tbody tr")
     said = [row.locator("[data-label=What]").inner_text() for row in reversed(rows.all())]
