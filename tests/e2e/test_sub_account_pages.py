@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.live, pytest.mark.browser]
 
 CAROL = "carol@demo.example"
 PERP, SPOT = "SOL_USDC_PERP", "SOL_USDC"
+FIT = "forms => forms.every(form => form.scrollWidth <= form.clientWidth)"
 BOTH = pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
 
 
@@ -55,6 +56,7 @@ def test_an_account_is_two_clicks_away_and_its_name_stands_wherever_it_acts(
         expect(switcher).to_contain_text(name)
         expect(page.get_by_role("button", name=words)).to_be_visible()
         assert overflow(page) == 0, path
+        assert page.locator("main form").evaluate_all(FIT), path
     close(page, name)
 
 
@@ -241,7 +243,7 @@ def test_an_account_is_renamed_and_coloured_and_moves_up(page: Page) -> None:
 
 def open_account(page: Page, *, colour: str = "Amber") -> str:
     """Open a sub-account in two clicks from the switcher and a name; return the name."""
-    name = f"desk {secrets.token_hex(3)}"
+    name = f"desk {secrets.token_hex(3)} which has a long name"
     page.goto("/account/settings")
     page.locator("#account-switch > summary").click()
     page.get_by_role("link", name="+ New sub-account").click()
