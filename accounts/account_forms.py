@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from accounts.assets import assets
-from accounts.forms import amount_atoms
+from accounts.forms import AccountChoice, amount_atoms
 from accounts.models import Account, SweepRule
 from accounts.models.users import COLOURS
 
@@ -16,19 +16,13 @@ BASKET_ROWS = 5
 _AMOUNT = {"inputmode": "decimal", "autocomplete": "off"}
 
 
-class AccountChoice(forms.ModelChoiceField["Account"]):
-    """One of some accounts, by name."""
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(Account.objects.none(), empty_label=None, **arguments)
-
-    def label_from_instance(self, obj: Account) -> str:
-        """Return the account's name."""
-        return obj.name
-
-    def offer(self, accounts: Sequence[Account]) -> None:
-        """Offer these accounts."""
-        self.queryset = Account.objects.filter(pk__in=[account.pk for account in accounts])
+def usual_ends(accounts: Sequence[Account]) -> tuple[Account, Account] | None:
+    """Return the first and the last account of the first owner of two; None: nothing can move."""
+    for first in accounts:
+        same = [account for account in accounts if account.user_id == first.user_id]
+        if len(same) > 1:
+            return first, same[-1]
+    return None
 
 
 class NameForm(forms.Form):
@@ -51,8 +45,9 @@ class _BetweenAccounts(forms.Form):
             field = self.fields[name]
             assert isinstance(field, AccountChoice)
             field.offer(accounts)
-        # From the first account to the last, until somebody chooses others.
-        self.initial.setdefault("destination", accounts[-1] if accounts else None)
+        ends = usual_ends(accounts)
+        if ends is not None:
+            self.initial = {"source": ends[0], "destination": ends[1], **self.initial}
 
     def clean(self) -> dict[str, Any]:
         """Refuse one account as both ends."""

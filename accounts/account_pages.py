@@ -23,6 +23,8 @@ from gateway.errors import EngineUnavailable, OutcomeUnknown
 
 LATER = "The exchange has not answered in time: look at the page before trying again."
 RESTARTING = "The exchange is restarting. Nothing has changed: try again."
+# The switcher of the header leads to the field `new-name`.
+_NEW = "new-%s"
 
 
 @require_GET
@@ -30,14 +32,14 @@ RESTARTING = "The exchange is restarting. Nothing has changed: try again."
 @login_required
 def accounts(request: HttpRequest) -> HttpResponse:
     """List the user's accounts, with forms to add and to change them."""
-    return _page(request, NameForm())
+    return _page(request, NameForm(auto_id=_NEW))
 
 
 @require_POST
 @login_required
 def create_sub_account(request: HttpRequest) -> HttpResponse:
     """Add a sub-account."""
-    form = NameForm(request.POST)
+    form = NameForm(request.POST, auto_id=_NEW)
     if form.is_valid():
         name = form.cleaned_data["name"]
         try:

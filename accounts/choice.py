@@ -5,7 +5,8 @@ A person looks at their own accounts, and at those which an owner shares with th
 
 from collections.abc import Sequence
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, TextField, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -31,10 +32,15 @@ def accounts_of(request: HttpRequest) -> list[Account]:
 
 
 def visible_accounts(user: User) -> list[Account]:
-    """Return the accounts, less closed ones, of which a user is the owner or a member."""
-    closed = AccountSettings.objects.filter(state=AccountState.CLOSED).values("account_id")
-    rows = Account.objects.filter(Q(user=user) | Q(pk__in=_shared_with(user)))
-    shown = list(rows.exclude(pk__in=closed).select_related("user"))
+    """Return the accounts, less closed ones, of which a user is the owner or a member.
+
+    Each has its `state` for pages: an AccountState.
+    """
+    known = AccountSettings.objects.filter(account_id=OuterRef("pk")).values("state")
+    # Signed up a moment ago, it is not known yet.
+    state = Coalesce(Subquery(known), Value(AccountState.OPEN.value, TextField()))
+    rows = Account.objects.filter(Q(user=user) | Q(pk__in=_shared_with(user))).annotate(state=state)
+    shown = list(rows.exclude(state=AccountState.CLOSED).select_related("user"))
     # Sorting is stable: each owner's accounts stay in the owner's order.
     return sorted(shown, key=lambda account: account.user_id != user.pk)
 

@@ -1,10 +1,12 @@
 """What people type about their accounts. Forms check spelling; services decide."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.db import IntegrityError, transaction
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 
 from accounts import services
@@ -17,6 +19,26 @@ from engine.catalog import Asset
 from engine.listing import MAX_LEVERAGE
 from engine.units import MAX_ATOMS
 from gateway.decimals import DecimalError, TooPrecise, format_decimal, parse_decimal
+
+
+class AccountChoice(forms.ModelChoiceField["Account"]):
+    """One of some accounts, by name."""
+
+    def __init__(self, *, empty_label: str | None = None, **arguments: Any) -> None:
+        super().__init__(Account.objects.none(), empty_label=empty_label, **arguments)
+        self._says_owner = False
+
+    def label_from_instance(self, obj: Account) -> str:
+        """Return the account's name; whose it is too, if several owners' accounts are offered."""
+        return f"{obj.name} of {obj.user.email}" if self._says_owner else obj.name
+
+    def offer(self, accounts: Sequence[Account]) -> None:
+        """Offer these accounts, in this order."""
+        numbers = [account.pk for account in accounts]
+        place = Case(*(When(pk=number, then=at) for at, number in enumerate(numbers)))
+        rows = Account.objects.filter(pk__in=numbers).select_related("user")
+        self.queryset = rows.order_by(place)
+        self._says_owner = len({account.user_id for account in accounts}) > 1
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no types
@@ -107,7 +129,7 @@ def key_initial(key: ApiKey) -> dict[str, Any]:
 class KeyForm(KeyLimitsForm):
     """A new key for one of the user's accounts; with a public key, the user keeps the secret."""
 
-    account = forms.ModelChoiceField(Account.objects.none(), empty_label=None)
+    account = AccountChoice()
     public_key = forms.CharField(
         required=False,
         max_length=200,
@@ -120,9 +142,8 @@ class KeyForm(KeyLimitsForm):
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["account"]
-        assert isinstance(field, forms.ModelChoiceField)
-        own = [account.pk for account in accounts_with_keys(user)]
-        field.queryset = Account.objects.filter(pk__in=own).select_related("user")
+        assert isinstance(field, AccountChoice)
+        field.offer(accounts_with_keys(user))
 
 
 class SettingsForm(forms.Form):

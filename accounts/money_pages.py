@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import custody, outgoing, selectors, withdrawals
-from accounts.access import access_of
+from accounts.access import Access, access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.api.paging import Page
 from accounts.choice import accounts_of, chosen_account, permitted, user_of
@@ -101,9 +101,11 @@ def withdraw(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def cancel_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
-    """Take back a withdrawal which still waits."""
+    """Take back a withdrawal which still waits, of an account from which the user may withdraw."""
+    shown = accounts_of(request)
+    may = [one.pk for one in permitted(shown, user_of(request), "withdraw", reduces=True)]
     try:
-        outgoing.cancel_withdrawal(_withdrawable(request), number)
+        outgoing.cancel_withdrawal(may, number)
     except (EngineUnavailable, OutcomeUnknown):
         messages.error(request, LATER)
     except (EngineRefused, Refused) as refused:
@@ -113,10 +115,8 @@ def cancel_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("accounts:withdrawals")
 
 
-def _withdrawable(request: HttpRequest) -> list[int]:
-    """Return the accounts from which the user may withdraw, and so take a withdrawal back."""
-    shown = accounts_of(request)
-    return [one.pk for one in permitted(shown, user_of(request), "withdraw", reduces=True)]
+def _may_take_back(access: Access) -> bool:
+    return access.denial("withdraw", reduces=True) is None
 
 
 def _account(request: HttpRequest) -> Account | None:
@@ -165,13 +165,16 @@ def _withdrawals_page(
     tokens: list[tuple[str, custody.TokenRow]],
     status: int,
 ) -> HttpResponse:
+    access = access_of(account, user_of(request))
     context = {
         "account": account,
         "account_choices": accounts_of(request),
         "form": form,
+        "denial": access.denial("withdraw"),
+        "may_take_back": _may_take_back(access),
         "tokens": tokens,
         "balances": selectors.balances(account.pk),
-        "needs_code": has_authenticator(user_of(request).pk),
+        "needs_code": has_authenticator(access.person),
         "book": AddressBookEntry.objects.filter(user_id=account.user_id).order_by("label"),
         "rows": selectors.withdrawals(account.pk, span=Q(), page=RECENT),
     }

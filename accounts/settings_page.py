@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import access_of
-from accounts.api.errors import EngineRefused, Refused
+from accounts.api.errors import EngineRefused, Refused, require
 from accounts.choice import accounts_of, chosen_account, user_of
 from accounts.forms import SettingsForm, settings_initial
 from accounts.models import Account, AccountSettings
@@ -60,6 +60,12 @@ def set_risk_mails(request: HttpRequest) -> HttpResponse:
         messages.error(request, "These e-mails are for the account's owner, who chooses them.")
         return redirect("accounts:settings")
     wanted = request.POST.get("risk_mails") == "on"
+    try:
+        # The mails are the owner's: nobody else may silence them.
+        require(access_of(account, user_of(request)), "manage_accounts")
+    except Refused as refused:
+        messages.error(request, refused.message)
+        return redirect("accounts:settings")
     choose_risk_mails(account, wanted=wanted)
     told = "are e-mailed" if wanted else "are not e-mailed any more; the notices stay"
     messages.success(request, f"Margin calls and liquidations of {account.name} {told}.")
@@ -109,12 +115,12 @@ def _page(
     rows: list[dict[str, Any]] = []
     for name in SettingsForm.SWITCHES:
         permission = _PERMISSIONS.get(name)
-        refusal = None if permission is None else access.refusal(permission)
+        denial = None if permission is None else access.denial(permission)
         # What is on may always be turned off.
-        locked = refusal is not None and not getattr(current, name)
+        locked = denial is not None and not getattr(current, name)
         if locked:
             form.fields[name].disabled = True
-        rows.append({"field": form[name], "refusal": refusal if locked else None})
+        rows.append({"field": form[name], "denial": denial if locked else None})
     limit = current.borrow_limit_micros
     context = {
         "account": account,

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.account_forms import AccountChoice
+from accounts.forms import AccountChoice
 from accounts.models import Account, Grant
 from accounts.rights import RIGHTS, ROLES, VIEW, role_of
 from accounts.teams import Terms
@@ -97,6 +97,8 @@ class InviteForm(GrantForm):
     """Who is invited, to which account at first, and for how long."""
 
     email = forms.EmailField(label="E-mail")
+    # Nobody shares their main account by leaving a field alone.
+    account = AccountChoice(empty_label="Choose one")
     expires_at = forms.DateTimeField(
         required=False,
         label="Membership ends (UTC)",

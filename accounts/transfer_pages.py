@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import history, selectors, sweeps, transfers
 from accounts.access import access_of
-from accounts.account_forms import SweepForm, TransferForm
+from accounts.account_forms import SweepForm, TransferForm, usual_ends
 from accounts.api.errors import EngineRefused, Refused
 from accounts.assets import assets
 from accounts.choice import accounts_of, permitted, user_of
@@ -156,6 +156,7 @@ def _page(
         "form": form,
         "sweep_form": sweep_form or SweepForm(choices, auto_id="sweep-%s"),
         "choices": choices,
+        "may_transfer": usual_ends(choices) is not None,
         "accounts": [(account, selectors.balances(account.pk)) for account in shown],
         "transfers": history.recent_transfers(shown),
         "rules": [

@@ -72,7 +72,7 @@ def _page(
         "account_choices": accounts_of(request),
         "offers": services.offers(account.pk, every_market=True),
         "may_offer": account.may_backstop,
-        "refusal": access_of(account, user_of(request)).refusal("trade_perp"),
+        "denial": access_of(account, user_of(request)).denial("trade_perp"),
         "no_right": services.NO_RIGHT,
         "error": error,
         "typed": request.POST if error else {},

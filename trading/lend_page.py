@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import Access, access_of
+from accounts.access import Access, Denial, access_of
 from accounts.api.errors import EngineRefused, Refused
 from accounts.assets import assets
 from accounts.choice import accounts_of, chosen_account, user_of
@@ -41,20 +41,21 @@ SPANS = tuple(rates.SPANS)
 
 
 class Act(NamedTuple):
-    """One of the four forms of an asset. `permission` is None for what is always allowed."""
+    """One of the four forms of an asset; one that `reduces` only takes risk away."""
 
     name: str
     label: str
     run: Callable[..., AnyEvent]
-    permission: str | None
+    permission: str
+    reduces: bool
     done: str
 
 
 ACTS = {
-    "lend": Act("lend", "Lend", services.lend, "lend", "Lent"),
-    "redeem": Act("redeem", "Redeem", services.redeem, None, "Redeemed"),
-    "borrow": Act("borrow", "Borrow", services.borrow, "borrow", "Borrowed"),
-    "repay": Act("repay", "Repay", services.repay, None, "Repaid"),
+    "lend": Act("lend", "Lend", services.lend, "lend", False, "Lent"),
+    "redeem": Act("redeem", "Redeem", services.redeem, "lend", True, "Redeemed"),
+    "borrow": Act("borrow", "Borrow", services.borrow, "borrow", False, "Borrowed"),
+    "repay": Act("repay", "Repay", services.repay, "borrow", True, "Repaid"),
 }
 
 
@@ -175,7 +176,9 @@ def _page(
     context = _pool_context(request, asset)
     if account is not None:
         context |= _account_context(access_of(account, user_of(request)), asset, forms or {})
-    context |= {"account_choices": choices, "account": account}
+    # A refused form stands under the address of its act, which cannot be looked at.
+    path = reverse("trading:lend_asset", args=[asset.symbol])
+    context |= {"account_choices": choices, "account": account, "switch_path": path}
     return render(request, "lending/lend.html", context, status=status)
 
 
@@ -211,13 +214,13 @@ def _account_context(access: Access, asset: Asset, forms: Mapping[str, Form]) ->
         ],
         "gauge": lend_screen.gauge(state, held),
         "auto_lend": held.auto_lend,
-        "acts": [(act, _amount_form(act, asset, forms), _refusal(access, act)) for act in ACTS],
+        "acts": [(act, _amount_form(act, asset, forms), _denial(access, act)) for act in ACTS],
         "terms": forms.get("terms") or _terms_form(state, held, asset),
-        "terms_refusal": access.refusal("lend"),
+        "terms_denial": access.denial("lend"),
         "terms_sentences": lend_screen.terms_sentences(state, held, asset.symbol),
         "dust": lend_screen.dust_rows(state, held),
         "dust_form": forms.get("dust") or OnceForm(auto_id="dust-%s"),
-        "dust_refusal": access.refusal("trade_spot"),
+        "dust_denial": access.denial("trade_spot"),
     }
 
 
@@ -230,9 +233,9 @@ def _terms_form(state: State, held: EngineAccount, asset: Asset) -> TermsForm:
     return TermsForm(asset, initial=terms_initial(asset, terms), auto_id="terms-%s")
 
 
-def _refusal(access: Access, act: str) -> str | None:
-    permission = ACTS[act].permission
-    return None if permission is None else access.refusal(permission)
+def _denial(access: Access, act: str) -> Denial | None:
+    what = ACTS[act]
+    return access.denial(what.permission, reduces=what.reduces)
 
 
 def _account(request: HttpRequest) -> Account | None:

@@ -134,6 +134,10 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         return render(request, "trading/no_markets.html")
     choices = accounts_of(request)
     account = chosen_account(request, choices)
+    if account is None and choices:
+        # Closed or taken back since the address was kept: never show another in its place unsaid.
+        messages.error(request, "You cannot use that account, or not any more: choose another.")
+        return redirect(request.path)
     access = None if account is None else access_of(account, user_of(request))
     page = {
         "symbol": listed.symbol,
@@ -159,9 +163,7 @@ def trade(request: HttpRequest, symbol: str | None = None) -> HttpResponse:
         "market": _market_words(listed),
         "account": account,
         "account_choices": choices,
-        "refusal": _trade_refusal(access, listed),
-        "borrow_refusal": None if access is None else access.refusal("borrow"),
-        "lend_refusal": None if access is None else access.refusal("lend"),
+        **_denials(access, listed),
         "settings": None
         if account is None
         else AccountSettings.objects.filter(account_id=account.pk).first(),
@@ -279,10 +281,18 @@ def _market(symbol: str | None) -> ListedMarket | None:
     return markets[symbol]
 
 
-def _trade_refusal(access: Access | None, listed: ListedMarket) -> str | None:
+def _denials(access: Access | None, listed: ListedMarket) -> dict[str, Any]:
+    """Return why the ticket may not trade, lend or borrow, and whether it may still reduce."""
     if access is None:
-        return None
-    return access.refusal("trade_perp" if listed.is_perp else "trade_spot")
+        return {}
+    denial = access.denial("trade_perp" if listed.is_perp else "trade_spot")
+    may_reduce = listed.is_perp and access.denial("trade_perp", reduces=True) is None
+    return {
+        "denial": denial,
+        "reduces_only": denial is not None and may_reduce,
+        "borrow_denial": access.denial("borrow"),
+        "lend_denial": access.denial("lend"),
+    }
 
 
 def _market_words(listed: ListedMarket) -> dict[str, Any]:

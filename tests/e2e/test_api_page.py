@@ -159,7 +159,7 @@ def test_money_goes_to_an_address_of_the_book_and_to_another_account(
     page.get_by_role("link", name="Bob", exact=True).click()
     page.select_option("#withdraw [name=asset]", "USDC")
     page.fill("#withdraw [name=amount]", "12.5")
-    page.get_by_role("button", name="Withdraw", exact=True).click()
+    page.get_by_role("button", name="Withdraw from").click()
     row = page.locator("[data-withdrawal]").first
     expect(row).to_contain_text("12.5 USDC")
     expect(row).to_contain_text("Sent")

@@ -114,7 +114,7 @@ def _change_settings(page: Page, folder: Path) -> None:
     expect(page.get_by_label("Auto-Realize")).not_to_be_checked()
     switch.check()
     page.locator("#settings").get_by_role("button", name="Save").click()
-    expect(page.locator("#confirm-borrowing")).to_contain_text("Turn borrowing on?")
+    expect(page.locator("#confirm-borrowing")).to_contain_text("Turn borrowing on in Main?")
     _photograph(page, folder, "settings")
     page.get_by_role("button", name="Yes, turn borrowing on").click()
     expect(switch).to_be_checked()

@@ -182,7 +182,7 @@ def test_cancel_all_asks_first(open_page: OpenPage, sign_in: SignIn) -> None:
     page.get_by_role("button", name="Keep them").click()
     expect(row).to_have_count(1)
     page.get_by_role("button", name="Cancel all orders").click()
-    page.get_by_role("button", name="Cancel all", exact=True).click()
+    page.get_by_role("button", name="Cancel all in Main").click()
     expect(row).to_have_count(0)
 
 

@@ -362,7 +362,7 @@ def test_turning_borrowing_on_is_asked_about_first(alice: Trader) -> None:
     assert not settings_of(alice).auto_borrow_settlements
     wanted = switches(alice, auto_borrow_settlements=True, leverage_limit="7")
     asked = client.post(SETTINGS, wanted)
-    assert "Turn borrowing on?" in text_of(asked)
+    assert "Turn borrowing on in Main?" in text_of(asked)
     assert not settings_of(alice).auto_borrow_settlements
     assert settings_of(alice).leverage_limit == 20
     assert client.post(SETTINGS, wanted | {"confirmed": "on"}).status_code == 302
@@ -402,7 +402,7 @@ def test_a_customer_who_may_not_borrow_sees_why_and_cannot(
     erin.deposit("SOL", 10)
     client = signed_in(erin)
     page = client.get("/lend/USDC")
-    refusals = {name: refusal for name, _, refusal in page.context["acts"]}
+    refusals = {name: denial and denial.message for name, _, denial in page.context["acts"]}
     assert refusals["borrow"] and refusals["lend"]
     assert refusals["redeem"] is None and refusals["repay"] is None
     assert refusals["borrow"] in text_of(page)

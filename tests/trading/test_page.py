@@ -181,7 +181,7 @@ def test_a_customer_without_verification_is_told_the_step_on_the_page_and_by_the
 ) -> None:
     newcomer = Trader("newcomer", tier=0)
     client = signed_in(newcomer)
-    refusal = client.get(f"/trade/{MARKET}").context["refusal"]
+    refusal = client.get(f"/trade/{MARKET}").context["denial"].message
     assert "erify" in refusal
     answer = client.post("/trade/order", LIMIT, headers=JSON)
     assert (answer.status_code, answer.json()) == (

@@ -65,7 +65,7 @@ def test_the_statement_reads_well_and_its_figures_add_up(
 
 def _read_statement(page: Page, pictures: Path) -> None:
     page.goto("/account/statements")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Statement: July 2026")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Statement of Main: July 2026")
     page.select_option("[name=account]", label=f"Long run ({BEN})")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url(f"**/account/statements/{BEN}/2026-07")

@@ -1,6 +1,5 @@
 /** The trading page: reads what the server says about the market and wires the parts together. */
 
-import "../account-switch.js";
 import { AccountTables } from "./account.js";
 import { BookView } from "./book-view.js";
 import { Chart } from "./chart.js";

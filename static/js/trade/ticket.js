@@ -35,6 +35,7 @@ export class Ticket {
     this.state = null;
     this.fields = form.elements;
     this.submit = form.querySelector("[data-submit]");
+    this.words = form.querySelector("[data-submit-words]");
     this.error = form.querySelector("[data-error]");
     this.result = form.querySelector("[data-result]");
     form.addEventListener("input", () => this.#refresh());
@@ -83,7 +84,7 @@ export class Ticket {
     fields.price.required = limit;
     fields.slippageTolerance.disabled = limit;
     this.#units(limit);
-    if (this.submit !== null) setText(this.submit, `${bid ? "Buy" : "Sell"} ${market.base}`);
+    if (this.words !== null) setText(this.words, `${bid ? "Buy" : "Sell"} ${market.base}`);
     this.#conditions(limit);
     this.#figures();
   }
