@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -17,11 +18,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import teams
 from accounts.api.errors import EngineRefused, Refused
 from accounts.choice import accounts_of, permitted, user_of
-from accounts.models import Account, Member
+from accounts.models import Account, Grant, Member, MemberAllowance
 from accounts.rights import RIGHTS, ROLES, role_of
 from accounts.team_forms import ExpiryForm, GrantForm, InviteForm, grant_initial, usd_text
 from accounts.words import sentence
 from compliance.services import Refusal
+from gateway.decimals import group_digits
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 
 log = logging.getLogger(__name__)
@@ -293,15 +295,30 @@ def _is_for(request: HttpRequest, row: Member) -> bool:
     return user_of(request).email.lower() == row.email
 
 
-def _words(grant: Any) -> dict[str, Any]:
+def _words(grant: Grant) -> dict[str, Any]:
     """Return a grant as people read it."""
     return {
         "account": grant.account,
         "role": role_of(grant.rights),
         "rights": [RIGHTS[right] for right in grant.rights],
-        "spend": usd_text(grant.spend_micros),
-        "loss": usd_text(grant.loss_micros),
+        "spend": _dollars(grant.spend_micros),
+        "loss": _dollars(grant.loss_micros),
+        **_used(grant),
     }
+
+
+def _used(grant: Grant) -> dict[str, Any]:
+    """Return what of today's limits is used, as the engine says; nothing where it says nothing."""
+    told = MemberAllowance.objects.filter(
+        account_id=grant.account_id, member_id=grant.member.user_id or 0
+    ).first()
+    if told is None or told.date != datetime.now(UTC).date():
+        return {}
+    return {"spent": _dollars(int(told.spent_micros)), "is_stopped": told.is_stopped}
+
+
+def _dollars(micros: int | None) -> str:
+    return "" if micros is None else group_digits(usd_text(micros))
 
 
 def _role_words() -> list[tuple[str, str]]:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from accounts.assets import decimals_of
+from accounts.rights import RIGHTS
 from engine import commands as c
 from engine.units import MAX_ATOMS
 from engine.vocabulary import Side
-from gateway.decimals import format_decimal
+from gateway.decimals import format_decimal, group_digits
 from trading.catalog import market_named
 
 MICROS_DECIMALS = 6
@@ -51,8 +52,8 @@ _TRIED: Final[Mapping[str, str]] = {
 def spoken(action: str, details: str) -> str:
     """Return an act that was no command as a sentence; `details` is JSON, or empty."""
     told: dict[str, Any] = json.loads(details) if details else {}
-    for name in ("rights", "scopes"):
-        told[name] = ", ".join(told.get(name, ()))
+    told["rights"] = ", ".join(RIGHTS.get(one, one).lower() for one in told.get("rights", ()))
+    told["scopes"] = ", ".join(told.get("scopes", ()))
     limits = [
         f"{_usd(told[name])} a day to {word}"
         for name, word in (("spend_micros", "spend"), ("loss_micros", "lose"))
@@ -166,7 +167,7 @@ def _amount(asset: str, atoms: int) -> str:
 
 
 def _usd(micros: int) -> str:
-    return f"${format_decimal(micros, MICROS_DECIMALS)}"
+    return f"${group_digits(format_decimal(micros, MICROS_DECIMALS))}"
 
 
 _WORDS: Final[Mapping[type, Callable[[Any], str]]] = {

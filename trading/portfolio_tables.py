@@ -80,7 +80,7 @@ def change_rows(found: Portfolio, accounts: Mapping[int, Account]) -> list[Row]:
     for number, change in enumerate(cents_of(changes)):
         if number < len(shown):
             account = accounts[shown[number].account]
-            rows.append(_row(account.name, change, number=account.pk, colour=colour_of(account)))
+            rows.append(_row(account.name, change, number=account.pk, colour=account.colour))
         else:
             rows.append(_row(f"{len(rest):,} other accounts", change))
     return rows
@@ -121,12 +121,6 @@ def exposure_rows(found: Portfolio) -> list[ExposureRow]:
     return [_exposure_row(row) for row in rows]
 
 
-def colour_of(account: Account) -> str | None:
-    """Return the account's own colour, if accounts have one."""
-    found: str | None = getattr(account, "colour", None)
-    return found or None
-
-
 def dollars(micros: int) -> Amount:
     """Return an amount in USD × 1e6 to the cent, rounded down."""
     return _amount(cents(micros))
@@ -164,7 +158,7 @@ def _account_row(part: AccountPart, account: Account) -> AccountRow:
     return AccountRow(
         name=account.name,
         number=account.pk,
-        colour=colour_of(account),
+        colour=account.colour,
         equity=dollars(part.equity),
         unrealized=dollars(part.unrealized),
         used="–" if used is None else _percent(used),

@@ -5,8 +5,7 @@ import io
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -407,15 +406,11 @@ def test_the_csv_is_exact_and_no_cell_of_it_is_a_formula(owner: User) -> None:
 
 
 @pytest.mark.django_db
-def test_a_colour_is_shown_where_an_account_has_one(
-    owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert portfolio_tables.colour_of(cast(Account, SimpleNamespace())) is None
-    assert portfolio_tables.colour_of(cast(Account, SimpleNamespace(colour="teal"))) == "teal"
-    monkeypatch.setattr(portfolio_tables, "colour_of", lambda account: "teal")
+def test_each_account_is_marked_by_its_colour(owner: User) -> None:
+    Account.objects.filter(pk=BOTS).update(colour="pink")
     html = signed_in(owner).get(f"{PAGE}?{DATES}").content.decode()
-    # Three accounts, in two tables.
-    assert html.count("colour-teal") == 6
+    # In two tables.
+    assert html.count("account-mark colour-pink") == 2
 
 
 @pytest.mark.django_db

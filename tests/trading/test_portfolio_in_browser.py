@@ -31,7 +31,6 @@ def owner(
     if not Rule.objects.exists():  # an earlier test without a transaction has emptied the tables
         defaults.install(entity_model=BookingEntity, licence_model=Licence, rule_model=Rule)
     three_days.live(Clock(monkeypatch))
-    monkeypatch.setattr("trading.portfolio_tables.colour_of", lambda account: "teal")
     yield three_days.own()
 
 
