@@ -130,7 +130,7 @@ def waiting(accounts: list[int]) -> list[WithdrawalInstruction]:
 @transaction.atomic
 def approve(person: User, number: int, code: str | None) -> None:
     """Let a withdrawal leave that somebody else asked for. Raises Refused."""
-    row, account = _decided(person, number)
+    row, account = _waiting_for(person, number, reduces=False)
     if row.asked_by == person.pk:
         message = "You asked for this withdrawal yourself: somebody else must approve it"
         raise Refused(403, "FORBIDDEN", message)
@@ -150,7 +150,7 @@ def turn_down(person: User, number: int) -> None:
 
     Raises Refused, EngineRefused, and the gateway's errors.
     """
-    _, account = _decided(person, number)
+    _, account = _waiting_for(person, number, reduces=True)
     _return(number)
     acts.record(account, person, "TurnDownWithdrawal", withdrawal=number)
 
@@ -179,8 +179,14 @@ def return_unapproved(at: datetime | None = None) -> int:
     return returned
 
 
-def _decided(person: User, number: int) -> tuple[WithdrawalInstruction, Account]:
-    """Return a waiting withdrawal, locked, which `person` may decide on. Raises Refused."""
+def _waiting_for(
+    person: User, number: int, *, reduces: bool
+) -> tuple[WithdrawalInstruction, Account]:
+    """Return a waiting withdrawal, locked, which `person` may decide on. Raises Refused.
+
+    Args:
+        reduces: whether the money comes back: a freeze does not stop that.
+    """
     row = WithdrawalInstruction.objects.select_for_update().filter(number=number).first()
     if row is None:
         raise Refused(404, "RESOURCE_NOT_FOUND", "Withdrawal not found")
@@ -188,7 +194,7 @@ def _decided(person: User, number: int) -> tuple[WithdrawalInstruction, Account]
     if access_of(account, person).denial("view") is not None:
         raise Refused(404, "RESOURCE_NOT_FOUND", "Withdrawal not found")
     if row.asked_by != person.pk:
-        require(access_of(account, person), "withdraw")
+        require(access_of(account, person), "withdraw", reduces=reduces)
     ended = Withdrawal.objects.filter(pk=number).exclude(status=Withdrawal.Status.PENDING)
     if not row.needs_approval or row.approved_at is not None or ended.exists():
         raise Refused(409, "PRECONDITION_FAILED", _GONE)

@@ -105,7 +105,7 @@ def cancel_withdrawal(request: HttpRequest, number: int) -> HttpResponse:
     shown = accounts_of(request)
     may = [one.pk for one in permitted(shown, user_of(request), "withdraw", reduces=True)]
     try:
-        outgoing.cancel_withdrawal(may, number)
+        outgoing.cancel_withdrawal(may, number, person=user_of(request))
     except (EngineUnavailable, OutcomeUnknown):
         messages.error(request, LATER)
     except (EngineRefused, Refused) as refused:

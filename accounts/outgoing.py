@@ -14,23 +14,32 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import acts
 from accounts.addresses import transaction_key
 from accounts.api.errors import EngineRefused, Refused, submit_accepted
 from accounts.arrivals import credit, may_deposit
-from accounts.models import Account, DepositArrival, Withdrawal, WithdrawalInstruction
+from accounts.models import (
+    Account,
+    AccountSettings,
+    DepositArrival,
+    User,
+    Withdrawal,
+    WithdrawalInstruction,
+)
 from compliance.services import Refusal
 from engine.commands import SettleWithdrawal
+from engine.kinds import AccountState
 from engine.rejects import Reject
 
 logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
-def cancel_withdrawal(accounts: list[int], number: int) -> None:
+def cancel_withdrawal(accounts: list[int], number: int, *, person: User) -> None:
     """Give a waiting withdrawal back to the account which asked for it.
 
     Args:
-        accounts: of the user who cancels.
+        accounts: those from which the person who cancels may withdraw.
 
     Raises Refused once it may have been sent, EngineRefused if it has ended, and the gateway's
     errors.
@@ -46,13 +55,20 @@ def cancel_withdrawal(accounts: list[int], number: int) -> None:
     # The lock keeps it from being released meanwhile.
     command = SettleWithdrawal(withdrawal=number, returned=True)
     submit_accepted(command, command_id=f"cancel-withdrawal:{number}")
+    account = Account.objects.get(pk=instruction.account_id)
+    acts.record(account, person, "TakeBackWithdrawal", withdrawal=number)
 
 
 def release_withdrawals(at: datetime | None = None) -> int:
-    """Let go what has waited long enough, and return how many there were."""
+    """Let go what has waited long enough, and return how many there were.
+
+    Nothing leaves a frozen account: its owner has stopped it, or takes it back.
+    """
     now = at or timezone.now()
     waiting = WithdrawalInstruction.objects.filter(released_at=None, trigger_at__lte=now)
     waiting = waiting.exclude(needs_approval=True, approved_at=None)
+    frozen = AccountSettings.objects.filter(state=AccountState.FROZEN)
+    waiting = waiting.exclude(account_id__in=frozen.values("account_id"))
     return waiting.update(released_at=now)
 
 

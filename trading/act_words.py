@@ -31,6 +31,7 @@ _SPOKEN: Final[Mapping[str, str]] = {
     "EndSweep": "Ended a rule: {rule}",
     "SetApprovalThreshold": "Set the threshold of approvals: {usd}",
     "ApproveWithdrawal": "Approved withdrawal {withdrawal}",
+    "TakeBackWithdrawal": "Took withdrawal {withdrawal} back",
     "TurnDownWithdrawal": "Turned withdrawal {withdrawal} down",
 }
 _TRIED: Final[Mapping[str, str]] = {

@@ -19,6 +19,7 @@ from accounts.models import (
     WithdrawalGuard,
     WithdrawalInstruction,
 )
+from accounts.sub_accounts import freeze_account
 from accounts.withdrawals import WithdrawalRequest, request_withdrawal
 from compliance.services import Refusal
 from tests.accounts.test_teams import Team
@@ -188,3 +189,20 @@ def test_no_threshold_means_no_waiting(team: Treasury) -> None:
     WithdrawalGuard.objects.update(approval_micros=None)
     number = team.withdraw(team.bob.user, 9_000)
     assert told(number).released_at is not None
+
+
+def test_nothing_leaves_a_frozen_account(team: Treasury) -> None:
+    owner = access_of(team.desk, team.alice.user)
+    delayed = team.withdraw(team.alice.user, 100)
+    later = timezone.now() + timedelta(hours=1)
+    WithdrawalInstruction.objects.filter(number=delayed).update(trigger_at=later, released_at=None)
+    waiting = team.withdraw(team.bob.user, 5_000)
+    freeze_account(owner, frozen=True)
+    assert outgoing.release_withdrawals(later) == 0
+    with pytest.raises(Refused) as frozen:
+        approvals.approve(team.alice.user, waiting, team.code(team.alice.user))
+    assert "frozen" in frozen.value.message
+    approvals.turn_down(team.alice.user, waiting)
+    assert held(team.desk) == 9_900
+    freeze_account(owner, frozen=False)
+    assert outgoing.release_withdrawals(later) == 1

@@ -560,12 +560,12 @@ def test_a_delayed_withdrawal_waits_and_its_owner_may_cancel_it(alice: Trader, b
     assert outgoing.release_withdrawals() == 0
     for accounts in ([bob.account.pk], []):
         with pytest.raises(Exception, match="Withdrawal not found"):
-            outgoing.cancel_withdrawal(accounts, row["id"])
-    outgoing.cancel_withdrawal([alice.account.pk], row["id"])
+            outgoing.cancel_withdrawal(accounts, row["id"], person=alice.user)
+    outgoing.cancel_withdrawal([alice.account.pk], row["id"], person=alice.user)
     assert available(alice) == 100_000 * 10**6
     assert alice.get(OUT, "withdrawalQueryAll").json()[0]["status"] == "void"
     # Cancelled twice, and released afterwards, it stays where it is.
-    outgoing.cancel_withdrawal([alice.account.pk], row["id"])
+    outgoing.cancel_withdrawal([alice.account.pk], row["id"], person=alice.user)
     outgoing.release_withdrawals(due + timedelta(minutes=1))
     assert available(alice) == 100_000 * 10**6
 
@@ -579,7 +579,7 @@ def test_a_withdrawal_is_released_when_its_time_comes(alice: Trader) -> None:
     assert outgoing.release_withdrawals(due) == 1
     assert outgoing.release_withdrawals(due) == 0
     with pytest.raises(Exception, match="it may have been sent"):
-        outgoing.cancel_withdrawal([alice.account.pk], row["id"])
+        outgoing.cancel_withdrawal([alice.account.pk], row["id"], person=alice.user)
     outgoing.require_sendable(row["id"])
 
 
