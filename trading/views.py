@@ -27,6 +27,7 @@ from gateway.decimals import format_decimal
 from trading import screens, strategies
 from trading.catalog import ListedMarket, catalog, refresh
 from trading.forms import EXECUTIONS, OrderForm, as_labelled
+from trading.models import Position
 from trading.refusals import Refusal, forbidden, invalid_request
 from trading.services import (
     CancelRequest,
@@ -286,10 +287,12 @@ def _denials(access: Access | None, listed: ListedMarket) -> dict[str, Any]:
     if access is None:
         return {}
     denial = access.denial("trade_perp" if listed.is_perp else "trade_spot")
-    may_reduce = listed.is_perp and access.denial("trade_perp", reduces=True) is None
+    held = Position.objects.filter(account_id=access.account, market=listed.symbol).exclude(lots=0)
+    may_reduce = access.denial("trade_perp", reduces=True) is None
     return {
         "denial": denial,
-        "reduces_only": denial is not None and may_reduce,
+        # Who holds nothing here has nothing to reduce.
+        "reduces_only": denial is not None and may_reduce and held.exists(),
         "borrow_denial": access.denial("borrow"),
         "lend_denial": access.denial("lend"),
     }

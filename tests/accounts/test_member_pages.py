@@ -12,6 +12,7 @@ from accounts.choice import visible_accounts
 from accounts.models import Account, Act, WithdrawalGuard, WithdrawalInstruction
 from accounts.rights import ROLES
 from accounts.teams import Terms
+from engine.vocabulary import Side
 from tests.accounts.test_money_pages import available, browser, form, plain_settings
 from tests.api.house import Trader
 from tests.house_fixture import alice, bob, house
@@ -93,3 +94,24 @@ def test_every_page_which_acts_names_the_account_and_its_owner(
     assert f"of {alice.user.email}" in page
     assert f'{words} <span class="in-account">' in page
     assert f"Shared by {alice.user.email}" in page
+
+
+def test_who_may_not_trade_reduces_the_position_that_is_there(alice: Trader, bob: Trader) -> None:
+    client, ticket = browser(alice), "/trade/SOL_USDC_PERP"
+    access = access_of(alice.account, alice.user)
+    sub_accounts.freeze_account(access, frozen=True)
+    flat = client.get(ticket).content.decode()
+    assert "disabled data-submit" in flat and "What reduces a position" not in flat
+    sub_accounts.freeze_account(access, frozen=False)
+    bob.limit("SOL_USDC_PERP", Side.ASK, ticks=10_000, lots=100)
+    alice.take("SOL_USDC_PERP", Side.BID, lots=100)
+    sub_accounts.freeze_account(access, frozen=True)
+    page = client.get(ticket).content.decode()
+    assert "disabled data-submit" not in page and "What reduces a position" in page
+    assert 'name="reduceOnly" checked required' in page
+    order = {"symbol": "SOL_USDC_PERP", "side": "Ask", "orderType": "Limit", "price": "100"}
+    order |= {"account": str(alice.id), "quantity": "1", "execution": "GTC"}
+    headers = {"accept": "application/json"}
+    assert client.post("/trade/order", order, headers=headers).status_code == 403
+    told = client.post("/trade/order", order | {"reduceOnly": "on"}, headers=headers)
+    assert told.status_code == 200, told.content

@@ -21,7 +21,7 @@ def test_a_live_account_finds_its_portfolio_and_reads_it(
         page.goto("/account/")
         if phone:
             page.locator(".user summary").click()
-            page.locator(".user-menu").get_by_role("link", name="Portfolio").click()
+            page.locator(".user .menu").get_by_role("link", name="Portfolio").click()
         else:
             page.locator(".links").get_by_role("link", name="Portfolio").click()
         expect(page).to_have_title(re.compile("Portfolio"))

@@ -21,7 +21,7 @@ def test_a_live_account_finds_its_statement_in_the_navigation(
         page.goto("/account/")
         if phone:
             page.locator(".user summary").click()
-            page.locator(".user-menu").get_by_role("link", name="Statements").click()
+            page.locator(".user .menu").get_by_role("link", name="Statements").click()
         else:
             page.locator(".links").get_by_role("link", name="Statements").click()
         # In its first hour an exchange has no closed hour; later it has figures.

@@ -1,7 +1,9 @@
 """Unmodified ccxt, class `backpack`, with nothing but its base URL changed, on a live exchange."""
 
 import asyncio
+import html
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
@@ -330,3 +332,11 @@ def test_each_sub_account_is_traded_by_its_key(exchange: LiveExchange, bob: Ccxt
     with pytest.raises(ccxt.BadRequest, match="Order not found"):
         bob.cancel(PERP, placed["id"])
     assert sub.cancel(PERP, placed["id"])["status"] == "Cancelled"
+    # What a key may not do is refused on the fast path, and told to its owner with the reason.
+    sub.client.apiKey, sub.client.secret = site.new_key(grid, ["read"])
+    with pytest.raises(ccxt.ExchangeError, match="no scope `trade`"):
+        sub.place(PERP, "Bid", price=f"{bid:.2f}", quantity="0.1")
+    deadline = time.monotonic() + 15
+    while "no scope `trade`" not in html.unescape(site.read(f"/account/activity?account={grid}")):
+        assert time.monotonic() < deadline, "the denial is not on the activity page"
+        time.sleep(0.2)
