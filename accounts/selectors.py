@@ -1,6 +1,6 @@
 """Reads of balances, settings, deposits and withdrawals. Amounts come out as decimal text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -75,14 +75,19 @@ _WITHDRAWAL_STATUS: Mapping[str, str] = {
 
 def balances(account: int) -> dict[str, BalanceRow]:
     """Return what the account holds of each asset it has ever held; what is lent is not in it."""
+    return balances_of([account])[account]
+
+
+def balances_of(accounts: Sequence[int]) -> dict[int, dict[str, BalanceRow]]:
+    """Return the same of each of these accounts."""
     decimals = {symbol: asset.decimals for symbol, asset in assets().items()}
-    return {
-        row.asset: BalanceRow(
+    held: dict[int, dict[str, BalanceRow]] = {account: {} for account in accounts}
+    for row in Balance.objects.filter(account_id__in=accounts).order_by("asset"):
+        held[row.account_id][row.asset] = BalanceRow(
             format_decimal(int(row.available), decimals[row.asset]),
             format_decimal(int(row.locked), decimals[row.asset]),
         )
-        for row in Balance.objects.filter(account_id=account).order_by("asset")
-    }
+    return held
 
 
 def account_settings(account: int) -> AccountSettings:

@@ -151,13 +151,14 @@ def _page(
 ) -> HttpResponse:
     choices, shown = _choices(request), accounts_of(request)
     numbers = [account.pk for account in shown]
+    balances = selectors.balances_of(numbers)
     rules = SweepRule.objects.filter(source_id__in=numbers, ended_at=None)
     context = {
         "form": form,
         "sweep_form": sweep_form or SweepForm(choices, auto_id="sweep-%s"),
         "choices": choices,
         "may_transfer": usual_ends(choices) is not None,
-        "accounts": [(account, selectors.balances(account.pk)) for account in shown],
+        "accounts": [(account, balances[account.pk]) for account in shown],
         "transfers": history.recent_transfers(shown),
         "rules": [
             (rule, sweeps.words_of(rule))
