@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import approvals, outgoing, teams
@@ -22,7 +23,7 @@ from accounts.models import (
 from accounts.sub_accounts import freeze_account
 from accounts.withdrawals import WithdrawalRequest, request_withdrawal
 from compliance.services import Refusal
-from tests.accounts.test_teams import Team
+from tests.accounts.test_teams import Team, signed_in
 from tests.api.authenticator import AuthenticatorApp
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +207,50 @@ def test_nothing_leaves_a_frozen_account(team: Treasury) -> None:
     assert held(team.desk) == 9_900
     freeze_account(owner, frozen=False)
     assert outgoing.release_withdrawals(later) == 1
+
+
+def decide(team: Treasury, user: User, number: int, **words: str) -> str:
+    """Send the form of the approvals page, and return the page that comes of it."""
+    client = signed_in(user)
+    client.post(reverse("account_reauthenticate"), {"password": "long-password-1"})
+    path = reverse("accounts:decide_withdrawal", args=[number])
+    return client.post(path, words, follow=True).content.decode()
+
+
+def test_the_page_lists_approves_and_turns_down(team: Treasury) -> None:
+    number, other = (team.withdraw(team.bob.user, whole) for whole in (3_000, 2_000))
+    path = reverse("accounts:decide_withdrawal", args=[number])
+    shown = signed_in(team.alice.user).get(reverse("accounts:approvals")).content.decode()
+    assert path in shown and "3,000 USDC" in shown and team.bob.user.email in shown
+    # Who asked may take it back, and is offered nothing else.
+    own = signed_in(team.bob.user).get(reverse("accounts:approvals")).content.decode()
+    assert path in own and 'value="approve"' not in own
+    wrong = team.codes[team.alice.user.pk].wrong()
+    assert "Wrong or used code" in decide(team, team.alice.user, number, act="approve", code=wrong)
+    assert "Approved" not in decide(
+        team, team.bob.user, number, act="approve", code=team.code(team.bob.user)
+    )
+    assert told(number).released_at is None
+    code = team.code(team.alice.user)
+    assert "Approved" in decide(team, team.alice.user, number, act="approve", code=code)
+    assert told(number).released_at is not None
+    assert "Turned down" in decide(team, team.alice.user, other, act="decline")
+    assert held(team.desk) == 7_000
+    assert "waits for nobody" in decide(team, team.alice.user, other, act="decline")
+    left = signed_in(team.alice.user).get(reverse("accounts:approvals")).content.decode()
+    assert "Nothing waits" in left
+
+
+def test_the_page_sets_the_threshold(team: Treasury, settings: Any) -> None:
+    settings.ADDRESS_BOOK_HOURS = 24
+    client = signed_in(team.alice.user)
+    client.post(reverse("account_reauthenticate"), {"password": "long-password-1"})
+    path = reverse("accounts:set_threshold")
+    for words, said in (({"threshold": "x"}, "Write an amount"), ({"threshold": "5"}, "required")):
+        refused = client.post(path, words)
+        assert refused.status_code == 422 and said in refused.content.decode()
+    form = {"threshold": "250.5", "code": team.code(team.alice.user)}
+    assert "holds from now on" in client.post(path, form, follow=True).content.decode()
+    form = {"threshold": "", "code": team.code(team.alice.user)}
+    assert "becomes weaker" in client.post(path, form, follow=True).content.decode()
+    assert approvals.threshold_of(team.alice.user.pk).micros == 250_500_000

@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from nacl.signing import SigningKey
 
-from accounts import acts, services, teams
-from accounts.models import Account, ApiKey, Balance, Member, SweepRule
+from accounts import acts, approvals, services, teams
+from accounts.address_book import add_entry
+from accounts.models import Account, AddressBookEntry, ApiKey, Balance, Member, SweepRule
 from accounts.scopes import SCOPES
 from accounts.services import KeyLimits
 from accounts.teams import Terms
 from engine.commands import AdvanceTime, CreditDeposit, PlaceOrder, UpdatePrices
 from engine.units import AccountId
 from engine.vocabulary import Side
+from tests.api.authenticator import AuthenticatorApp
 from tests.api.house import Trader, accepted
+from tests.api.test_isolation import ADDRESS
 from tests.engine.listings import INDEX_E8
 
 pytestmark = pytest.mark.django_db
@@ -313,3 +317,41 @@ def test_a_member_moves_money_between_accounts_of_both_rights(boss: Trader, bob:
     teams.change_grant(boss.user, member, Terms(account=vault, rights=("view", "transfer")))
     assert move(worker, toSubaccountId=2, quantity="1").status_code == 200
     assert held(vault) == USDC
+
+
+def test_a_second_person_decides_through_the_api(boss: Trader, bob: Trader) -> None:
+    desk, apps = opened(boss), {who: AuthenticatorApp(who.user) for who in (boss, bob)}
+    move(boss, quantity="9000")
+    target = AddressBookEntry(user=boss.user, label="Bank", blockchain="Ethereum", address=ADDRESS)
+    add_entry(target, None)
+    AddressBookEntry.objects.update(usable_at=timezone.now())
+    approvals.set_threshold(boss.user, 10**9, apps[boss].code())
+    terms = [Terms(account=desk, rights=("view", "withdraw_whitelisted", "manage_keys"))]
+    _, token = teams.invite(boss.user, boss.account, bob.user.email, terms)
+    teams.accept(bob.user, token)
+    worker = keyed(bob, desk, made_by=bob.user)
+    body = {"address": ADDRESS, "blockchain": "Ethereum", "quantity": "2000", "symbol": "USDC"}
+    path, listed = "/wapi/v1/capital/withdrawals", "/api/v1/x/approvals"
+    first, second = (
+        worker.send("POST", path, "withdraw", body | {"twoFactorToken": apps[bob].code()}).json()
+        for _ in range(2)
+    )
+    assert (first["status"], held(desk)) == ("pending", 5_000 * USDC)
+    rows = boss.get(listed, "xApprovalQueryAll").json()
+    assert [row["withdrawalId"] for row in rows] == [first["id"], second["id"]]
+    assert (rows[0]["subaccountId"], rows[0]["value"]) == (1, "2000")
+
+    def decide(who: Trader, number: int, **words: Any) -> Any:
+        return who.send("POST", listed, "xApprovalDecide", {"withdrawalId": number, **words})
+
+    own = decide(worker, first["id"], approve=True, twoFactorToken=apps[bob].code())
+    assert own.status_code == 403
+    assert decide(boss, first["id"], approve=True).status_code == 400
+    stranger = keyed(bob, bob.account)
+    assert decide(stranger, first["id"], approve=False).status_code == 404
+    yes = decide(boss, first["id"], approve=True, twoFactorToken=apps[boss].code())
+    assert yes.status_code == 200, yes.content
+    assert decide(boss, second["id"], approve=False).status_code == 200
+    assert decide(boss, second["id"], approve=False).status_code == 409
+    assert held(desk) == 7_000 * USDC
+    assert boss.get(listed, "xApprovalQueryAll").json() == []
