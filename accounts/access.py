@@ -8,7 +8,7 @@ all keys; `access_of` is the same answer for pages, and `access_of_key` for DRF,
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -271,72 +271,75 @@ def access_of_key(key: ApiKey) -> Access:
     return _now(holder)
 
 
-def _holders_of(
-    accounts: Sequence[Account], user: User, scopes: frozenset[str]
-) -> Iterable[Holder]:
-    """Yield who `user` is to each account, as the database says."""
-    numbers = [account.pk for account in accounts]
-    shared = [(user.pk, account.pk) for account in accounts if account.user_id != user.pk]
-    granted, stopped = memberships(shared), states(numbers)
-    teams = owners_with_a_team({account.owner_id for account in accounts})
-    facts = {
-        customer.user_id: selectors.facts_of(customer)
-        for customer in selectors.customers_of({account.user_id for account in accounts})
-    }
-    for account in accounts:
-        membership = None
-        if account.user_id != user.pk:
-            membership = granted.get((user.pk, account.pk), Membership())
-        yield Holder(
-            account=account.pk,
-            owner=account.owner_id,
-            user=account.user_id,
-            person=user.pk,
-            facts=facts.get(account.user_id),
-            in_team=account.owner_id in teams,
-            membership=membership,
-            state=stopped.get(account.pk, AccountState.OPEN),
-            scopes=scopes,
-        )
+class _Known(NamedTuple):
+    """What the database says of many accounts and persons at once."""
+
+    granted: dict[tuple[int, int], Membership]
+    teams: set[int]
+    stopped: dict[int, str]
 
 
-def holders(keys: Iterable[ApiKey]) -> list[Holder]:
-    """Return the holders of keys, in their order; a handful of queries for any number of them.
-
-    The keys come with `account__user__customer` and `made_by__customer`.
-    """
-    keys = list(keys)
-    made = [(key.made_by_id, key.account_id) for key in keys if key.made_by_id]
-    granted = memberships(made)
-    teams = owners_with_a_team({key.account.owner_id for key in keys})
-    stopped = states({key.account_id for key in keys})
-    return [_holder(key, granted, teams, stopped) for key in keys]
+def _known(pairs: Iterable[tuple[Account, int]]) -> _Known:
+    """Read what is known of (account, person) pairs; a handful of queries for any number."""
+    pairs = list(pairs)
+    shared = [(person, one.pk) for one, person in pairs if person != one.user_id]
+    return _Known(
+        granted=memberships(shared),
+        teams=owners_with_a_team({one.owner_id for one, _ in pairs}),
+        stopped=states({one.pk for one, _ in pairs}),
+    )
 
 
 def _holder(
-    key: ApiKey,
-    granted: dict[tuple[int, int], Membership],
-    teams: set[int],
-    stopped: dict[int, str],
+    account: Account, person: int, facts: Facts | None, known: _Known, **limits: Any
 ) -> Holder:
-    account = key.account
-    person = key.made_by_id or account.user_id
     membership = None
     if person != account.user_id:
-        membership = granted.get((person, account.pk), Membership())
+        membership = known.granted.get((person, account.pk), Membership())
     return Holder(
         account=account.pk,
         owner=account.owner_id,
         user=account.user_id,
         person=person,
-        facts=_facts_of(account.user),
-        in_team=account.owner_id in teams,
+        facts=facts,
+        in_team=account.owner_id in known.teams,
         membership=membership,
-        state=stopped.get(account.pk, AccountState.OPEN),
-        scopes=frozenset(key.scopes),
-        addresses=allow_list(tuple(key.addresses)),
-        expires_at=key.expires_at.timestamp() if key.expires_at else None,
+        state=known.stopped.get(account.pk, AccountState.OPEN),
+        **limits,
     )
+
+
+def _holders_of(
+    accounts: Sequence[Account], user: User, scopes: frozenset[str]
+) -> Iterable[Holder]:
+    """Yield who `user` is to each account."""
+    known = _known((account, user.pk) for account in accounts)
+    facts = {
+        customer.user_id: selectors.facts_of(customer)
+        for customer in selectors.customers_of({account.user_id for account in accounts})
+    }
+    for account in accounts:
+        yield _holder(account, user.pk, facts.get(account.user_id), known, scopes=scopes)
+
+
+def holders(keys: Sequence[ApiKey]) -> list[Holder]:
+    """Return the holders of keys, in their order.
+
+    The keys come with `account__user__customer`.
+    """
+    known = _known((key.account, key.holder_id) for key in keys)
+    return [
+        _holder(
+            key.account,
+            key.holder_id,
+            _facts_of(key.account.user),
+            known,
+            scopes=frozenset(key.scopes),
+            addresses=allow_list(tuple(key.addresses)),
+            expires_at=key.expires_at.timestamp() if key.expires_at else None,
+        )
+        for key in keys
+    ]
 
 
 def memberships(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Membership]:

@@ -8,11 +8,9 @@ from accounts.admin_columns import amount
 from accounts.models import Act, Grant, Member, MemberAllowance, SweepRule
 from accounts.rights import role_of
 from accounts.sweeps import words_of
+from accounts.words import usd_text
 from compliance.staff import ReadOnlyAdmin
 from compliance.tables import LargeTableAdmin
-from gateway.decimals import format_decimal
-
-MICROS_DECIMALS = 6
 
 
 @admin.register(Member)
@@ -122,4 +120,4 @@ class MemberAllowanceAdmin(LargeTableAdmin):
 
 
 def _usd(micros: Any) -> str | None:
-    return None if micros is None else format_decimal(int(micros), MICROS_DECIMALS)
+    return None if micros is None else usd_text(int(micros))

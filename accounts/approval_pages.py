@@ -14,8 +14,8 @@ from accounts.api.errors import EngineRefused, Refused
 from accounts.assets import decimals_of
 from accounts.choice import accounts_of, user_of
 from accounts.models import User
-from accounts.team_forms import ThresholdForm, usd_text
-from accounts.words import sentence
+from accounts.team_forms import ThresholdForm
+from accounts.words import sentence, usd_text
 from gateway.decimals import format_decimal, group_digits
 from gateway.errors import EngineUnavailable, OutcomeUnknown
 

@@ -9,10 +9,10 @@ from accounts.forms import AccountChoice
 from accounts.models import Account, Grant
 from accounts.rights import RIGHTS, ROLES, VIEW, role_of
 from accounts.teams import Terms
+from accounts.words import MICROS_DECIMALS, usd_text
 from engine.units import MAX_ATOMS
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
 
-MICROS_DECIMALS = 6
 _USD = {"inputmode": "decimal", "autocomplete": "off", "placeholder": "No limit"}
 CUSTOM = "Custom"
 
@@ -29,11 +29,6 @@ def usd_micros(text: str) -> int | None:
         most = format_decimal(MAX_ATOMS, MICROS_DECIMALS)
         raise forms.ValidationError(f"Write at most {most}.")
     return micros
-
-
-def usd_text(micros: int | None) -> str:
-    """Return an amount as it is typed; empty for no limit."""
-    return "" if micros is None else format_decimal(micros, MICROS_DECIMALS)
 
 
 class GrantForm(forms.Form):

@@ -20,8 +20,8 @@ from accounts.api.errors import EngineRefused, Refused
 from accounts.choice import accounts_of, permitted, user_of
 from accounts.models import Account, Grant, Member, MemberAllowance
 from accounts.rights import RIGHTS, ROLES, role_of
-from accounts.team_forms import ExpiryForm, GrantForm, InviteForm, grant_initial, usd_text
-from accounts.words import sentence
+from accounts.team_forms import ExpiryForm, GrantForm, InviteForm, grant_initial
+from accounts.words import sentence, usd_text
 from compliance.services import Refusal
 from gateway.decimals import group_digits
 from gateway.errors import EngineUnavailable, OutcomeUnknown

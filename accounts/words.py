@@ -1,4 +1,8 @@
-"""The engine's words as a page says them."""
+"""The engine's words and amounts as people read and type them."""
+
+from gateway.decimals import format_decimal
+
+MICROS_DECIMALS = 6
 
 
 def sentence(words: str) -> str:
@@ -8,3 +12,8 @@ def sentence(words: str) -> str:
     'The amount must be above zero.'
     """
     return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}"
+
+
+def usd_text(micros: int | None) -> str:
+    """Return an amount as it is typed; empty for no limit."""
+    return "" if micros is None else format_decimal(micros, MICROS_DECIMALS)

@@ -17,8 +17,8 @@ from accounts.assets import decimals_of
 from accounts.models import ApiKey, Grant, Member, WithdrawalInstruction
 from accounts.rights import RIGHTS, role_of
 from accounts.scopes import MANAGE, SCOPES, WITHDRAW
-from accounts.team_forms import MICROS_DECIMALS, usd_text
 from accounts.teams import Terms
+from accounts.words import MICROS_DECIMALS, usd_text
 from gateway.decimals import DecimalError, format_decimal, parse_decimal
 
 ID: dict[str, Any] = {"min_value": 0, "max_value": 2**62}
