@@ -110,6 +110,8 @@ def small_orders(mid: float, count: int) -> list[dict[str, Any]]:
                 "price": f"{mid * factor:.2f}",
                 "quantity": "0.01",
                 "timeInForce": "GTC" if resting else "IOC",
+                # Equal orders signed in one millisecond would be one request, sent again.
+                "clientId": number + 1,
             }
         )
     return orders
